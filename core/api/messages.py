@@ -1,0 +1,514 @@
+"""What the engine tells and what the app may ask: plain frozen records, nothing else crosses the socket.
+
+Requests and results are named in ``METHODS``. Events are ``Snapshot`` (whole state, at most four a second) and
+``Notice``. Times are Unix seconds (float), durations seconds, sizes bytes, energy watt-hours; ε and δ are floats.
+Sentences carry a stable ``code`` with ``args`` so that the app can translate them, and an English ``text``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+API_VERSION = 1
+
+State = Literal["training", "waiting", "paused", "paused_rule", "no_budget", "problem", "not_joined"]
+Phase = Literal["idle", "download", "reading", "training", "sealing", "uploading", "receipt"]
+Guarantee = Literal["guaranteed", "promised", "none"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every record on the socket."""
+
+
+class Sentence(Message, kw_only=True):
+    """One sentence for a person: stable code, values, and the English text."""
+
+    code: str
+    text: str
+    args: dict[str, str | int | float] = {}
+
+
+class RoundProgress(Message, kw_only=True):
+    """The round in progress. ``step`` moves only when a step was really done."""
+
+    federation_id: str
+    federation_name: str
+    server_round: int
+    rounds: int
+    phase: Phase
+    step: int = 0
+    steps: int = 0
+    done_bytes: int = 0
+    total_bytes: int = 0
+    started_at: float = 0.0
+    eta_s: float | None = None
+    tokens: int = 0
+    tokens_per_s: float = 0.0
+    upload_bytes: int = 0
+    """Size of the sealed update, known beforehand because the codec is fixed-rate."""
+
+
+class SkippedFile(Message, kw_only=True):
+    """A source that was set aside, and why."""
+
+    path: str
+    reason: str
+
+
+class CorpusInfo(Message, kw_only=True):
+    """One corpus of the owner's. Paths stay on this machine."""
+
+    corpus_id: str
+    name: str
+    paths: list[str]
+    state: Literal["reading", "ready", "error", "missing"]
+    documents: int = 0
+    records: int = 0
+    """Training windows at the default length of 128 tokens; what unit ``record`` counts."""
+    tokens: int = 0
+    text_bytes: int = 0
+    words: int = 0
+    held_out_tokens: int = 0
+    files_done: int = 0
+    files_total: int = 0
+    skipped: list[SkippedFile] = []
+    skipped_total: int = 0
+    error: str = ""
+    added_at: float = 0.0
+
+
+class BudgetInfo(Message, kw_only=True):
+    """Privacy of one corpus lineage under one unit."""
+
+    corpus_id: str
+    corpus_name: str
+    unit: str
+    guarantee: Guarantee
+    epsilon: float
+    """Charged so far, rounded up; the smallest value among the filters."""
+    limit: float
+    delta: float
+    relation: str
+    method: str
+    orders: list[float] = []
+    rounds_left: int | None = None
+    releases: int = 0
+    ended_by_none: bool = False
+    """True once a round without guarantee used this text; no figure holds any more."""
+
+
+class ManifestView(Message, kw_only=True):
+    """The manifest in words and numbers for the consent page; every text is "in their words", plain."""
+
+    name: str
+    operator: str
+    jurisdiction: str
+    purpose: str
+    licence: str
+    withdrawal: str
+    unit: str
+    relation: str
+    rounds: int
+    steps_per_round: int
+    batch_size: int
+    seq_len: int
+    clip_norm: float
+    preset: str
+    parameters: int
+    upload_bytes: int
+    download_bytes: int
+    cohort_size: int
+    codec: str
+    shard: str
+
+
+class FederationInfo(Message, kw_only=True):
+    """One federation this machine has joined."""
+
+    federation_id: str
+    name: str
+    operator: str
+    address: str
+    manifest_hash: str
+    manifest: ManifestView
+    corpora: list[str]
+    """Corpus ids offered to this federation."""
+    joined_at: float
+    state: Literal["active", "unreachable", "finished", "left"]
+    last_contact_at: float | None = None
+    server_round: int = 0
+    rounds_done: int = 0
+    last_error: str = ""
+
+
+class UploadInfo(Message, kw_only=True):
+    """One update: everything that left, or is about to."""
+
+    upload_id: str
+    federation_id: str
+    federation_name: str
+    server_round: int
+    state: Literal["sealed", "uploading", "sent", "accepted", "refused", "late"]
+    sealed_at: float
+    sent_at: float | None = None
+    size_bytes: int
+    dense_bytes: int
+    sha256: str
+    unit: str
+    epsilon_after: float | None = None
+    epsilon_cost: float | None = None
+    delta: float | None = None
+    reason: str = ""
+
+
+class LayerNorm(Message, kw_only=True):
+    """L2 norm of one parameter's update as sent."""
+
+    name: str
+    size: int
+    norm: float
+
+
+class UploadDetail(Message, kw_only=True):
+    """What is inside one upload: decoded from the sealed bytes, nothing else is sent."""
+
+    upload: UploadInfo
+    codec: str
+    base_hash: str
+    nonce: str
+    manifest_hash: str
+    metrics: dict[str, float]
+    layers: list[LayerNorm]
+    histogram: list[int]
+    histogram_low: float
+    histogram_high: float
+
+
+class Contribution(Message, kw_only=True):
+    """What this machine gave, in total and this week (from Monday, local time)."""
+
+    rounds: int = 0
+    tokens: int = 0
+    gpu_seconds: float = 0.0
+    """Seconds of training on the device that trained, GPU or CPU."""
+    energy_wh: float = 0.0
+    energy_measured: bool = False
+    uploads: int = 0
+    uploaded_bytes: int = 0
+    week_seconds: float = 0.0
+    week_offered_s: float = 0.0
+    week_uploads: int = 0
+    week_uploaded_bytes: int = 0
+    days: list[tuple[str, float]] = []
+    """(ISO date, seconds given) of the last 56 days that had any."""
+
+
+class Point(Message, kw_only=True):
+    """One point of a plot. ``step`` counts this machine's training steps over all rounds."""
+
+    step: int
+    server_round: int
+    value: float
+
+
+class Series(Message, kw_only=True):
+    """What the plots show: training loss (nats per token) and held-out bits per byte of the owner's text."""
+
+    loss: list[Point] = []
+    bits_per_byte: list[Point] = []
+
+
+class EngineInfo(Message, kw_only=True):
+    """The engine itself."""
+
+    version: str
+    pid: int
+    started_at: float
+    home: str
+    keystore: str
+    sandbox: str
+    """Level reached by the children, such as ``seccomp`` or ``seccomp+landlock``; empty until one has run."""
+    device: str = ""
+
+
+class Snapshot(Message, kw_only=True):
+    """Everything a window needs. Pushed on attach and after each change, at most four times a second."""
+
+    revision: int
+    state: State
+    why: Sentence
+    until: float | None = None
+    engine: EngineInfo
+    round: RoundProgress | None = None
+    federations: list[FederationInfo] = []
+    corpora: list[CorpusInfo] = []
+    contribution: Contribution = Contribution()
+    privacy: list[BudgetInfo] = []
+    uploads: list[UploadInfo] = []
+    """The newest 50; ``uploads.list`` has all."""
+    series: Series = Series()
+
+
+class Notice(Message, kw_only=True):
+    """A passing event for a toast or a log line."""
+
+    level: Literal["info", "warning", "error"]
+    sentence: Sentence
+    at: float
+
+
+class InviteView(Message, kw_only=True):
+    """What an invite says, read without any connection."""
+
+    name: str
+    address: str
+    fingerprint: str
+    """First 12 hex digits of the federation key, in groups of four."""
+    expires_at: float
+    uses: int
+    expired: bool
+
+
+class CorpusOffer(Message, kw_only=True):
+    """What joining would cost one corpus, solved by this machine."""
+
+    corpus_id: str
+    name: str
+    usable: bool
+    reason: str = ""
+    units: int = 0
+    """n, bucketed: records under ``record``, 1 under ``corpus``."""
+    sampling_prob: float = 0.0
+    noise_multiplier: float = 0.0
+    epsilon_limit: float = 0.0
+    epsilon_planned: float = 0.0
+    delta: float = 0.0
+    rounds_affordable: int = 0
+    guarantee: Guarantee = "none"
+
+
+class TermsView(Message, kw_only=True):
+    """Invite, checked manifest and the cost of joining, before anything is enrolled."""
+
+    invite: InviteView
+    federation_id: str
+    manifest_hash: str
+    manifest: ManifestView
+    offers: list[CorpusOffer]
+    leaves: list[str]
+    """Fields that leave this machine, from the message schema."""
+    memory_bytes: int
+    fits: bool
+    fits_reason: str = ""
+
+
+class Device(Message, kw_only=True):
+    """One device that could train."""
+
+    device_id: str
+    name: str
+    kind: Literal["cpu", "cuda", "mps", "xpu"]
+    memory_bytes: int | None = None
+    free_bytes: int | None = None
+    capability: str = ""
+    driver: str = ""
+    temperature_c: float | None = None
+    power_w: float | None = None
+    utilisation: float | None = None
+    problem: str = ""
+
+
+class HardwareProfile(Message, kw_only=True):
+    """What the machine has. ``None`` means unknown, never guessed."""
+
+    cpu_name: str
+    cpu_cores: int
+    cpu_threads: int
+    cpu_features: list[str]
+    memory_bytes: int
+    free_memory_bytes: int
+    disk_free_bytes: int
+    battery_percent: float | None
+    on_battery: bool | None
+    nvml: str
+    """``ok`` with the driver version, or the reason why there is none, as a sentence."""
+    devices: list[Device]
+
+
+class Check(Message, kw_only=True):
+    """One line of the doctor."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+class Acknowledged(Message, kw_only=True):
+    """The request was carried out."""
+
+    detail: str = ""
+
+
+class Hello(Message, kw_only=True):
+    """Answer to the first request."""
+
+    api_version: int
+    engine_version: str
+    snapshot: Snapshot
+
+
+class CorpusChoice(Message, kw_only=True):
+    """One corpus offered when joining, with its budget."""
+
+    corpus_id: str
+    epsilon: float = 8.0
+
+
+class HelloParams(Message, kw_only=True):
+    """First request on every connection."""
+
+    token: str
+    api_version: int = API_VERSION
+
+
+class Nothing(Message, kw_only=True):
+    """No parameters."""
+
+
+class PathsParams(Message, kw_only=True):
+    """Files or folders."""
+
+    paths: list[str]
+    name: str = ""
+
+
+class CorpusParams(Message, kw_only=True):
+    """One corpus."""
+
+    corpus_id: str
+
+
+class InviteParams(Message, kw_only=True):
+    """One invite, and for terms the budget asked for per corpus."""
+
+    invite: str
+    epsilon: float = 8.0
+
+
+class JoinParams(Message, kw_only=True):
+    """Consent: the invite, the manifest that was shown, and the text offered."""
+
+    invite: str
+    manifest_hash: str
+    corpora: list[CorpusChoice]
+
+
+class FederationParams(Message, kw_only=True):
+    """One federation."""
+
+    federation_id: str
+
+
+class SnoozeParams(Message, kw_only=True):
+    """How long to pause, in seconds."""
+
+    seconds: float
+
+
+class UploadParams(Message, kw_only=True):
+    """One upload."""
+
+    upload_id: str
+
+
+class HardwareParams(Message, kw_only=True):
+    """Whether to measure, not only to list."""
+
+    probe: bool = False
+
+
+class LimitsParams(Message, kw_only=True):
+    """One limit as ``key=value`` of ``core.config.Limits`` or ``NodeConfig``."""
+
+    key: str
+    value: str
+
+
+class LimitsView(Message, kw_only=True):
+    """The owner's limits as key → value in words."""
+
+    values: dict[str, str]
+
+
+class CorpusList(Message, kw_only=True):
+    """All corpora."""
+
+    corpora: list[CorpusInfo]
+
+
+class UploadList(Message, kw_only=True):
+    """All uploads, newest first."""
+
+    uploads: list[UploadInfo]
+
+
+class BudgetList(Message, kw_only=True):
+    """All budgets."""
+
+    budgets: list[BudgetInfo]
+
+
+class HistoryRow(Message, kw_only=True):
+    """One finished round."""
+
+    federation_name: str
+    server_round: int
+    finished_at: float
+    seconds: float
+    tokens: int
+    energy_wh: float
+    state: str
+
+
+class HistoryList(Message, kw_only=True):
+    """Finished rounds, newest first."""
+
+    rows: list[HistoryRow]
+    contribution: Contribution
+
+
+class CheckList(Message, kw_only=True):
+    """The doctor's report."""
+
+    checks: list[Check]
+
+
+METHODS: dict[str, tuple[type[Message], type[Message]]] = {
+    "hello": (HelloParams, Hello),
+    "status": (Nothing, Snapshot),
+    "start": (Nothing, Acknowledged),
+    "pause": (Nothing, Acknowledged),
+    "resume": (Nothing, Acknowledged),
+    "snooze": (SnoozeParams, Acknowledged),
+    "shutdown": (Nothing, Acknowledged),
+    "corpus.add": (PathsParams, CorpusInfo),
+    "corpus.list": (Nothing, CorpusList),
+    "corpus.inspect": (CorpusParams, CorpusInfo),
+    "corpus.remove": (CorpusParams, Acknowledged),
+    "invite.inspect": (InviteParams, InviteView),
+    "federation.terms": (InviteParams, TermsView),
+    "federation.join": (JoinParams, FederationInfo),
+    "federation.leave": (FederationParams, Acknowledged),
+    "uploads.list": (Nothing, UploadList),
+    "uploads.inspect": (UploadParams, UploadDetail),
+    "privacy": (Nothing, BudgetList),
+    "history": (Nothing, HistoryList),
+    "hardware": (HardwareParams, HardwareProfile),
+    "limits.show": (Nothing, LimitsView),
+    "limits.set": (LimitsParams, LimitsView),
+    "doctor": (Nothing, CheckList),
+}
+"""Every request: name → (parameters, result). The engine refuses any other name."""

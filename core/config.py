@@ -1,0 +1,337 @@
+"""The two configurations: what a federation decides, and what this machine decides.
+
+``FederationConfig`` is the manifest's content. It is signed by the coordinator, hashed, frozen at consent, and
+holds everything that changes the mathematics. ``NodeConfig`` never leaves the machine and holds only what changes
+speed, comfort or limits. Both refuse unknown fields, and both check their values where they are built, so that a
+hostile manifest is turned away before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+PROTOCOL_VERSION = 1
+MAX_TEXT = 2_000
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+ShortText = Annotated[str, Meta(min_length=1, max_length=120)]
+LongText = Annotated[str, Meta(max_length=MAX_TEXT)]
+UnitOfPrivacy = Literal["document", "record", "corpus", "none"]
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every configuration record: immutable, keyword-only, unknown fields refused."""
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not math.isfinite(value) or not low <= value <= high:
+        raise ValueError(f"{name} is {value}, but must lie between {low:g} and {high:g}")
+
+
+class ModelSpec(Frozen, kw_only=True):
+    """Shape of the decoder-only model. Every number is bounded so that memory can be computed before allocation."""
+
+    architecture: Literal["llama", "gpt2"] = "llama"
+    """Block layout; ``llama`` is RMSNorm, rotary positions and SwiGLU."""
+    preset: ShortText
+    """Name of the preset the numbers came from, for display only."""
+    vocab_size: int
+    """Rows of the token embedding."""
+    num_layers: int
+    """Number of blocks."""
+    d_model: int
+    """Width of the residual stream."""
+    num_heads: int
+    """Attention heads; must divide ``d_model``."""
+    d_ff: int
+    """Inner width of the feed-forward part."""
+    max_seq_len: int
+    """Longest sequence the model is asked to read, in tokens."""
+    tie_embeddings: bool = True
+    """Whether the output head shares the embedding matrix."""
+    norm_eps: float = 1e-5
+    """Epsilon inside the normalisation layers."""
+    rope_theta: float = 10_000.0
+    """Base of the rotary position frequencies."""
+
+    def __post_init__(self) -> None:
+        """Refuse shapes outside what any preset needs.
+
+        Raises:
+            ValueError: a number is out of range or the heads do not divide the width.
+        """
+        _between("model.vocab_size", self.vocab_size, 256, 1 << 18)
+        _between("model.num_layers", self.num_layers, 1, 128)
+        _between("model.d_model", self.d_model, 16, 16_384)
+        _between("model.num_heads", self.num_heads, 1, 256)
+        _between("model.d_ff", self.d_ff, 16, 65_536)
+        _between("model.max_seq_len", self.max_seq_len, 8, 32_768)
+        _between("model.norm_eps", self.norm_eps, 1e-12, 1e-2)
+        _between("model.rope_theta", self.rope_theta, 100.0, 1e8)
+        if self.d_model % self.num_heads or (self.d_model // self.num_heads) % 2:
+            raise ValueError(f"model.num_heads is {self.num_heads}, which does not divide d_model {self.d_model} evenly")
+
+
+class TokenizerSpec(Frozen, kw_only=True):
+    """Which tokenizer the federation uses, by content hash."""
+
+    sha256: Sha256
+    """Hash of the ``tokenizer.json`` bytes."""
+    origin: LongText
+    """What it was trained on, in the operator's words; never private text."""
+
+
+class PublicShard(Frozen, kw_only=True):
+    """A public token shard served as a blob. Later capability: the list must be empty today."""
+
+    sha256: Sha256
+    weight: float
+
+
+class ParameterGroups(Frozen, kw_only=True):
+    """Which parameters form the backbone and which are key layers (WorldLM). Today everything is backbone."""
+
+    backbone: tuple[str, ...] = ("*",)
+    key_layers: tuple[str, ...] = ()
+
+
+class TrainingConfig(Frozen, kw_only=True):
+    """Local training: batch, steps and the inner optimiser (AdamW) with its schedule over the federation's steps."""
+
+    seq_len: int
+    """Tokens per training sequence."""
+    batch_size: int
+    """Sequences per step; under DP units the *expected* size of a Poisson draw."""
+    local_steps: int
+    """Optimiser steps per round."""
+    learning_rate: float
+    """Peak learning rate."""
+    final_learning_rate_ratio: float = 0.1
+    """Learning rate after ``decay_steps`` divided by the peak."""
+    warmup_steps: int = 0
+    """Linear warm-up, in federation steps."""
+    decay_steps: int = 1_000
+    """Cosine length, in federation steps."""
+    beta1: float = 0.9
+    beta2: float = 0.95
+    adam_eps: float = 1e-8
+    weight_decay: float = 0.0
+    grad_clip: float = 1.0
+    """Global gradient norm bound of the unit ``none`` and ``corpus`` loops; DP-SGD clips per example instead."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("training.seq_len", self.seq_len, 8, 32_768)
+        _between("training.batch_size", self.batch_size, 1, 65_536)
+        _between("training.local_steps", self.local_steps, 1, 100_000)
+        _between("training.learning_rate", self.learning_rate, 1e-8, 1.0)
+        _between("training.final_learning_rate_ratio", self.final_learning_rate_ratio, 0.0, 1.0)
+        _between("training.warmup_steps", self.warmup_steps, 0, 1e7)
+        _between("training.decay_steps", self.decay_steps, 1, 1e9)
+        _between("training.beta1", self.beta1, 0.0, 0.9999)
+        _between("training.beta2", self.beta2, 0.0, 0.999999)
+        _between("training.adam_eps", self.adam_eps, 1e-16, 1.0)
+        _between("training.weight_decay", self.weight_decay, 0.0, 10.0)
+        _between("training.grad_clip", self.grad_clip, 1e-6, 1e6)
+
+
+class OuterConfig(Frozen, kw_only=True):
+    """The outer optimiser, applied by the coordinator to the mean pseudo-gradient."""
+
+    optimizer: Literal["fedavg", "fedmom"] = "fedmom"
+    """``fedavg`` ignores ``momentum``; ``fedmom`` is server momentum, m ← μm + Δ, θ ← θ − ηm."""
+    learning_rate: float = 1.0
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("outer.learning_rate", self.learning_rate, 1e-6, 10.0)
+        _between("outer.momentum", self.momentum, 0.0, 0.9999)
+
+
+class ShardConfig(Frozen, kw_only=True):
+    """Which part of the model a volunteer trains. Today always the whole model."""
+
+    mode: Literal["full"] = "full"
+
+
+class PrivacyTerms(Frozen, kw_only=True):
+    """What the federation asks of a volunteer's privacy; the volunteer's own budget and floor win when stricter."""
+
+    unit: UnitOfPrivacy
+    """What one unit of the guarantee is."""
+    relation: Literal["zero-out", "replace-one", "none"]
+    """Neighbouring relation: ``zero-out`` for record and document, ``replace-one`` for corpus."""
+    clip_norm: float = 1.0
+    """L2 bound per example (record, document) or of the whole update (corpus)."""
+    min_noise_multiplier: float = 0.3
+    """Least noise multiplier the federation accepts; each volunteer solves for its own, never below."""
+    max_sampling_prob: float = 0.25
+    """Largest Poisson sampling probability; a corpus too small for it is refused by name."""
+    windows_per_document: int = 1
+    """Most windows one document contributes to a step (unit ``document``)."""
+    delta_cap: float = 1e-5
+    """Upper bound on δ; each lineage's δ is min(this, 1/(10 n))."""
+
+    def __post_init__(self) -> None:
+        """Bound every number and tie the relation to the unit.
+
+        Raises:
+            ValueError: a number is out of range or the relation does not belong to the unit.
+        """
+        _between("privacy.clip_norm", self.clip_norm, 1e-6, 1e6)
+        _between("privacy.min_noise_multiplier", self.min_noise_multiplier, 0.0, 1e4)
+        _between("privacy.max_sampling_prob", self.max_sampling_prob, 1e-9, 1.0)
+        _between("privacy.windows_per_document", self.windows_per_document, 1, 1_024)
+        _between("privacy.delta_cap", self.delta_cap, 1e-12, 1e-5)
+        expected = {"document": "zero-out", "record": "zero-out", "corpus": "replace-one", "none": "none"}[self.unit]
+        if self.relation != expected:
+            raise ValueError(f"privacy.relation is {self.relation!r}, but unit {self.unit!r} needs {expected!r}")
+        if self.unit != "none" and self.min_noise_multiplier <= 0:
+            raise ValueError("privacy.min_noise_multiplier must be above 0 unless the unit is 'none'")
+
+
+class CodecConfig(Frozen, kw_only=True):
+    """How an update becomes bytes. Fixed rate and fixed size, so that size says nothing about the text."""
+
+    name: Literal["fp32", "int8"] = "int8"
+    block_size: int = 256
+    """Values that share one scale."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("codec.block_size", self.block_size, 16, 65_536)
+
+
+class ScheduleConfig(Frozen, kw_only=True):
+    """Rounds: how many, how many volunteers, how long."""
+
+    rounds: int
+    """Rounds planned in all; privacy is solved so that all of them fit the budget."""
+    cohort_size: int
+    """Volunteers asked per round."""
+    quorum: int
+    """Accepted updates needed to close a round at its deadline."""
+    deadline_s: float = 3_600.0
+    """Seconds from instruction to the end of training."""
+    upload_allowance_s: float = 600.0
+    """Seconds after the deadline in which an announced upload may still finish."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range or the quorum exceeds the cohort.
+        """
+        _between("schedule.rounds", self.rounds, 1, 1_000_000)
+        _between("schedule.cohort_size", self.cohort_size, 1, 100_000)
+        _between("schedule.quorum", self.quorum, 1, self.cohort_size)
+        _between("schedule.deadline_s", self.deadline_s, 5.0, 14 * 86_400.0)
+        _between("schedule.upload_allowance_s", self.upload_allowance_s, 5.0, 7 * 86_400.0)
+
+
+class FederationConfig(Frozen, kw_only=True):
+    """Everything a federation decides: signed, shared, hashed, shown to the owner before consent."""
+
+    protocol_version: Literal[1] = PROTOCOL_VERSION
+    run_id: Identifier
+    """Our own run id, 16 random bytes in hex; survives coordinator restarts, unlike Flower's."""
+    name: ShortText
+    operator: ShortText
+    jurisdiction: ShortText
+    purpose: LongText
+    """Plain text, shown as "in their words", never rendered."""
+    licence: ShortText
+    """Licence of the trained model."""
+    withdrawal: LongText
+    """What happens with past contributions when a volunteer leaves."""
+    seed: int
+    """Seed of the initial weights and of cohort sampling."""
+    model: ModelSpec
+    groups: ParameterGroups = ParameterGroups()
+    tokenizer: TokenizerSpec
+    public_data: tuple[PublicShard, ...] = ()
+    training: TrainingConfig
+    outer: OuterConfig = OuterConfig()
+    shard: ShardConfig = ShardConfig()
+    privacy: PrivacyTerms
+    codec: CodecConfig = CodecConfig()
+    schedule: ScheduleConfig
+
+    def __post_init__(self) -> None:
+        """Check what crosses sections.
+
+        Raises:
+            ValueError: sections contradict each other, or a later capability is asked for.
+        """
+        _between("seed", self.seed, 0, 2**63 - 1)
+        if self.training.seq_len > self.model.max_seq_len:
+            raise ValueError("training.seq_len is longer than model.max_seq_len")
+        if self.public_data:
+            raise ValueError("public_data is not supported by this version")
+        if self.groups != ParameterGroups():
+            raise ValueError("parameter groups other than one backbone are not supported by this version")
+
+
+class Limits(Frozen, kw_only=True):
+    """What this machine may be used for. Every field is the owner's and beats the coordinator's wishes."""
+
+    cpu_threads: int = 0
+    """Threads the trainer may use; 0 means all physical cores but one, at least one."""
+    memory_gb: float = 0.0
+    """Memory cap of the trainer in GB; 0 means half of what the machine has."""
+    devices: tuple[str, ...] = ()
+    """Devices offered, such as ``cuda:0`` or ``cpu``; empty means the best one found."""
+    offered_hours_per_week: float = 20.0
+    """Hours of training offered each week; reaching it pauses until Monday."""
+    disk_gb: float = 5.0
+    """Disk kept for sealed uploads before old ones are reduced to hash and summary."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("limits.cpu_threads", self.cpu_threads, 0, 1_024)
+        _between("limits.memory_gb", self.memory_gb, 0, 100_000)
+        _between("limits.offered_hours_per_week", self.offered_hours_per_week, 0.0, 168.0)
+        _between("limits.disk_gb", self.disk_gb, 0.1, 100_000)
+
+
+class NodeConfig(Frozen, kw_only=True):
+    """The owner's choices on this machine; stored as ``config.toml`` by the engine."""
+
+    version: Literal[1] = 1
+    limits: Limits = Limits()
+    keep_running: bool = False
+    """Whether the engine goes on when the window closes."""
+    worker_interpreter: str = ""
+    """Python that runs reader and trainer; empty means the engine's own."""
+    checkpoint_interval_s: float = 60.0
+    """Most seconds of training that a crash may repeat."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("checkpoint_interval_s", self.checkpoint_interval_s, 1.0, 3_600.0)

@@ -1,0 +1,183 @@
+"""The fixed schema of what passes between coordinator and volunteer inside a round. Allow-list: nothing else travels.
+
+``TrainInstruction`` travels in a Flower ``ConfigRecord`` named ``INSTRUCTION``. The reply holds an ``ArrayRecord``
+named ``UPDATE`` with one uint8 array ``UPDATE``, a ``MetricRecord`` named ``METRICS`` and a ``ConfigRecord`` named
+``SEAL`` built from ``ReplySeal``. This module knows no Flower: it converts to and from plain dictionaries of scalars.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from core.api.errors import CoordinatorError, UpdateError
+from core.config import UnitOfPrivacy
+from core.federation.identity import NodeKey, verify_node
+
+INSTRUCTION = "hedgerow.train"
+UPDATE = "update"
+METRICS = "metrics"
+SEAL = "seal"
+MESSAGE_TYPE = "train"
+NONCE_BYTES = 16
+MAX_UPDATE_BYTES = 32 << 20
+PUBLIC_METRICS = ("steps",)
+"""Sent under every unit: fixed by the instruction, so it says nothing about the text."""
+OPEN_METRICS = ("steps", "tokens", "loss", "seconds")
+"""Sent only where the unit is ``none``."""
+
+
+class TrainInstruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the coordinator asks for in one round."""
+
+    protocol: int = 1
+    run_id: str
+    server_round: int
+    manifest_hash: str
+    base_hash: str
+    """SHA-256 of the base checkpoint blob."""
+    base_bytes: int
+    shard: str = "full"
+    step_clock: int
+    local_steps: int
+    token_budget: int = 0
+    deadline_at: float
+    nonce: bytes
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a field is out of range.
+        """
+        if self.protocol != 1 or self.shard != "full":
+            raise ValueError("protocol or shard is not supported")
+        if not 1 <= self.server_round <= 1_000_000 or not 0 <= self.step_clock <= 10**12:
+            raise ValueError("server_round or step_clock is out of range")
+        if not 1 <= self.local_steps <= 100_000 or not 0 <= self.token_budget <= 10**12:
+            raise ValueError("local_steps or token_budget is out of range")
+        if not 1 <= self.base_bytes <= 1 << 40 or len(self.nonce) != NONCE_BYTES:
+            raise ValueError("base_bytes or nonce is out of range")
+        if any(len(value) != 64 for value in (self.manifest_hash, self.base_hash)) or len(self.run_id) != 32:
+            raise ValueError("a hash has the wrong length")
+
+    def to_record(self) -> dict[str, Any]:
+        """As a flat dictionary of scalars and bytes."""
+        return msgspec.structs.asdict(self)
+
+
+def read_instruction(record: Mapping[str, Any]) -> TrainInstruction:
+    """Check an instruction.
+
+    Raises:
+        CoordinatorError: unknown, missing or absurd fields.
+    """
+    try:
+        return msgspec.convert(dict(record), TrainInstruction, builtin_types=(bytes,))
+    except (msgspec.ValidationError, ValueError, TypeError) as error:
+        raise CoordinatorError(f"The coordinator's instruction was refused: {error}.") from error
+
+
+def metrics_hash(metrics: Mapping[str, float]) -> bytes:
+    """SHA-256 over names and values in name order."""
+    text = ";".join(f"{name}={float(metrics[name]).hex()}" for name in sorted(metrics))
+    return hashlib.sha256(text.encode()).digest()
+
+
+def allowed_metrics(unit: UnitOfPrivacy) -> tuple[str, ...]:
+    """Names that may travel under this unit."""
+    return OPEN_METRICS if unit == "none" else PUBLIC_METRICS
+
+
+class ReplySeal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What binds an update to its round, its sender and its bytes."""
+
+    federation_id: str
+    run_id: str
+    server_round: int
+    nonce: bytes
+    manifest_hash: str
+    base_hash: str
+    shard: str
+    update_sha256: str
+    metrics_sha256: bytes
+    public_key: bytes
+    """PEM of the node key enrolled for this assignment."""
+    signature: bytes = b""
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the node key signs."""
+        parts = (
+            b"hedgerow-reply-1",
+            self.federation_id.encode(),
+            self.run_id.encode(),
+            str(self.server_round).encode(),
+            self.nonce,
+            self.manifest_hash.encode(),
+            self.base_hash.encode(),
+            self.shard.encode(),
+            self.update_sha256.encode(),
+            self.metrics_sha256,
+        )
+        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+    def signed_by(self, key: NodeKey) -> ReplySeal:
+        """The same seal with this key and its signature."""
+        bare = msgspec.structs.replace(self, public_key=key.public_pem, signature=b"")
+        return msgspec.structs.replace(bare, signature=key.sign(bare.signed_bytes()))
+
+    def is_genuine(self, public_pem: bytes) -> bool:
+        """Whether the key enrolled for the assignment signed exactly this."""
+        return self.public_key == public_pem and verify_node(public_pem, self.signed_bytes(), self.signature)
+
+    def to_record(self) -> dict[str, Any]:
+        """As a flat dictionary of scalars and bytes."""
+        return msgspec.structs.asdict(self)
+
+
+def read_seal(record: Mapping[str, Any]) -> ReplySeal:
+    """Check the form of a seal; its signature is checked against the assignment.
+
+    Raises:
+        UpdateError: unknown, missing or wrongly typed fields.
+    """
+    try:
+        return msgspec.convert(dict(record), ReplySeal, builtin_types=(bytes,))
+    except (msgspec.ValidationError, ValueError, TypeError) as error:
+        raise UpdateError(f"The reply's seal was refused: {error}.") from error
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``GET /receipts/<sha256>`` answers, sent only after the coordinator's checkpoint is durable."""
+
+    update_sha256: str
+    server_round: int
+    state: str
+    """``accepted``, ``refused`` or ``late``."""
+    reason: str = ""
+    checkpoint_hash: str = ""
+    signature: bytes = b""
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the federation key signs."""
+        bare = msgspec.structs.replace(self, signature=b"")
+        return b"hedgerow-receipt-1\n" + msgspec.json.encode(bare)
+
+
+class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST /enrol``, signed by the node key as every request of ours."""
+
+    token: bytes
+    manifest_hash: str
+
+
+class EnrolAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Answer of ``POST /enrol``; the same answer again on a repeat."""
+
+    node_id: str
+    """Flower's uint64 as decimal text, since JSON readers lose digits."""
+    federation_id: str
+    run_id: str

@@ -1,0 +1,297 @@
+"""Messages on the pipes between the engine and its children, reader and trainer.
+
+A child is started as ``python -I -m core.training.worker --in-fd A --out-fd B --key-fd C`` (or ``core.data.reader``).
+The first line it reads is its job. It then sends *up* messages and reads *down* messages, one JSON object per line,
+tagged by ``type``. No text of the owner's ever crosses: counts, positions, hashes and file names only. The key
+descriptor holds the 32-byte store key and is closed after reading.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+import msgspec
+
+from core.config import CodecConfig, ModelSpec, TrainingConfig
+
+MAX_JOB_LINE = 64 << 20
+KEY_BYTES = 32
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True, forbid_unknown_fields=True):
+    """Base of every message on the pipes."""
+
+
+class ShardRef(Job, kw_only=True, tag="shard"):
+    """One encrypted token shard of a corpus."""
+
+    path: str
+    sha256: str
+    tokens: int
+    documents: int
+    text_bytes: int
+
+
+class CorpusRef(Job, kw_only=True, tag="corpus"):
+    """One corpus as the trainer sees it."""
+
+    corpus_id: str
+    shards: tuple[ShardRef, ...]
+    weight: float = 1.0
+
+
+class PrivacyPlan(Job, kw_only=True, tag="plan"):
+    """The mechanism of one round, fixed at consent. ``sampling_prob`` and ``noise_multiplier`` never move with edits."""
+
+    unit: Literal["record", "corpus", "none"]
+    clip_norm: float = 0.0
+    noise_multiplier: float = 0.0
+    sampling_prob: float = 0.0
+    steps: int = 0
+    units: int = 0
+    """Bucketed n fixed at consent."""
+
+
+class TrainJob(Job, kw_only=True, tag="train"):
+    """One round of local training."""
+
+    federation_id: str
+    run_id: str
+    server_round: int
+    round_dir: str
+    """Folder of this round, 0700; checkpoints and the sealed update go here."""
+    state_dir: str
+    """Folder of inner-optimiser state that stays on this machine, tagged (federation, unit, corpora)."""
+    base_path: str
+    """safetensors file of the base weights, already hash-checked by the engine."""
+    base_sha256: str
+    model: ModelSpec
+    training: TrainingConfig
+    codec: CodecConfig
+    privacy: PrivacyPlan
+    corpora: tuple[CorpusRef, ...]
+    tokenizer_path: str
+    step_clock: int
+    """Federation steps done before this round; drives the learning rate."""
+    local_steps: int
+    token_budget: int = 0
+    """Unit ``none`` only: most tokens this round; 0 means no bound."""
+    deadline_at: float = 0.0
+    """Unit ``none`` only: Unix time after which no further step starts; 0 means none."""
+    device: str = "cpu"
+    threads: int = 1
+    checkpoint_interval_s: float = 60.0
+    held_out_windows: int = 32
+    sandbox: bool = True
+    """Only the simulation, which holds no private text, may turn this off."""
+
+
+class ReadJob(Job, kw_only=True, tag="read"):
+    """Read sources into encrypted shards."""
+
+    corpus_id: str
+    paths: tuple[str, ...]
+    store_dir: str
+    tokenizer_path: str
+    tokenizer_sha256: str
+    max_file_bytes: int = 64 << 20
+    max_memory_bytes: int = 2 << 30
+
+
+class EvaluateJob(Job, kw_only=True, tag="evaluate"):
+    """Bits per byte of a plain text the coordinator owns; never private text."""
+
+    model: ModelSpec
+    weights_path: str
+    tokenizer_path: str
+    text_path: str
+    seq_len: int
+    threads: int = 1
+    max_windows: int = 256
+
+
+class Ready(Job, kw_only=True, tag="ready"):
+    """The child is locked down and understood its job."""
+
+    sandbox: str
+    """Level reached, such as ``seccomp``."""
+    pid: int = 0
+
+
+class Alive(Job, kw_only=True, tag="alive"):
+    """Sign of life, at least every 2 s while working; no claim of progress."""
+
+
+class Progress(Job, kw_only=True, tag="progress"):
+    """Real progress. ``step`` counts optimiser steps done in this round."""
+
+    step: int
+    steps: int
+    tokens: int
+    loss: float | None = None
+    seconds: float = 0.0
+    """Seconds of computing in this round so far, over all restarts."""
+    tokens_per_s: float = 0.0
+    fraction: float | None = None
+    """Share of the current step that is done; DP steps are long on a CPU."""
+
+
+class HeldOut(Job, kw_only=True, tag="held_out"):
+    """Bits per byte of the base weights on the owner's held-out text; local only."""
+
+    bits_per_byte: float
+    nats_per_token: float
+
+
+class ChargeRequest(Job, kw_only=True, tag="charge_request"):
+    """The trainer is about to do the first thing that can influence an upload."""
+
+    plan: PrivacyPlan
+
+
+class Grant(Job, kw_only=True, tag="grant"):
+    """The charge is durable; go on."""
+
+    charge_id: int
+
+
+class Refuse(Job, kw_only=True, tag="refuse"):
+    """No; stop without writing anything."""
+
+    reason: str
+
+
+class Pause(Job, kw_only=True, tag="pause"):
+    """Write a checkpoint and exit."""
+
+
+class Paused(Job, kw_only=True, tag="paused"):
+    """The checkpoint is on disk; the process ends now."""
+
+    step: int
+    seconds: float
+
+
+class DPRecord(Job, kw_only=True, tag="dp_record"):
+    """What the mechanism really did; the chain's privacy link verifies it against the plan."""
+
+    unit: str
+    steps: int
+    sampling_prob: float
+    clip_norm: float
+    noise_multiplier: float
+    noise_draws: int
+    """Gaussian values drawn: steps × parameters for DP-SGD, parameters for ``corpus``."""
+
+
+class Sealed(Job, kw_only=True, tag="sealed"):
+    """The update is encoded, encrypted, fsynced and renamed."""
+
+    path: str
+    sha256: str
+    """Of the encoded (plain, to be sent) bytes."""
+    size_bytes: int
+    dense_bytes: int
+    steps: int
+    tokens: int
+    seconds: float
+    mean_loss: float | None = None
+
+
+class Failed(Job, kw_only=True, tag="failed"):
+    """The child could not do its job; ``message`` is one sentence without text of the owner's."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class ReadProgress(Job, kw_only=True, tag="read_progress"):
+    """How far the reader is."""
+
+    files_done: int
+    files_total: int
+    text_bytes: int
+    tokens: int
+
+
+class Skipped(Job, kw_only=True, tag="skipped"):
+    """One source set aside."""
+
+    path: str
+    reason: str
+
+
+class ReadResult(Job, kw_only=True, tag="read_result"):
+    """What the reader made."""
+
+    shards: tuple[ShardRef, ...]
+    documents: int
+    records: int
+    tokens: int
+    text_bytes: int
+    words: int
+    held_out_tokens: int
+    skipped_total: int
+    document_digests: tuple[str, ...]
+    """Keyed digests (hex) of the documents, independent of extractor and tokenizer: the lineage sketch."""
+
+
+class Evaluated(Job, kw_only=True, tag="evaluated"):
+    """Result of an evaluation."""
+
+    bits_per_byte: float
+    nats_per_token: float
+    tokens: int
+    text_bytes: int
+
+
+Up = (
+    Ready | Alive | Progress | HeldOut | ChargeRequest | Paused | DPRecord | Sealed | Failed
+    | ReadProgress | Skipped | ReadResult | Evaluated
+)  # fmt: skip
+Down = TrainJob | ReadJob | EvaluateJob | Grant | Refuse | Pause
+
+_decode_up = msgspec.json.Decoder(Up)
+_decode_down = msgspec.json.Decoder(Down)
+
+
+def encode(message: Job) -> bytes:
+    """One line, newline included."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def decode_up(line: bytes) -> Up:
+    """Check one line from a child.
+
+    Raises:
+        ValueError: it is not a known message.
+    """
+    if len(line) > MAX_JOB_LINE:
+        raise ValueError("line too long")
+    return _decode_up.decode(line)
+
+
+def decode_down(line: bytes) -> Down:
+    """Check one line from the engine.
+
+    Raises:
+        ValueError: it is not a known message.
+    """
+    if len(line) > MAX_JOB_LINE:
+        raise ValueError("line too long")
+    return _decode_down.decode(line)
+
+
+def read_key(descriptor: int) -> bytes:
+    """Read the store key from an inherited descriptor and close it.
+
+    Raises:
+        ValueError: it holds anything but 32 bytes.
+    """
+    with os.fdopen(descriptor, "rb") as stream:
+        key = stream.read(KEY_BYTES + 1)
+    if len(key) != KEY_BYTES:
+        raise ValueError("the key descriptor does not hold 32 bytes")
+    return key
