@@ -9,12 +9,12 @@ hostile manifest is turned away before anything is allocated.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION: Final = 1
 MAX_TEXT = 2_000
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -33,7 +33,7 @@ def _between(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} is {value}, but must lie between {low:g} and {high:g}")
 
 
-class ModelSpec(Frozen, kw_only=True):
+class ModelSpec(Frozen, frozen=True, kw_only=True):
     """Shape of the decoder-only model. Every number is bounded so that memory can be computed before allocation."""
 
     architecture: Literal["llama", "gpt2"] = "llama"
@@ -74,10 +74,12 @@ class ModelSpec(Frozen, kw_only=True):
         _between("model.norm_eps", self.norm_eps, 1e-12, 1e-2)
         _between("model.rope_theta", self.rope_theta, 100.0, 1e8)
         if self.d_model % self.num_heads or (self.d_model // self.num_heads) % 2:
-            raise ValueError(f"model.num_heads is {self.num_heads}, which does not divide d_model {self.d_model} evenly")
+            raise ValueError(
+                f"model.num_heads is {self.num_heads}, which does not divide d_model {self.d_model} evenly"
+            )
 
 
-class TokenizerSpec(Frozen, kw_only=True):
+class TokenizerSpec(Frozen, frozen=True, kw_only=True):
     """Which tokenizer the federation uses, by content hash."""
 
     sha256: Sha256
@@ -86,21 +88,21 @@ class TokenizerSpec(Frozen, kw_only=True):
     """What it was trained on, in the operator's words; never private text."""
 
 
-class PublicShard(Frozen, kw_only=True):
+class PublicShard(Frozen, frozen=True, kw_only=True):
     """A public token shard served as a blob. Later capability: the list must be empty today."""
 
     sha256: Sha256
     weight: float
 
 
-class ParameterGroups(Frozen, kw_only=True):
+class ParameterGroups(Frozen, frozen=True, kw_only=True):
     """Which parameters form the backbone and which are key layers (WorldLM). Today everything is backbone."""
 
     backbone: tuple[str, ...] = ("*",)
     key_layers: tuple[str, ...] = ()
 
 
-class TrainingConfig(Frozen, kw_only=True):
+class TrainingConfig(Frozen, frozen=True, kw_only=True):
     """Local training: batch, steps and the inner optimiser (AdamW) with its schedule over the federation's steps."""
 
     seq_len: int
@@ -144,7 +146,7 @@ class TrainingConfig(Frozen, kw_only=True):
         _between("training.grad_clip", self.grad_clip, 1e-6, 1e6)
 
 
-class OuterConfig(Frozen, kw_only=True):
+class OuterConfig(Frozen, frozen=True, kw_only=True):
     """The outer optimiser, applied by the coordinator to the mean pseudo-gradient."""
 
     optimizer: Literal["fedavg", "fedmom"] = "fedmom"
@@ -162,13 +164,13 @@ class OuterConfig(Frozen, kw_only=True):
         _between("outer.momentum", self.momentum, 0.0, 0.9999)
 
 
-class ShardConfig(Frozen, kw_only=True):
+class ShardConfig(Frozen, frozen=True, kw_only=True):
     """Which part of the model a volunteer trains. Today always the whole model."""
 
     mode: Literal["full"] = "full"
 
 
-class PrivacyTerms(Frozen, kw_only=True):
+class PrivacyTerms(Frozen, frozen=True, kw_only=True):
     """What the federation asks of a volunteer's privacy; the volunteer's own budget and floor win when stricter."""
 
     unit: UnitOfPrivacy
@@ -204,7 +206,7 @@ class PrivacyTerms(Frozen, kw_only=True):
             raise ValueError("privacy.min_noise_multiplier must be above 0 unless the unit is 'none'")
 
 
-class CodecConfig(Frozen, kw_only=True):
+class CodecConfig(Frozen, frozen=True, kw_only=True):
     """How an update becomes bytes. Fixed rate and fixed size, so that size says nothing about the text."""
 
     name: Literal["fp32", "int8"] = "int8"
@@ -220,7 +222,7 @@ class CodecConfig(Frozen, kw_only=True):
         _between("codec.block_size", self.block_size, 16, 65_536)
 
 
-class ScheduleConfig(Frozen, kw_only=True):
+class ScheduleConfig(Frozen, frozen=True, kw_only=True):
     """Rounds: how many, how many volunteers, how long."""
 
     rounds: int
@@ -247,7 +249,7 @@ class ScheduleConfig(Frozen, kw_only=True):
         _between("schedule.upload_allowance_s", self.upload_allowance_s, 5.0, 7 * 86_400.0)
 
 
-class FederationConfig(Frozen, kw_only=True):
+class FederationConfig(Frozen, frozen=True, kw_only=True):
     """Everything a federation decides: signed, shared, hashed, shown to the owner before consent."""
 
     protocol_version: Literal[1] = PROTOCOL_VERSION
@@ -290,7 +292,7 @@ class FederationConfig(Frozen, kw_only=True):
             raise ValueError("parameter groups other than one backbone are not supported by this version")
 
 
-class Limits(Frozen, kw_only=True):
+class Limits(Frozen, frozen=True, kw_only=True):
     """What this machine may be used for. Every field is the owner's and beats the coordinator's wishes."""
 
     cpu_threads: int = 0
@@ -316,7 +318,7 @@ class Limits(Frozen, kw_only=True):
         _between("limits.disk_gb", self.disk_gb, 0.1, 100_000)
 
 
-class NodeConfig(Frozen, kw_only=True):
+class NodeConfig(Frozen, frozen=True, kw_only=True):
     """The owner's choices on this machine; stored as ``config.toml`` by the engine."""
 
     version: Literal[1] = 1

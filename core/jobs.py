@@ -23,7 +23,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True,
     """Base of every message on the pipes."""
 
 
-class ShardRef(Job, kw_only=True, tag="shard"):
+class ShardRef(Job, frozen=True, kw_only=True, tag="shard"):
     """One encrypted token shard of a corpus."""
 
     path: str
@@ -33,7 +33,7 @@ class ShardRef(Job, kw_only=True, tag="shard"):
     text_bytes: int
 
 
-class CorpusRef(Job, kw_only=True, tag="corpus"):
+class CorpusRef(Job, frozen=True, kw_only=True, tag="corpus"):
     """One corpus as the trainer sees it."""
 
     corpus_id: str
@@ -41,8 +41,8 @@ class CorpusRef(Job, kw_only=True, tag="corpus"):
     weight: float = 1.0
 
 
-class PrivacyPlan(Job, kw_only=True, tag="plan"):
-    """The mechanism of one round, fixed at consent. ``sampling_prob`` and ``noise_multiplier`` never move with edits."""
+class PrivacyPlan(Job, frozen=True, kw_only=True, tag="plan"):
+    """The mechanism of one round, fixed at consent; its probability and noise never move with edits."""
 
     unit: Literal["record", "corpus", "none"]
     clip_norm: float = 0.0
@@ -53,7 +53,7 @@ class PrivacyPlan(Job, kw_only=True, tag="plan"):
     """Bucketed n fixed at consent."""
 
 
-class TrainJob(Job, kw_only=True, tag="train"):
+class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """One round of local training."""
 
     federation_id: str
@@ -87,7 +87,7 @@ class TrainJob(Job, kw_only=True, tag="train"):
     """Only the simulation, which holds no private text, may turn this off."""
 
 
-class ReadJob(Job, kw_only=True, tag="read"):
+class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     """Read sources into encrypted shards."""
 
     corpus_id: str
@@ -99,7 +99,7 @@ class ReadJob(Job, kw_only=True, tag="read"):
     max_memory_bytes: int = 2 << 30
 
 
-class EvaluateJob(Job, kw_only=True, tag="evaluate"):
+class EvaluateJob(Job, frozen=True, kw_only=True, tag="evaluate"):
     """Bits per byte of a plain text the coordinator owns; never private text."""
 
     model: ModelSpec
@@ -111,7 +111,7 @@ class EvaluateJob(Job, kw_only=True, tag="evaluate"):
     max_windows: int = 256
 
 
-class Ready(Job, kw_only=True, tag="ready"):
+class Ready(Job, frozen=True, kw_only=True, tag="ready"):
     """The child is locked down and understood its job."""
 
     sandbox: str
@@ -119,11 +119,11 @@ class Ready(Job, kw_only=True, tag="ready"):
     pid: int = 0
 
 
-class Alive(Job, kw_only=True, tag="alive"):
+class Alive(Job, frozen=True, kw_only=True, tag="alive"):
     """Sign of life, at least every 2 s while working; no claim of progress."""
 
 
-class Progress(Job, kw_only=True, tag="progress"):
+class Progress(Job, frozen=True, kw_only=True, tag="progress"):
     """Real progress. ``step`` counts optimiser steps done in this round."""
 
     step: int
@@ -137,43 +137,43 @@ class Progress(Job, kw_only=True, tag="progress"):
     """Share of the current step that is done; DP steps are long on a CPU."""
 
 
-class HeldOut(Job, kw_only=True, tag="held_out"):
+class HeldOut(Job, frozen=True, kw_only=True, tag="held_out"):
     """Bits per byte of the base weights on the owner's held-out text; local only."""
 
     bits_per_byte: float
     nats_per_token: float
 
 
-class ChargeRequest(Job, kw_only=True, tag="charge_request"):
+class ChargeRequest(Job, frozen=True, kw_only=True, tag="charge_request"):
     """The trainer is about to do the first thing that can influence an upload."""
 
     plan: PrivacyPlan
 
 
-class Grant(Job, kw_only=True, tag="grant"):
+class Grant(Job, frozen=True, kw_only=True, tag="grant"):
     """The charge is durable; go on."""
 
     charge_id: int
 
 
-class Refuse(Job, kw_only=True, tag="refuse"):
+class Refuse(Job, frozen=True, kw_only=True, tag="refuse"):
     """No; stop without writing anything."""
 
     reason: str
 
 
-class Pause(Job, kw_only=True, tag="pause"):
+class Pause(Job, frozen=True, kw_only=True, tag="pause"):
     """Write a checkpoint and exit."""
 
 
-class Paused(Job, kw_only=True, tag="paused"):
+class Paused(Job, frozen=True, kw_only=True, tag="paused"):
     """The checkpoint is on disk; the process ends now."""
 
     step: int
     seconds: float
 
 
-class DPRecord(Job, kw_only=True, tag="dp_record"):
+class DPRecord(Job, frozen=True, kw_only=True, tag="dp_record"):
     """What the mechanism really did; the chain's privacy link verifies it against the plan."""
 
     unit: str
@@ -185,7 +185,7 @@ class DPRecord(Job, kw_only=True, tag="dp_record"):
     """Gaussian values drawn: steps × parameters for DP-SGD, parameters for ``corpus``."""
 
 
-class Sealed(Job, kw_only=True, tag="sealed"):
+class Sealed(Job, frozen=True, kw_only=True, tag="sealed"):
     """The update is encoded, encrypted, fsynced and renamed."""
 
     path: str
@@ -199,7 +199,7 @@ class Sealed(Job, kw_only=True, tag="sealed"):
     mean_loss: float | None = None
 
 
-class Failed(Job, kw_only=True, tag="failed"):
+class Failed(Job, frozen=True, kw_only=True, tag="failed"):
     """The child could not do its job; ``message`` is one sentence without text of the owner's."""
 
     code: str
@@ -207,7 +207,7 @@ class Failed(Job, kw_only=True, tag="failed"):
     hint: str = ""
 
 
-class ReadProgress(Job, kw_only=True, tag="read_progress"):
+class ReadProgress(Job, frozen=True, kw_only=True, tag="read_progress"):
     """How far the reader is."""
 
     files_done: int
@@ -216,14 +216,14 @@ class ReadProgress(Job, kw_only=True, tag="read_progress"):
     tokens: int
 
 
-class Skipped(Job, kw_only=True, tag="skipped"):
+class Skipped(Job, frozen=True, kw_only=True, tag="skipped"):
     """One source set aside."""
 
     path: str
     reason: str
 
 
-class ReadResult(Job, kw_only=True, tag="read_result"):
+class ReadResult(Job, frozen=True, kw_only=True, tag="read_result"):
     """What the reader made."""
 
     shards: tuple[ShardRef, ...]
@@ -238,7 +238,7 @@ class ReadResult(Job, kw_only=True, tag="read_result"):
     """Keyed digests (hex) of the documents, independent of extractor and tokenizer: the lineage sketch."""
 
 
-class Evaluated(Job, kw_only=True, tag="evaluated"):
+class Evaluated(Job, frozen=True, kw_only=True, tag="evaluated"):
     """Result of an evaluation."""
 
     bits_per_byte: float
@@ -253,8 +253,8 @@ Up = (
 )  # fmt: skip
 Down = TrainJob | ReadJob | EvaluateJob | Grant | Refuse | Pause
 
-_decode_up = msgspec.json.Decoder(Up)
-_decode_down = msgspec.json.Decoder(Down)
+_decode_up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
+_decode_down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)
 
 
 def encode(message: Job) -> bytes:

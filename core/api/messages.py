@@ -22,7 +22,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every record on the socket."""
 
 
-class Sentence(Message, kw_only=True):
+class Sentence(Message, frozen=True, kw_only=True):
     """One sentence for a person: stable code, values, and the English text."""
 
     code: str
@@ -30,7 +30,7 @@ class Sentence(Message, kw_only=True):
     args: dict[str, str | int | float] = {}
 
 
-class RoundProgress(Message, kw_only=True):
+class RoundProgress(Message, frozen=True, kw_only=True):
     """The round in progress. ``step`` moves only when a step was really done."""
 
     federation_id: str
@@ -50,14 +50,14 @@ class RoundProgress(Message, kw_only=True):
     """Size of the sealed update, known beforehand because the codec is fixed-rate."""
 
 
-class SkippedFile(Message, kw_only=True):
+class SkippedFile(Message, frozen=True, kw_only=True):
     """A source that was set aside, and why."""
 
     path: str
     reason: str
 
 
-class CorpusInfo(Message, kw_only=True):
+class CorpusInfo(Message, frozen=True, kw_only=True):
     """One corpus of the owner's. Paths stay on this machine."""
 
     corpus_id: str
@@ -79,7 +79,7 @@ class CorpusInfo(Message, kw_only=True):
     added_at: float = 0.0
 
 
-class BudgetInfo(Message, kw_only=True):
+class BudgetInfo(Message, frozen=True, kw_only=True):
     """Privacy of one corpus lineage under one unit."""
 
     corpus_id: str
@@ -99,7 +99,7 @@ class BudgetInfo(Message, kw_only=True):
     """True once a round without guarantee used this text; no figure holds any more."""
 
 
-class ManifestView(Message, kw_only=True):
+class ManifestView(Message, frozen=True, kw_only=True):
     """The manifest in words and numbers for the consent page; every text is "in their words", plain."""
 
     name: str
@@ -124,7 +124,7 @@ class ManifestView(Message, kw_only=True):
     shard: str
 
 
-class FederationInfo(Message, kw_only=True):
+class FederationInfo(Message, frozen=True, kw_only=True):
     """One federation this machine has joined."""
 
     federation_id: str
@@ -143,7 +143,7 @@ class FederationInfo(Message, kw_only=True):
     last_error: str = ""
 
 
-class UploadInfo(Message, kw_only=True):
+class UploadInfo(Message, frozen=True, kw_only=True):
     """One update: everything that left, or is about to."""
 
     upload_id: str
@@ -163,7 +163,7 @@ class UploadInfo(Message, kw_only=True):
     reason: str = ""
 
 
-class LayerNorm(Message, kw_only=True):
+class LayerNorm(Message, frozen=True, kw_only=True):
     """L2 norm of one parameter's update as sent."""
 
     name: str
@@ -171,7 +171,7 @@ class LayerNorm(Message, kw_only=True):
     norm: float
 
 
-class UploadDetail(Message, kw_only=True):
+class UploadDetail(Message, frozen=True, kw_only=True):
     """What is inside one upload: decoded from the sealed bytes, nothing else is sent."""
 
     upload: UploadInfo
@@ -186,7 +186,7 @@ class UploadDetail(Message, kw_only=True):
     histogram_high: float
 
 
-class Contribution(Message, kw_only=True):
+class Contribution(Message, frozen=True, kw_only=True):
     """What this machine gave, in total and this week (from Monday, local time)."""
 
     rounds: int = 0
@@ -205,7 +205,7 @@ class Contribution(Message, kw_only=True):
     """(ISO date, seconds given) of the last 56 days that had any."""
 
 
-class Point(Message, kw_only=True):
+class Point(Message, frozen=True, kw_only=True):
     """One point of a plot. ``step`` counts this machine's training steps over all rounds."""
 
     step: int
@@ -213,14 +213,14 @@ class Point(Message, kw_only=True):
     value: float
 
 
-class Series(Message, kw_only=True):
+class Series(Message, frozen=True, kw_only=True):
     """What the plots show: training loss (nats per token) and held-out bits per byte of the owner's text."""
 
     loss: list[Point] = []
     bits_per_byte: list[Point] = []
 
 
-class EngineInfo(Message, kw_only=True):
+class EngineInfo(Message, frozen=True, kw_only=True):
     """The engine itself."""
 
     version: str
@@ -233,7 +233,7 @@ class EngineInfo(Message, kw_only=True):
     device: str = ""
 
 
-class Snapshot(Message, kw_only=True):
+class Snapshot(Message, frozen=True, kw_only=True):
     """Everything a window needs. Pushed on attach and after each change, at most four times a second."""
 
     revision: int
@@ -251,7 +251,7 @@ class Snapshot(Message, kw_only=True):
     series: Series = Series()
 
 
-class Notice(Message, kw_only=True):
+class Notice(Message, frozen=True, kw_only=True):
     """A passing event for a toast or a log line."""
 
     level: Literal["info", "warning", "error"]
@@ -259,7 +259,7 @@ class Notice(Message, kw_only=True):
     at: float
 
 
-class InviteView(Message, kw_only=True):
+class InviteView(Message, frozen=True, kw_only=True):
     """What an invite says, read without any connection."""
 
     name: str
@@ -271,7 +271,7 @@ class InviteView(Message, kw_only=True):
     expired: bool
 
 
-class CorpusOffer(Message, kw_only=True):
+class CorpusOffer(Message, frozen=True, kw_only=True):
     """What joining would cost one corpus, solved by this machine."""
 
     corpus_id: str
@@ -289,7 +289,7 @@ class CorpusOffer(Message, kw_only=True):
     guarantee: Guarantee = "none"
 
 
-class TermsView(Message, kw_only=True):
+class TermsView(Message, frozen=True, kw_only=True):
     """Invite, checked manifest and the cost of joining, before anything is enrolled."""
 
     invite: InviteView
@@ -304,7 +304,7 @@ class TermsView(Message, kw_only=True):
     fits_reason: str = ""
 
 
-class Device(Message, kw_only=True):
+class Device(Message, frozen=True, kw_only=True):
     """One device that could train."""
 
     device_id: str
@@ -320,7 +320,7 @@ class Device(Message, kw_only=True):
     problem: str = ""
 
 
-class HardwareProfile(Message, kw_only=True):
+class HardwareProfile(Message, frozen=True, kw_only=True):
     """What the machine has. ``None`` means unknown, never guessed."""
 
     cpu_name: str
@@ -337,7 +337,7 @@ class HardwareProfile(Message, kw_only=True):
     devices: list[Device]
 
 
-class Check(Message, kw_only=True):
+class Check(Message, frozen=True, kw_only=True):
     """One line of the doctor."""
 
     name: str
@@ -346,13 +346,13 @@ class Check(Message, kw_only=True):
     fix: str = ""
 
 
-class Acknowledged(Message, kw_only=True):
+class Acknowledged(Message, frozen=True, kw_only=True):
     """The request was carried out."""
 
     detail: str = ""
 
 
-class Hello(Message, kw_only=True):
+class Hello(Message, frozen=True, kw_only=True):
     """Answer to the first request."""
 
     api_version: int
@@ -360,45 +360,45 @@ class Hello(Message, kw_only=True):
     snapshot: Snapshot
 
 
-class CorpusChoice(Message, kw_only=True):
+class CorpusChoice(Message, frozen=True, kw_only=True):
     """One corpus offered when joining, with its budget."""
 
     corpus_id: str
     epsilon: float = 8.0
 
 
-class HelloParams(Message, kw_only=True):
+class HelloParams(Message, frozen=True, kw_only=True):
     """First request on every connection."""
 
     token: str
     api_version: int = API_VERSION
 
 
-class Nothing(Message, kw_only=True):
+class Nothing(Message, frozen=True, kw_only=True):
     """No parameters."""
 
 
-class PathsParams(Message, kw_only=True):
+class PathsParams(Message, frozen=True, kw_only=True):
     """Files or folders."""
 
     paths: list[str]
     name: str = ""
 
 
-class CorpusParams(Message, kw_only=True):
+class CorpusParams(Message, frozen=True, kw_only=True):
     """One corpus."""
 
     corpus_id: str
 
 
-class InviteParams(Message, kw_only=True):
+class InviteParams(Message, frozen=True, kw_only=True):
     """One invite, and for terms the budget asked for per corpus."""
 
     invite: str
     epsilon: float = 8.0
 
 
-class JoinParams(Message, kw_only=True):
+class JoinParams(Message, frozen=True, kw_only=True):
     """Consent: the invite, the manifest that was shown, and the text offered."""
 
     invite: str
@@ -406,62 +406,62 @@ class JoinParams(Message, kw_only=True):
     corpora: list[CorpusChoice]
 
 
-class FederationParams(Message, kw_only=True):
+class FederationParams(Message, frozen=True, kw_only=True):
     """One federation."""
 
     federation_id: str
 
 
-class SnoozeParams(Message, kw_only=True):
+class SnoozeParams(Message, frozen=True, kw_only=True):
     """How long to pause, in seconds."""
 
     seconds: float
 
 
-class UploadParams(Message, kw_only=True):
+class UploadParams(Message, frozen=True, kw_only=True):
     """One upload."""
 
     upload_id: str
 
 
-class HardwareParams(Message, kw_only=True):
+class HardwareParams(Message, frozen=True, kw_only=True):
     """Whether to measure, not only to list."""
 
     probe: bool = False
 
 
-class LimitsParams(Message, kw_only=True):
+class LimitsParams(Message, frozen=True, kw_only=True):
     """One limit as ``key=value`` of ``core.config.Limits`` or ``NodeConfig``."""
 
     key: str
     value: str
 
 
-class LimitsView(Message, kw_only=True):
+class LimitsView(Message, frozen=True, kw_only=True):
     """The owner's limits as key → value in words."""
 
     values: dict[str, str]
 
 
-class CorpusList(Message, kw_only=True):
+class CorpusList(Message, frozen=True, kw_only=True):
     """All corpora."""
 
     corpora: list[CorpusInfo]
 
 
-class UploadList(Message, kw_only=True):
+class UploadList(Message, frozen=True, kw_only=True):
     """All uploads, newest first."""
 
     uploads: list[UploadInfo]
 
 
-class BudgetList(Message, kw_only=True):
+class BudgetList(Message, frozen=True, kw_only=True):
     """All budgets."""
 
     budgets: list[BudgetInfo]
 
 
-class HistoryRow(Message, kw_only=True):
+class HistoryRow(Message, frozen=True, kw_only=True):
     """One finished round."""
 
     federation_name: str
@@ -473,14 +473,14 @@ class HistoryRow(Message, kw_only=True):
     state: str
 
 
-class HistoryList(Message, kw_only=True):
+class HistoryList(Message, frozen=True, kw_only=True):
     """Finished rounds, newest first."""
 
     rows: list[HistoryRow]
     contribution: Contribution
 
 
-class CheckList(Message, kw_only=True):
+class CheckList(Message, frozen=True, kw_only=True):
     """The doctor's report."""
 
     checks: list[Check]

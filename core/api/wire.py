@@ -23,7 +23,7 @@ class _Raw(msgspec.Struct):
     id: int | None = None
     method: str | None = None
     params: msgspec.Raw = msgspec.Raw(b"{}")
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
     error: dict[str, Any] | None = None
 
 
@@ -133,7 +133,7 @@ def decode_incoming(line: bytes) -> Result | Failure | Event | None:
         data = raw.error.get("data") or {}
         message = str(raw.error.get("message", ""))
         return Failure(raw.id, from_code(str(data.get("code", "")), message, str(data.get("hint", ""))))
-    return Result(raw.id, raw.result if raw.result is not None else msgspec.Raw(b"null"))
+    return Result(raw.id, raw.result)
 
 
 def decode_result(method: str, value: msgspec.Raw) -> Message:

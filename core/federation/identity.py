@@ -96,9 +96,7 @@ def sign_request(key: NodeKey, method: str, path: str, body: bytes, now: float |
     }
 
 
-def verify_request(
-    headers: Mapping[str, str], method: str, path: str, body: bytes, now: float | None = None
-) -> bytes:
+def verify_request(headers: Mapping[str, str], method: str, path: str, body: bytes, now: float | None = None) -> bytes:
     """Check a signed request and return the public key (PEM) it was signed with.
 
     Raises:

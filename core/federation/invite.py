@@ -104,7 +104,9 @@ def parse(link: str) -> Invite:
     if missing:
         raise InviteError("The invite is cut: " + ", ".join(missing) + " missing.", again)
     if fields["v"] != "1":
-        raise InviteError(f"The invite has version {fields['v'][:8]}, this Hedgerow reads version 1.", "Update Hedgerow.")
+        raise InviteError(
+            f"The invite has version {fields['v'][:8]}, this Hedgerow reads version 1.", "Update Hedgerow."
+        )
     return _build(fields, again)
 
 

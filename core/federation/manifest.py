@@ -38,9 +38,7 @@ def seal_manifest(config: FederationConfig, key: FederationKey) -> bytes:
     """Sign a configuration and return the envelope."""
     raw = msgspec.json.encode(config)
     signature = key.sign(_DOMAIN + raw)
-    return msgspec.json.encode(
-        _Envelope(1, base64.b64encode(raw).decode(), base64.b64encode(signature).decode())
-    )
+    return msgspec.json.encode(_Envelope(1, base64.b64encode(raw).decode(), base64.b64encode(signature).decode()))
 
 
 def open_manifest(envelope: bytes, federation_key: bytes) -> OpenedManifest:
@@ -62,7 +60,9 @@ def open_manifest(envelope: bytes, federation_key: bytes) -> OpenedManifest:
     except (msgspec.DecodeError, msgspec.ValidationError, binascii.Error, ValueError, RecursionError) as error:
         raise ManifestError("What the coordinator sent is not a manifest.") from error
     if sealed.format != 1:
-        raise ManifestError(f"The manifest has format {sealed.format}, this version reads format 1.", "Update Hedgerow.")
+        raise ManifestError(
+            f"The manifest has format {sealed.format}, this version reads format 1.", "Update Hedgerow."
+        )
     if not verify_federation(federation_key, _DOMAIN + raw, signature):
         raise ManifestError(
             "The manifest is not signed with the key in your invite.", "Do not join; ask for a new invite in person."
