@@ -1,0 +1,163 @@
+"""Files that survive a power cut and say nothing to who finds them: atomic writes, and AES-256-GCM around a subkey.
+
+Encrypted file, version 1: ``HGVF`` · version (1 byte) · three zero bytes · salt (16 bytes) · length of the plaintext
+(8 bytes, big-endian) · blocks of 4 MiB, each followed by its tag. Every file has a key of its own, HKDF(store key,
+salt, context), so block numbers serve as nonces and never meet twice under one key. Each block authenticates the header and
+whether it is the last, so a block that is cut, swapped, or moved to another file or context is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from core.api.errors import StorageError
+
+KEY_BYTES = 32
+MAGIC = b"HGVF"
+VERSION = 1
+BLOCK_BYTES = 4 << 20
+_TAG_BYTES = 16
+_SALT_BYTES = 16
+_HEADER = struct.Struct(f">4sB3x{_SALT_BYTES}sQ")
+
+
+def derive(key: bytes, context: bytes) -> bytes:
+    """32-byte subkey of ``key`` for one purpose; different contexts give independent keys.
+
+    Raises:
+        ValueError: the key does not have 32 bytes.
+    """
+    return _subkey(key, b"", context)
+
+
+def _subkey(key: bytes, salt: bytes, context: bytes) -> bytes:
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
+    info = b"hedgerow-vault-1\n" + context
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt or None, info=info).derive(key)
+
+
+def write_atomic(path: Path | str, data: bytes) -> None:
+    """Replace ``path`` by ``data`` so that after a crash it holds the old or the new content, never a part.
+
+    The file is 0600, and content, name and folder are on disk when this returns.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written; ``path`` is as it was.
+    """
+    _write(Path(path), iter((data,)))
+
+
+def _write(path: Path, parts: Iterator[bytes]) -> None:
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.writelines(parts)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        temporary = None
+        sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` durable, where the system has such a thing."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """The sentence for a failed write to ``path``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"The disk is full: {path.name} could not be written to {path.parent}.", "Free some space.")
+    reason = error.strerror or str(error)
+    return StorageError(f"{path} could not be written: {reason}.", "Check the folder's permissions and the disk.")
+
+
+def encrypt_file(path: Path | str, key: bytes, plaintext: bytes, context: bytes) -> None:
+    """Write ``plaintext`` encrypted and authenticated, atomically.
+
+    Args:
+        path: where to.
+        key: the store key, 32 bytes.
+        plaintext: any length.
+        context: what the file is, such as ``b"sealed-update"``; reading needs the same.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    salt = secrets.token_bytes(_SALT_BYTES)
+    header = _HEADER.pack(MAGIC, VERSION, salt, len(plaintext))
+    _write(Path(path), _encrypted(AESGCM(_subkey(key, salt, context)), header, plaintext))
+
+
+def _encrypted(cipher: AESGCM, header: bytes, plaintext: bytes) -> Iterator[bytes]:
+    yield header
+    view = memoryview(plaintext)
+    blocks = _blocks(len(plaintext))
+    for number in range(blocks):
+        block = view[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
+        yield cipher.encrypt(_nonce(number, number == blocks - 1), block, header)
+
+
+def _blocks(length: int) -> int:
+    return max(1, -(-length // BLOCK_BYTES))
+
+
+def _nonce(number: int, last: bool) -> bytes:
+    return number.to_bytes(8, "big") + int(last).to_bytes(4, "big")
+
+
+def decrypt_file(path: Path | str, key: bytes, context: bytes) -> bytes:
+    """Read what ``encrypt_file`` wrote.
+
+    Raises:
+        StorageError: the file is missing, cut, changed, of a newer version, or meant for another key or context.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
+    damaged = StorageError(f"{path} is damaged or was written with another key.", "It is not used.")
+    if len(raw) < _HEADER.size or raw[:4] != MAGIC:
+        raise damaged
+    _, version, salt, length = _HEADER.unpack_from(raw)
+    if version != VERSION:
+        raise StorageError(f"{path} has version {version}, this Hedgerow reads version {VERSION}.", "Update Hedgerow.")
+    blocks = _blocks(length)
+    if len(raw) != _HEADER.size + length + blocks * _TAG_BYTES:
+        raise damaged
+    cipher = AESGCM(_subkey(key, salt, context))
+    header, view, stride = raw[: _HEADER.size], memoryview(raw)[_HEADER.size :], BLOCK_BYTES + _TAG_BYTES
+    try:
+        return b"".join(
+            cipher.decrypt(_nonce(n, n == blocks - 1), view[n * stride : (n + 1) * stride], header)
+            for n in range(blocks)
+        )
+    except InvalidTag as error:
+        raise damaged from error
