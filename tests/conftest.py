@@ -26,8 +26,9 @@ os.environ.update(
 for _name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "DISPLAY"):
     os.environ.pop(_name, None)
 
-settings.register_profile("hedgerow", deadline=None, max_examples=50)
-settings.load_profile("hedgerow")
+settings.register_profile("everyday", deadline=None, max_examples=50, derandomize=True)
+settings.register_profile("campaign", deadline=None, max_examples=5_000)
+settings.load_profile("campaign" if os.environ.get("HEDGEROW_CAMPAIGN") else "everyday")
 
 
 @pytest.fixture(scope="session", autouse=True)
