@@ -2,8 +2,8 @@
 
 Encrypted file, version 1: ``HGVF`` · version (1 byte) · three zero bytes · salt (16 bytes) · length of the plaintext
 (8 bytes, big-endian) · blocks of 4 MiB, each followed by its tag. Every file has a key of its own, HKDF(store key,
-salt, context), so block numbers serve as nonces and never meet twice under one key. Each block authenticates the header and
-whether it is the last, so a block that is cut, swapped, or moved to another file or context is refused.
+salt, context), so block numbers serve as nonces and never meet twice under one key. Each block authenticates the
+header and whether it is the last, so a block that is cut, swapped, or moved to another file or context is refused.
 """
 
 from __future__ import annotations
