@@ -1,0 +1,163 @@
+"""Weights as safetensors: written atomically, read only after the header proved to be exactly what was expected.
+
+A file of weights comes from a stranger. Its header is therefore parsed here, under a size limit, and compared with
+the layout the manifest promised (names, shapes, type, offsets, length) before one byte of data is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from safetensors.numpy import save
+
+from core import vault
+from core.api.errors import ModelError, StorageError
+from core.config import ModelSpec
+from core.model.layout import parameter_shapes
+from core.update import Array
+
+MAX_HEADER_BYTES = 1 << 20
+_PREFIX_BYTES = 8
+_HINT = "It is not used; the coordinator must send the weights its manifest describes."
+
+
+def encode_weights(arrays: Mapping[str, Array]) -> bytes:
+    """The safetensors file of ``arrays``; equal weights give equal bytes.
+
+    Raises:
+        ModelError: an array is not float32.
+    """
+    for name, array in arrays.items():
+        if array.dtype != np.float32:
+            raise ModelError(f"{name} is {array.dtype}, not float32.")
+    # "format" is what transformers asks for before it opens a file.
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"format": "pt"})
+
+
+def write_weights(path: Path | str, arrays: Mapping[str, Array]) -> None:
+    """Replace ``path`` by the weights, atomically.
+
+    Raises:
+        ModelError: an array is not float32.
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    vault.write_atomic(path, encode_weights(arrays))
+
+
+def read_weights(path: Path | str, spec: ModelSpec, *, max_bytes: int | None = None) -> dict[str, Array]:
+    """The weights in ``path`` in layout order, if they are exactly those of ``spec``.
+
+    Args:
+        path: a safetensors file from anywhere.
+        spec: the shape the manifest promised.
+        max_bytes: most bytes the file may have, on top of what ``spec`` implies.
+
+    Raises:
+        ModelError: names, shapes, type, offsets, length or a value are not as they must be.
+        StorageError: the file cannot be opened.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if max_bytes is not None and size > max_bytes:
+                raise ModelError(f"{path.name} has {size} bytes, more than the {max_bytes} allowed.", _HINT)
+            return _read(stream, path.name, size, parameter_shapes(spec))
+    except OSError as error:
+        raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
+
+
+def _read(stream: BinaryIO, name: str, size: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
+    header_bytes = int.from_bytes(stream.read(_PREFIX_BYTES), "little") if size >= _PREFIX_BYTES else 0
+    if not 2 <= header_bytes <= min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
+        raise ModelError(f"{name} is not a safetensors file: its header is cut or larger than 1 MiB.", _HINT)
+    data_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+    if size != _PREFIX_BYTES + header_bytes + data_bytes:
+        raise ModelError(f"{name} has {size} bytes, which is not what its model needs.", _HINT)
+    offsets = _offsets(_parse(stream.read(header_bytes), name), name, shapes, data_bytes)
+    data = stream.read(data_bytes)
+    if len(data) != data_bytes:
+        raise ModelError(f"{name} changed while it was read.", _HINT)
+    arrays: dict[str, Array] = {}
+    for parameter, shape in shapes.items():
+        flat = np.frombuffer(data, "<f4", math.prod(shape), offsets[parameter])
+        arrays[parameter] = flat.reshape(shape).astype(np.float32)
+        if not np.isfinite(arrays[parameter]).all():
+            raise ModelError(f"{name} holds values in {parameter} that are not finite.", _HINT)
+    return arrays
+
+
+def _parse(raw: bytes, name: str) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a name appears twice")
+        return found
+
+    try:
+        header = json.loads(raw, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{name} has a header that is not valid.", _HINT) from error
+    if not isinstance(header, dict):
+        raise ModelError(f"{name} has a header that is not valid.", _HINT)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ModelError(f"{name} has metadata that is not text.", _HINT)
+    return header
+
+
+def _offsets(header: dict[str, Any], name: str, shapes: dict[str, tuple[int, ...]], data_bytes: int) -> dict[str, int]:
+    """Start of each array in the data, after the entries proved to tile it without gap or overlap."""
+    if header.keys() != shapes.keys():
+        stranger = sorted(header.keys() ^ shapes.keys())[0]
+        raise ModelError(f"{name} does not hold the parameters of its model: see {stranger[:80]!r}.", _HINT)
+    spans: list[tuple[int, int, str]] = []
+    for parameter, shape in shapes.items():
+        entry = header[parameter]
+        if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+            raise ModelError(f"{name} describes {parameter} in another way than safetensors does.", _HINT)
+        if entry["dtype"] != "F32":
+            raise ModelError(f"{name} holds {parameter} in a type other than float32.", _HINT)
+        if not _integers(entry["shape"], len(shape)) or tuple(entry["shape"]) != shape:
+            raise ModelError(f"{name} holds {parameter} in another shape than {shape}.", _HINT)
+        if not _integers(entry["data_offsets"], 2):
+            raise ModelError(f"{name} places {parameter} outside its data.", _HINT)
+        start, stop = entry["data_offsets"]
+        if stop - start != 4 * math.prod(shape):
+            raise ModelError(f"{name} places {parameter} outside its data.", _HINT)
+        spans.append((start, stop, parameter))
+    at = 0
+    for start, stop, parameter in sorted(spans):
+        if start != at:
+            raise ModelError(f"{name} places {parameter} over or beside another parameter.", _HINT)
+        at = stop
+    if at != data_bytes:
+        raise ModelError(f"{name} has data that no parameter owns.", _HINT)
+    return {parameter: start for start, _, parameter in spans}
+
+
+def _integers(value: object, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count and all(type(item) is int and item >= 0 for item in value)
+
+
+def file_sha256(path: Path | str) -> str:
+    """SHA-256 of a file in hex, read piece by piece.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+    except OSError as error:
+        raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
+    return digest.hexdigest()
