@@ -146,3 +146,9 @@ def decode_result(method: str, value: msgspec.Raw) -> Message:
         return msgspec.json.decode(value, type=METHODS[method][1])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise EngineError(f"The engine's answer to {method!r} does not fit: {error}.") from error
+
+
+def plain(value: Message) -> dict[str, Any]:
+    """A record as dictionaries, lists and scalars, for ``--json`` and for logs."""
+    builtins: dict[str, Any] = msgspec.to_builtins(value)
+    return builtins

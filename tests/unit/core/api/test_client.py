@@ -4,67 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, greet, serving
 
 from core.api import wire
 from core.api.client import EngineClient, default_home, engine_paths
 from core.api.errors import CorpusError, EngineError
-from core.api.messages import (
-    API_VERSION,
-    Acknowledged,
-    EngineInfo,
-    Hello,
-    HelloParams,
-    Message,
-    Notice,
-    PathsParams,
-    Sentence,
-    Snapshot,
-)
-
-SENTENCE = Sentence(code="idle", text="Nothing to do.")
-ENGINE = EngineInfo(version="0", pid=1, started_at=0.0, home="/", keystore="file", sandbox="")
-SNAPSHOT = Snapshot(revision=1, state="not_joined", why=SENTENCE, engine=ENGINE)
-Answer = Callable[[wire.Request], list[bytes]]
-
-
-def greet(request: wire.Request, version: int = API_VERSION) -> bytes:
-    return wire.encode_result(request.number, Hello(api_version=version, engine_version="0", snapshot=SNAPSHOT))
-
-
-@contextmanager
-def serving(home: Path, answer: Answer, token: str = "secret") -> Iterator[list[wire.Request]]:
-    (home / "run").mkdir(parents=True)
-    (home / "run" / "engine.token").write_text(token)
-    seen: list[wire.Request] = []
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    server.bind(str(engine_paths(home).socket))
-    server.listen(1)
-
-    def run() -> None:
-        connection, _ = server.accept()
-        with connection, connection.makefile("rb") as lines:
-            for line in lines:
-                request = wire.decode_request(line)
-                seen.append(request)
-                replies = answer(request)
-                if not replies:
-                    return
-                for reply in replies:
-                    connection.sendall(reply)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        server.close()
-        thread.join(5)
+from core.api.messages import API_VERSION, Acknowledged, HelloParams, Message, Notice, PathsParams
 
 
 def test_says_there_is_no_engine(tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""Arguments → window or command. ``hedgerow`` opens the window; every other command is thin over ``core.api``.
+
+Exit codes: 0 worked, 1 failed with a named error, 2 wrong usage. ``demo``, ``host``, ``bench`` and ``engine`` become
+``python -m core.…``: on POSIX this process turns into that one, so signals need no forwarding.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import commands, console, inspection
+from core.api.client import EngineClient, default_home
+from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
+
+INVITE = "hedgerow:"
+_RAW = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+cli = typer.Typer(
+    name="hedgerow",
+    help="Pre-train a language model together, without your text leaving this machine.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+privacy = typer.Typer(help="What each text has cost, and what a plan would cost.", invoke_without_command=True)
+cli.add_typer(inspection.corpus, name="corpus")
+cli.add_typer(inspection.limits, name="limits")
+cli.add_typer(privacy, name="privacy")
+for _command in (
+    commands.start,
+    commands.pause,
+    commands.resume,
+    commands.snooze,
+    commands.status,
+    commands.join,
+    commands.leave,
+    commands.federations,
+    inspection.hardware,
+    inspection.uploads,
+    inspection.history,
+    inspection.doctor,
+):
+    cli.command()(_command)
+
+
+@cli.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    home: Annotated[Path | None, typer.Option(help="Folder of the engine, instead of the usual one.")] = None,
+) -> None:
+    """Pre-train a language model together, without your text leaving this machine."""
+    if home is not None:
+        os.environ["HEDGEROW_HOME"] = str(home.expanduser().absolute())
+    if context.invoked_subcommand is None:
+        raise typer.Exit(open_window(""))
+
+
+def open_window(invite: str) -> int:
+    """The window on the engine of this home; Qt is loaded only here.
+
+    Raises:
+        EngineError: Qt's system libraries are missing.
+    """
+    try:
+        from app.application import run
+    except ImportError as error:
+        hint = "Install the packages listed in packaging/debian-packages.txt; every command works without the window."
+        raise EngineError(f"The window cannot open: {error}.", hint) from error
+    return run(default_home(), invite)
+
+
+@cli.command(context_settings=_RAW)
+def demo(context: typer.Context) -> None:
+    """Run a whole federation on this machine, on real text."""
+    arguments = list(context.args)
+    if "--headless" not in arguments and has_display():
+        window = [sys.executable, "-m", "app", "--home"]
+        arguments += ["--window-command", jsonlib.dumps(window)]
+    become("core.demo", arguments)
+
+
+@cli.command(context_settings=_RAW)
+def host(context: typer.Context) -> None:
+    """Host a federation: create, run, invite, status, export."""
+    become("core.coordinator", context.args)
+
+
+@cli.command(context_settings=_RAW)
+def bench(context: typer.Context) -> None:
+    """Measure: train, data, privacy, codec, round, engine or gui."""
+    become("core.bench", context.args)
+
+
+@cli.command(context_settings=_RAW)
+def engine(context: typer.Context) -> None:
+    """Run the engine in the foreground."""
+    become("core.engine", ["--home", str(default_home()), *context.args])
+
+
+@privacy.callback()
+def privacy_root(context: typer.Context, json: commands.Json = False) -> None:
+    """What each text has cost in privacy."""
+    if context.invoked_subcommand is None:
+        inspection.budgets(json)
+
+
+@privacy.command()
+def estimate(
+    unit: Annotated[str, typer.Option(help="record or corpus.")],
+    noise_multiplier: Annotated[float, typer.Option(min=0.01)],
+    steps: Annotated[int, typer.Option(min=1)],
+    delta: Annotated[float, typer.Option(min=1e-15, max=0.5)],
+    sampling_prob: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
+    json: commands.Json = False,
+) -> None:
+    """The ε of a plan, by the same filters that guard the ledger."""
+    if unit not in {"record", "corpus"}:
+        raise typer.BadParameter(f"{unit!r} is not record or corpus", param_hint="--unit")
+    asked = {"unit": unit, "noise_multiplier": noise_multiplier, "sampling_prob": sampling_prob}
+    found = _plan({"estimate": {**asked, "steps": steps, "delta": delta}})
+    if json:
+        console.document(found)
+    else:
+        shown = [(name, f"{value:.4g}" if isinstance(value, float) else value) for name, value in found.items()]
+        console.lines(shown)
+
+
+def _plan(request: dict[str, object]) -> dict[str, object]:
+    command = [sys.executable, "-I", "-m", "core.postprocess.privacy.planner"]
+    done = subprocess.run(
+        command, input=jsonlib.dumps(request), capture_output=True, text=True, timeout=300, check=False
+    )
+    try:
+        found = jsonlib.loads(done.stdout)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or done.returncode not in (0, 1, 2):
+        raise PrivacyError("The accountant did not answer.", done.stderr.strip()[-400:])
+    if "error" in found:
+        error = found["error"]
+        raise PrivacyError(str(error.get("message", error) if isinstance(error, dict) else error))
+    return found
+
+
+@cli.command()
+def uninstall(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove everything Hedgerow keeps on this machine: settings, ledger, shards, uploads. Your files stay."""
+    home = default_home()
+    if not home.is_dir():
+        raise StorageError(f"There is nothing at {home}.")
+    if home.is_symlink() or not any((home / name).exists() for name in ("ledger.db", "engine.lock", "config.toml")):
+        raise UsageError(
+            f"{home} does not look like a Hedgerow folder, so it stays.", "Remove it by hand if it should go."
+        )
+    console.say(f"This removes {home}: settings, privacy ledger, token shards and kept uploads. Your own files stay.")
+    console.say("Without the ledger, what your text was already charged is forgotten. This cannot be undone.", "red")
+    if not yes:
+        typer.confirm("Remove it?", abort=True, err=True)
+    try:
+        with EngineClient(home) as client:
+            client.connect(timeout_s=5)
+            client.call("shutdown")
+    except EngineError:
+        console.say("No engine was running.", "dim")
+    shutil.rmtree(home)
+    console.say(
+        f"Removed {home}. The program itself goes with the way you installed it, such as `pipx uninstall hedgerow`."
+    )
+
+
+def has_display() -> bool:
+    """Whether a window could be shown."""
+    if os.environ.get("QT_QPA_PLATFORM") in {"offscreen", "minimal"}:
+        return False
+    return sys.platform in {"win32", "darwin"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def become(module: str, arguments: Sequence[str]) -> None:
+    """Go on as ``python -m module``; where a process cannot be replaced, wait for it and pass its code on."""
+    command = [sys.executable, "-m", module, *arguments]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    An invite link is taken only as the single argument: a desktop hands it over from a web page, so nothing in it may
+    become an option.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given and given[0].lower().startswith(INVITE):
+            if len(given) != 1:
+                console.say("An invite link is opened alone, without other arguments.", "red")
+                return 2
+            return open_window(given[0])
+        cli(args=given, prog_name="hedgerow")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except HedgerowError as error:
+        console.report(error, "--json" in given)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""How the command line speaks: one JSON document or tables on stdout, everything else on stderr.
+
+Names that came in an invite or a manifest are stripped of control characters and never read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.api import wire
+from core.api.errors import HedgerowError
+from core.api.messages import BudgetInfo, CorpusInfo, InviteView, Message, Snapshot, TermsView
+
+GUARANTEES = {
+    "guaranteed": "guaranteed by this machine",
+    "promised": "promised by the coordinator",
+    "none": "no formal guarantee",
+}
+
+
+def printable(text: object) -> str:
+    """Text from elsewhere without control characters, on one line."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def say(text: str, style: str = "") -> None:
+    """One line for a person, on stderr, so that stdout stays clean."""
+    Console(stderr=True, highlight=False).print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def document(value: Message | dict[str, Any]) -> None:
+    """The one JSON document of ``--json``."""
+    content = value if isinstance(value, dict) else wire.plain(value)
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def report(error: HedgerowError, as_json: bool) -> None:
+    """An error: title, message and hint on stderr, or ``{"error": …}`` on stdout."""
+    if as_json:
+        parts = {"code": error.code, "title": error.title, "message": error.message, "hint": error.hint}
+        document({"error": parts})
+        return
+    say(error.title, "bold red")
+    say(error.message)
+    if error.hint:
+        say(error.hint, "dim")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()) -> None:
+    """A plain table; ``right`` are the columns of numbers."""
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    numbers = set(right)
+    for index, column in enumerate(columns):
+        grid.add_column(column, justify="right" if index in numbers else "left", no_wrap=index in numbers)
+    for row in rows:
+        grid.add_row(*(Text(printable(cell)) for cell in row))
+    Console(highlight=False).print(grid)
+
+
+def lines(pairs: Iterable[tuple[str, object]]) -> None:
+    """Two columns: what, and its value."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    for name, value in pairs:
+        grid.add_row(Text(name), value if isinstance(value, Text) else Text(printable(value)))
+    Console(highlight=False).print(grid)
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5_400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def moment(at: float | None) -> str:
+    """A Unix time in local time."""
+    return "" if not at else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def guarantee(budget_unit: str, kind: str) -> Text:
+    """The kind of a guarantee in words; red where there is none."""
+    words = Text(f"unit {printable(budget_unit)}, {GUARANTEES.get(kind, kind)}")
+    if kind == "none":
+        words.stylize("bold red")
+    return words
+
+
+def status_document(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as ``status --json`` shows it: ``why`` is the sentence, its stable code stands beside it."""
+    content = wire.plain(snapshot)
+    content["why_code"] = snapshot.why.code
+    content["why"] = snapshot.why.text
+    return content
+
+
+def show_status(snapshot: Snapshot) -> None:
+    """The state in a few lines."""
+    given = snapshot.contribution
+    pairs: list[tuple[str, object]] = [("state", snapshot.state.replace("_", " ")), ("why", snapshot.why.text)]
+    if snapshot.until:
+        pairs.append(("until", moment(snapshot.until)))
+    if snapshot.round is not None:
+        now = snapshot.round
+        pairs.append(("round", f"{now.server_round} of {now.rounds}, {now.phase}, step {now.step} of {now.steps}"))
+    pairs += [(f.name, f"{f.state}, {f.rounds_done} rounds done") for f in snapshot.federations]
+    energy = f"{given.energy_wh:.1f} Wh {'measured' if given.energy_measured else 'estimated'}"
+    pairs.append(("given", f"{given.rounds} rounds, {given.tokens:,} tokens, {duration(given.gpu_seconds)}, {energy}"))
+    pairs += [(b.corpus_name, budget_line(b)) for b in snapshot.privacy]
+    lines(pairs)
+
+
+def budget_line(budget: BudgetInfo) -> str:
+    """One budget in one line, with everything that belongs to an ε."""
+    if budget.ended_by_none:
+        return "no guarantee any more: a round without one used this text"
+    return (
+        f"ε {budget.epsilon:.2f} of {budget.limit:g} charged (unit {budget.unit}, δ {budget.delta:.1g}, "
+        f"{budget.relation}, {budget.method})"
+    )
+
+
+def show_corpora(corpora: Sequence[CorpusInfo]) -> None:
+    """All corpora in a table."""
+    if not corpora:
+        say("No text yet. Add a folder with `hedgerow corpus add PATH`.")
+        return
+    rows = [
+        (c.corpus_id, c.name, c.state, f"{c.documents:,}", f"{c.records:,}", f"{c.tokens:,}", f"{c.skipped_total:,}")
+        for c in corpora
+    ]
+    table(("id", "name", "state", "documents", "records", "tokens", "skipped"), rows, right=(3, 4, 5, 6))
+
+
+def show_invite(invite: InviteView) -> None:
+    """What an invite says, before any connection."""
+    lines(
+        [
+            ("invite from", invite.name),
+            ("address", invite.address),
+            ("fingerprint", invite.fingerprint),
+            ("valid until", moment(invite.expires_at) + (" (expired)" if invite.expired else "")),
+        ]
+    )
+
+
+def show_terms(terms: TermsView) -> None:
+    """The manifest and the price, as shown before consent."""
+    manifest = terms.manifest
+    kind = "none" if manifest.unit == "none" else "guaranteed"
+    lines(
+        [
+            ("federation", manifest.name),
+            ("operator", f"{manifest.operator}, {manifest.jurisdiction}"),
+            ("in their words", manifest.purpose),
+            ("licence", manifest.licence),
+            ("withdrawal", manifest.withdrawal),
+            ("privacy", guarantee(manifest.unit, kind)),
+            ("rounds", f"{manifest.rounds} of {manifest.steps_per_round} steps, batch {manifest.batch_size}"),
+            ("model", f"{manifest.preset}, {manifest.parameters:,} parameters"),
+            ("each round", f"{size(manifest.upload_bytes)} up, {size(manifest.download_bytes)} down"),
+            ("leaves here", ", ".join(terms.leaves)),
+            ("memory", f"about {size(terms.memory_bytes)}" + ("" if terms.fits else f": {terms.fits_reason}")),
+        ]
+    )
+    rows = [
+        (
+            o.name,
+            f"{o.epsilon_planned:.2f}",
+            f"{o.epsilon_limit:g}",
+            f"{o.noise_multiplier:.3f}",
+            o.rounds_affordable,
+            "",
+        )
+        if o.usable
+        else (o.name, "", "", "", "", o.reason)
+        for o in terms.offers
+    ]
+    table(("text", "ε planned", "limit", "noise", "rounds", "not usable"), rows, right=(1, 2, 3, 4))

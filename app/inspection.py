@@ -1,0 +1,224 @@
+"""Commands that look: text on offer, limits, hardware, privacy, uploads, history, doctor."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app import console
+from app.commands import Json, ask
+from core.api.client import EngineClient, default_home
+from core.api.messages import (
+    BudgetList,
+    CheckList,
+    CorpusInfo,
+    CorpusList,
+    CorpusParams,
+    HardwareParams,
+    HardwareProfile,
+    HistoryList,
+    HistoryRow,
+    LimitsParams,
+    LimitsView,
+    Message,
+    PathsParams,
+    UploadDetail,
+    UploadInfo,
+    UploadList,
+    UploadParams,
+)
+
+corpus = typer.Typer(help="Your text: add, list, remove, inspect.", no_args_is_help=True)
+limits = typer.Typer(help="What this machine may be used for.", no_args_is_help=True)
+
+
+@corpus.command("add")
+def corpus_add(paths: Annotated[list[str], typer.Argument(metavar="PATH…")], json: Json = False) -> None:
+    """Offer files or folders. They are read on this machine, by a process without network."""
+    from pathlib import Path
+
+    full = [str(Path(path).expanduser().absolute()) for path in paths]
+    with EngineClient(default_home()) as client:
+        client.connect(start=True)
+        info = client.call("corpus.add", PathsParams(paths=full))
+        assert isinstance(info, CorpusInfo)
+        while info.state == "reading":
+            client.next_event(timeout_s=1.0)
+            answer = client.call("corpus.inspect", CorpusParams(corpus_id=info.corpus_id))
+            assert isinstance(answer, CorpusInfo)
+            info = answer
+    if json:
+        console.document(info)
+    else:
+        console.show_corpora([info])
+        _say_skipped(info)
+
+
+@corpus.command("list")
+def corpus_list(json: Json = False) -> None:
+    """All text on offer."""
+    found = ask(CorpusList, "corpus.list")
+    if json:
+        console.document(found)
+    else:
+        console.show_corpora(found.corpora)
+
+
+@corpus.command("remove")
+def corpus_remove(corpus_id: str) -> None:
+    """Stop offering a text. What it has cost in privacy stays in the ledger."""
+    ask(Message, "corpus.remove", CorpusParams(corpus_id=corpus_id))
+    console.say("Removed. Your files are untouched; what was charged stays charged.")
+
+
+@corpus.command("inspect")
+def corpus_inspect(corpus_id: str, json: Json = False) -> None:
+    """One text: counts, and what was skipped and why."""
+    info = ask(CorpusInfo, "corpus.inspect", CorpusParams(corpus_id=corpus_id))
+    if json:
+        console.document(info)
+    else:
+        console.show_corpora([info])
+        _say_skipped(info)
+
+
+def _say_skipped(info: CorpusInfo) -> None:
+    if info.error:
+        console.say(info.error, "red")
+    for skipped in info.skipped:
+        console.say(f"skipped {skipped.path}: {skipped.reason}", "dim")
+
+
+def hardware(
+    probe: Annotated[bool, typer.Option("--probe", help="Measure as well as list.")] = False, json: Json = False
+) -> None:
+    """What this machine could train with."""
+    found = ask(HardwareProfile, "hardware", HardwareParams(probe=probe))
+    if json:
+        console.document(found)
+        return
+    battery = "none" if found.battery_percent is None else f"{found.battery_percent:.0f} %"
+    console.lines(
+        [
+            ("processor", f"{found.cpu_name}, {found.cpu_cores} cores, {found.cpu_threads} threads"),
+            ("memory", f"{console.size(found.free_memory_bytes)} free of {console.size(found.memory_bytes)}"),
+            ("disk", f"{console.size(found.disk_free_bytes)} free"),
+            ("battery", battery),
+            ("NVIDIA", found.nvml),
+        ]
+    )
+    rows = [
+        (d.device_id, d.name, "unknown" if d.memory_bytes is None else console.size(d.memory_bytes), d.problem)
+        for d in found.devices
+    ]
+    console.table(("device", "name", "memory", "problem"), rows, right=(2,))
+
+
+@limits.command("show")
+def limits_show(json: Json = False) -> None:
+    """Every limit and its value."""
+    _show_limits(ask(LimitsView, "limits.show"), json)
+
+
+@limits.command("set")
+def limits_set(pair: Annotated[str, typer.Argument(metavar="KEY=VALUE")], json: Json = False) -> None:
+    """Change one limit; it holds at once."""
+    key, separator, value = pair.partition("=")
+    if not separator or not key:
+        raise typer.BadParameter(f"{pair!r} is not KEY=VALUE")
+    _show_limits(ask(LimitsView, "limits.set", LimitsParams(key=key.strip(), value=value.strip())), json)
+
+
+def _show_limits(view: LimitsView, json: bool) -> None:
+    if json:
+        console.document(view)
+    else:
+        console.lines(list(view.values.items()))
+
+
+def budgets(json: Json) -> None:
+    """What each text has cost in privacy."""
+    found = ask(BudgetList, "privacy")
+    if json:
+        console.document(found)
+        return
+    if not found.budgets:
+        console.say("Nothing was charged yet.")
+    for budget in found.budgets:
+        left = "" if budget.rounds_left is None else f", about {budget.rounds_left} rounds left"
+        console.lines(
+            [
+                (budget.corpus_name, console.guarantee(budget.unit, budget.guarantee)),
+                ("", console.budget_line(budget) + left),
+            ]
+        )
+
+
+def uploads(upload_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None, json: Json = False) -> None:
+    """Every update that left, or one of them opened."""
+    if upload_id is not None:
+        _show_upload(ask(UploadDetail, "uploads.inspect", UploadParams(upload_id=upload_id)), json)
+        return
+    found = ask(UploadList, "uploads.list")
+    if json:
+        console.document(found)
+        return
+    rows = [_upload_row(u) for u in found.uploads]
+    console.table(("id", "federation", "round", "state", "when", "size", "ε", "sha256"), rows, right=(2, 5, 6))
+
+
+def _upload_row(upload: UploadInfo) -> tuple[object, ...]:
+    when = console.moment(upload.sent_at or upload.sealed_at)
+    spent = "" if upload.epsilon_after is None else f"{upload.epsilon_after:.2f}"
+    about = (upload.upload_id, upload.federation_name, upload.server_round, upload.state, when)
+    return (*about, console.size(upload.size_bytes), spent, upload.sha256[:12])
+
+
+def _show_upload(detail: UploadDetail, json: bool) -> None:
+    if json:
+        console.document(detail)
+        return
+    sent = detail.upload
+    console.lines(
+        [
+            ("round", f"{sent.server_round} of {sent.federation_name}, {sent.state}"),
+            ("size", f"{console.size(sent.size_bytes)} instead of {console.size(sent.dense_bytes)} as fp32"),
+            ("sha256", sent.sha256),
+            ("codec", detail.codec),
+            ("other fields", ", ".join(f"{name} {value:g}" for name, value in detail.metrics.items())),
+        ]
+    )
+    rows = [(layer.name, f"{layer.size:,}", f"{layer.norm:.5f}") for layer in detail.layers]
+    console.table(("parameter", "values", "norm as sent"), rows, right=(1, 2))
+
+
+def history(json: Json = False) -> None:
+    """Finished rounds and what they took."""
+    found = ask(HistoryList, "history")
+    if json:
+        console.document(found)
+        return
+    rows = [_history_row(r) for r in found.rows]
+    console.table(("federation", "round", "finished", "time", "tokens", "state"), rows, right=(1, 3, 4))
+
+
+def _history_row(row: HistoryRow) -> tuple[object, ...]:
+    took = console.duration(row.seconds)
+    return (row.federation_name, row.server_round, console.moment(row.finished_at), took, f"{row.tokens:,}", row.state)
+
+
+def doctor(json: Json = False) -> None:
+    """Check everything that could be wrong, with one fix each."""
+    found = ask(CheckList, "doctor")
+    failed = [check for check in found.checks if not check.ok]
+    if json:
+        console.document(found)
+    else:
+        for check in found.checks:
+            console.say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}", "" if check.ok else "red")
+            if not check.ok and check.fix:
+                console.say(f"     {check.fix}", "dim")
+        console.say(f"{len(found.checks) - len(failed)} of {len(found.checks)} checks passed")
+    if failed:
+        raise typer.Exit(1)

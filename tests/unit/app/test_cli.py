@@ -1,0 +1,271 @@
+"""The command line: exit codes, one JSON document, errors where they belong, and what an invite link may not do."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, scripted, serving
+
+from app import cli
+from core.api.errors import BudgetExhausted, ManifestError
+from core.api.messages import (
+    Acknowledged,
+    Check,
+    CheckList,
+    CorpusChoice,
+    CorpusInfo,
+    CorpusOffer,
+    FederationInfo,
+    InviteView,
+    JoinParams,
+    LimitsParams,
+    LimitsView,
+    ManifestView,
+    Snapshot,
+    SnoozeParams,
+    TermsView,
+)
+
+MANIFEST = ManifestView(
+    name="Common [red]Prose",
+    operator="Someone",
+    jurisdiction="Nowhere",
+    purpose="To learn\x1b[31m.",
+    licence="Apache-2.0",
+    withdrawal="Stop at any time.",
+    unit="record",
+    relation="zero-out",
+    rounds=3,
+    steps_per_round=20,
+    batch_size=64,
+    seq_len=128,
+    clip_norm=1.0,
+    preset="tiny",
+    parameters=940_000,
+    upload_bytes=950_000,
+    download_bytes=3_800_000,
+    cohort_size=2,
+    codec="int8",
+    shard="full",
+)
+INVITE = InviteView(
+    name="Common Prose", address="127.0.0.1:9", fingerprint="c4e8 22d1 0000", expires_at=0.0, uses=1, expired=False
+)
+OFFER = CorpusOffer(corpus_id="c1", name="Letters", usable=True, units=1_000, epsilon_limit=8.0, epsilon_planned=7.9)
+TERMS = TermsView(
+    invite=INVITE,
+    federation_id="f" * 32,
+    manifest_hash="a" * 64,
+    manifest=MANIFEST,
+    offers=[OFFER, CorpusOffer(corpus_id="c2", name="Stamps", usable=False, reason="too few records")],
+    leaves=["steps"],
+    memory_bytes=10,
+    fits=True,
+)
+JOINED = FederationInfo(
+    federation_id="f" * 32,
+    name="Common Prose",
+    operator="Someone",
+    address="127.0.0.1:9",
+    manifest_hash="a" * 64,
+    manifest=MANIFEST,
+    corpora=["c1"],
+    joined_at=0.0,
+    state="active",
+)
+LINK = "hedgerow://join?v=1"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setenv("HEDGEROW_HOME", str(tmp_path / "h"))
+    return tmp_path / "h"
+
+
+def test_without_an_engine_status_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "No engine is running" in err
+    assert "hedgerow engine" in err
+    assert not home.exists()
+
+
+def test_a_named_error_is_one_json_document(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home, scripted({"limits.show": BudgetExhausted("Letters has reached ε 8.", "Raise it.")})):
+        assert cli.main(["limits", "show", "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == "budget"
+    assert error["message"] == "Letters has reached ε 8."
+    assert error["hint"] == "Raise it."
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["status", "--watch", "--json"],
+        ["join", LINK, "--json"],
+        ["limits", "set", "no-equals-sign"],
+        ["snooze", "soon"],
+        ["snooze", "0m"],
+        ["snooze", "31d"],
+        ["privacy", "estimate", "--unit", "village", "--noise-multiplier", "1", "--steps", "1", "--delta", "1e-5"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(home: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_status_json_has_what_scripts_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home, scripted({"status": SNAPSHOT})):
+        assert cli.main(["status", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["state"] == "not_joined"
+    assert found["why"] == "Nothing to do."
+    assert found["until"] is None
+    assert found["federations"] == []
+    assert {"rounds", "tokens", "gpu_seconds", "energy_wh"} <= set(found["contribution"])
+    assert found["privacy"] == []
+
+
+def test_join_shows_the_terms_and_asks(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {"invite.inspect": INVITE, "federation.terms": TERMS, "federation.join": JOINED}
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: pytest.fail("asked although --yes was given"))
+    with serving(home, scripted(answers)) as seen:
+        assert cli.main(["join", LINK, "--yes", "--epsilon", "3"]) == 0
+    assert seen[-1].params == JoinParams(
+        invite=LINK, manifest_hash="a" * 64, corpora=[CorpusChoice(corpus_id="c1", epsilon=3.0)]
+    )
+    shown = capsys.readouterr().out
+    assert "Common [red]Prose" in shown
+    assert "\x1b[31m" not in shown
+
+
+def test_nothing_is_joined_without_consent(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = {"invite.inspect": INVITE, "federation.terms": TERMS}
+    with serving(home, scripted(answers)) as seen:
+        assert cli.main(["join", LINK]) == 1
+    assert [request.method for request in seen][-1] == "federation.terms"
+    assert "Join on these terms?" in "".join(capsys.readouterr())
+
+
+def test_join_names_text_that_cannot_be_used(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home, scripted({"invite.inspect": INVITE, "federation.terms": TERMS})):
+        assert cli.main(["join", LINK, "--yes", "--corpus", "c2"]) == 1
+    assert "Stamps cannot be used here: too few records" in capsys.readouterr().err
+
+
+def test_a_refused_manifest_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = ManifestError("The manifest is not signed with the key in your invite.", "Do not join.")
+    with serving(home, scripted({"invite.inspect": INVITE, "federation.terms": refused})):
+        assert cli.main(["join", LINK, "--yes", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "manifest"
+
+
+def test_leave_finds_by_name_and_refuses_strangers(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = Snapshot(revision=1, state="waiting", why=SENTENCE, engine=ENGINE, federations=[JOINED])
+    with serving(home, scripted({"status": state, "federation.leave": Acknowledged()})) as seen:
+        assert cli.main(["leave", "Somebody else"]) == 1
+        assert cli.main(["leave", "Common Prose"]) == 0
+    assert seen[-1].method == "federation.leave"
+    assert "no federation called Somebody else" in capsys.readouterr().err
+
+
+def test_snooze_and_limits_send_what_was_typed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = {"snooze": Acknowledged(), "limits.set": LimitsView(values={"cpu_threads": "1"})}
+    with serving(home, scripted(answers)) as seen:
+        assert cli.main(["snooze", "1h30m"]) == 0
+        assert cli.main(["limits", "set", "cpu_threads=1", "--json"]) == 0
+    sent = [request.params for request in seen if request.method != "hello"]
+    assert sent == [SnoozeParams(seconds=5_400.0), LimitsParams(key="cpu_threads", value="1")]
+    assert json.loads(capsys.readouterr().out) == {"values": {"cpu_threads": "1"}}
+
+
+def test_doctor_fails_when_a_check_fails(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = CheckList(
+        checks=[Check(name="disk", ok=True, detail="free"), Check(name="clock", ok=False, detail="late")]
+    )
+    with serving(home, scripted({"doctor": checks})):
+        assert cli.main(["doctor"]) == 1
+    assert "1 of 2 checks passed" in capsys.readouterr().err
+
+
+def test_corpus_add_waits_until_it_is_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reading = CorpusInfo(corpus_id="c1", name="Letters", paths=["/x"], state="reading")
+    ready = CorpusInfo(corpus_id="c1", name="Letters", paths=["/x"], state="ready", records=12)
+    with serving(home, scripted({"corpus.add": reading, "corpus.inspect": ready})) as seen:
+        assert cli.main(["corpus", "add", "letters", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["records"] == 12
+    assert Path(seen[1].params.paths[0]).is_absolute()  # type: ignore[attr-defined]
+
+
+def test_an_invite_link_opens_the_window(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(cli, "open_window", lambda invite: opened.append(invite) or 0)
+    assert cli.main([LINK]) == 0
+    assert opened == [LINK]
+
+
+@pytest.mark.parametrize("arguments", [[LINK, "--home", "/tmp"], [LINK, LINK], ["HEDGEROW://join", "-x"]])
+def test_an_invite_link_brings_no_options(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "open_window", lambda _: pytest.fail("opened"))
+    assert cli.main(arguments) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module", "rest"),
+    [
+        (["demo", "--headless", "--json"], "core.demo", ["--headless", "--json"]),
+        (["host", "create", "DIR", "--name", "-x"], "core.coordinator", ["create", "DIR", "--name", "-x"]),
+        (["bench", "round", "--help"], "core.bench", ["round", "--help"]),
+    ],
+)
+def test_some_commands_become_another_program(
+    arguments: list[str], module: str, rest: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Replaced(Exception):
+        pass
+
+    def execv(path: str, command: list[str]) -> None:
+        raise Replaced(path, command)
+
+    monkeypatch.setattr("os.execv", execv)
+    with pytest.raises(Replaced) as caught:
+        cli.main(arguments)
+    assert caught.value.args[1] == [sys.executable, "-m", module, *rest]
+
+
+def test_the_demo_gets_a_window_only_where_there_is_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert not cli.has_display()
+    monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+    assert cli.has_display()
+
+
+def test_uninstall_refuses_a_folder_that_is_not_ours(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home.mkdir()
+    (home / "diary.txt").write_text("mine")
+    assert cli.main(["uninstall", "--yes"]) == 1
+    assert (home / "diary.txt").exists()
+    assert "does not look like a Hedgerow folder" in capsys.readouterr().err
+
+
+def test_uninstall_asks_then_removes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home.mkdir()
+    (home / "ledger.db").write_bytes(b"")
+    assert cli.main(["uninstall"]) == 1
+    assert home.exists()
+    assert cli.main(["uninstall", "--yes"]) == 0
+    assert not home.exists()
