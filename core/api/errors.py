@@ -156,7 +156,8 @@ class EngineError(HedgerowError):
 def _all(cls: type[HedgerowError]) -> dict[str, type[HedgerowError]]:
     found = {cls.code: cls}
     for child in cls.__subclasses__():
-        found.update(_all(child))
+        for code, kind in _all(child).items():
+            found.setdefault(code, kind)  # a finer kind of one error may share its code
     return found
 
 
