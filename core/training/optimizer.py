@@ -1,0 +1,90 @@
+"""The inner optimiser: AdamW on a clock that the whole federation shares, with moments that never leave the machine.
+
+Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019. Under DP-SGD the gradient carries noise of known
+variance s² = (σC/B)² per value, which the second moment would mistake for signal, so it is subtracted and floored
+(Tang, Shpilevskiy and Lécuyer, DP-AdamBC, 2024). That is arithmetic on released values: it costs no privacy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from core.config import TrainingConfig
+
+NOISE_FLOOR = 0.25
+"""Least second moment under DP, as a share of the noise variance; the estimate below it is noise itself."""
+
+
+def learning_rate(training: TrainingConfig, federation_step: int) -> float:
+    """Linear warm-up, then a cosine down to ``final_learning_rate_ratio``, over the federation's steps.
+
+    Args:
+        training: peak, warm-up and decay.
+        federation_step: steps the federation has done before this one.
+    """
+    if federation_step < training.warmup_steps:
+        return training.learning_rate * (federation_step + 1) / training.warmup_steps
+    done = min(1.0, (federation_step - training.warmup_steps) / training.decay_steps)
+    low = training.final_learning_rate_ratio
+    return training.learning_rate * (low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+class AdamW:
+    """AdamW over a fixed list of parameters. Matrices decay, vectors do not."""
+
+    def __init__(self, parameters: Sequence[Tensor], training: TrainingConfig, noise_variance: float = 0.0) -> None:
+        """Start with empty moments.
+
+        Args:
+            parameters: in layout order; ``step`` changes them in place.
+            training: betas, epsilon and decay.
+            noise_variance: variance per value of the noise in each gradient, 0 without DP.
+        """
+        self.parameters = list(parameters)
+        self.training = training
+        self.noise_variance = noise_variance
+        self.steps = 0
+        self.first = [torch.zeros_like(p, dtype=torch.float32) for p in self.parameters]
+        self.second = [torch.zeros_like(p, dtype=torch.float32) for p in self.parameters]
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], rate: float) -> None:
+        """One update with learning rate ``rate``."""
+        settings = self.training
+        self.steps += 1
+        unbias_first = 1.0 - settings.beta1**self.steps
+        unbias_second = 1.0 - settings.beta2**self.steps
+        floor = NOISE_FLOOR * self.noise_variance
+        for parameter, gradient, first, second in zip(self.parameters, gradients, self.first, self.second, strict=True):
+            first.lerp_(gradient, 1.0 - settings.beta1)
+            second.mul_(settings.beta2).addcmul_(gradient, gradient, value=1.0 - settings.beta2)
+            scale = second / unbias_second
+            if self.noise_variance:
+                scale.sub_(self.noise_variance).clamp_(min=floor)
+            scale.sqrt_().add_(settings.adam_eps)
+            if settings.weight_decay and parameter.ndim > 1:
+                parameter.mul_(1.0 - rate * settings.weight_decay)
+            parameter.addcdiv_(first, scale, value=-rate / unbias_first)
+
+    def state_arrays(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Copies of the moments, named ``first.…`` and ``second.…`` after the parameters."""
+        copies = {f"first.{name}": moment.clone() for name, moment in zip(names, self.first, strict=True)}
+        return copies | {f"second.{name}": moment.clone() for name, moment in zip(names, self.second, strict=True)}
+
+    def load_state(self, names: Sequence[str], arrays: Mapping[str, Tensor], steps: int) -> None:
+        """Take over moments that ``state_arrays`` gave.
+
+        Raises:
+            ValueError: an array is missing or has another shape.
+        """
+        for prefix, moments in (("first", self.first), ("second", self.second)):
+            for name, moment in zip(names, moments, strict=True):
+                stored = arrays.get(f"{prefix}.{name}")
+                if stored is None or stored.shape != moment.shape:
+                    raise ValueError(f"the stored moments do not fit {name}")
+                moment.copy_(stored)
+        self.steps = steps
