@@ -81,6 +81,8 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """Unit ``none`` only: Unix time after which no further step starts; 0 means none."""
     device: str = "cpu"
     threads: int = 1
+    memory_bytes: int = 0
+    """Most memory the trainer may use; 0 means what the machine has free."""
     checkpoint_interval_s: float = 60.0
     held_out_windows: int = 32
     sandbox: bool = True
