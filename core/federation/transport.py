@@ -1,0 +1,185 @@
+"""HTTPS to one gateway: one trust anchor, one name, no proxy, no redirect, no answer longer than expected.
+
+Everything above this module (``gateway``, ``fleet``) speaks through ``Transport``. Every answer's ``date`` header is
+remembered, because a 401 means a wrong clock or a lost registration, and only the other side's clock tells which.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from core.api.errors import ClockError, CoordinatorError, InviteError
+
+CLOCK_AHEAD_S = 4.0
+"""Flower refuses a timestamp more than 5 s in its future; ``date`` has a resolution of one second."""
+CLOCK_BEHIND_S = 300.0
+_RETRY = frozenset({429, 500, 502, 503, 504})
+
+
+class Unreachable(CoordinatorError):
+    """Nobody answers, or only that it cannot now; trying again later may help."""
+
+
+class RegistrationLost(CoordinatorError):
+    """The coordinator does not know this node any more."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a coordinator is and how it proves itself."""
+
+    address: str
+    """``host:port``."""
+    root_certificate: bytes
+    """DER; the only trust anchor."""
+    server_name: str
+    """The name its certificate must carry, whatever the address is."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def tls_context(root_certificate: bytes) -> ssl.SSLContext:
+    """A client context that trusts one root, at least TLS 1.2, nothing of the system.
+
+    Raises:
+        InviteError: the certificate is damaged.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        pem = x509.load_der_x509_certificate(root_certificate).public_bytes(Encoding.PEM)
+        context.load_verify_locations(cadata=pem.decode())
+    except (ValueError, ssl.SSLError) as error:
+        raise InviteError("The coordinator's certificate in the invite is damaged.", "Ask for a new invite.") from error
+    return context
+
+
+class Transport:
+    """A pooled connection to one coordinator."""
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float = 30.0) -> None:
+        self.endpoint = endpoint
+        self.skew_s = 0.0
+        """Their clock minus ours, from the newest answer, to about a second."""
+        self.last_contact_at: float | None = None
+        # The other side drops idle connections after 5 s; a streamed body cannot be repeated on a dead one.
+        limits = httpx.Limits(max_connections=8, keepalive_expiry=2.0)
+        self._client = httpx.AsyncClient(
+            base_url=f"https://{endpoint.address}",
+            verify=tls_context(endpoint.root_certificate),
+            timeout=httpx.Timeout(timeout_s, connect=10.0),
+            limits=limits,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"user-agent": "hedgerow"},
+        )
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._client.aclose()
+
+    def now(self) -> float:
+        """Their time, as far as known."""
+        return time.time() + self.skew_s
+
+    async def request(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str], max_bytes: int
+    ) -> Answer:
+        """Send one request and read at most ``max_bytes``.
+
+        Raises:
+            Unreachable: no connection, no proof of identity, too slow, or an answer that says later.
+            CoordinatorError: the answer is too long or a redirect.
+        """
+        async with self.stream(method, path, body=body, headers=headers) as response:
+            parts, total = [], 0
+            async for part in response.aiter_bytes(1 << 16):
+                total += len(part)
+                if total > max_bytes:
+                    raise CoordinatorError(f"The coordinator's answer to {path} is longer than {max_bytes} bytes.")
+                parts.append(part)
+            return Answer(response.status_code, response.headers, b"".join(parts))
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str]
+    ) -> AsyncIterator[httpx.Response]:
+        """Send one request and read its answer piecewise; errors as for ``request``."""
+        where = self.endpoint.address
+        try:
+            request = self._client.build_request(method, path, content=body, headers=dict(headers))
+            request.headers["accept-encoding"] = "identity"
+            request.extensions["sni_hostname"] = self.endpoint.server_name
+            response = await self._client.send(request, stream=True)
+            try:
+                self._note(response)
+                if response.status_code in _RETRY:
+                    raise Unreachable(f"The coordinator at {where} cannot answer now ({response.status_code}).")
+                if 300 <= response.status_code < 400:
+                    raise CoordinatorError(f"The coordinator at {where} sends us elsewhere, which is not allowed.")
+                yield response
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException as error:
+            raise Unreachable(f"The coordinator at {where} answers too slowly.", "It is tried again.") from error
+        except httpx.ConnectError as error:
+            raise _connect_error(where, error) from error
+        except httpx.HTTPError as error:
+            raise Unreachable(f"The connection to the coordinator at {where} broke.", "It is tried again.") from error
+
+    def _note(self, response: httpx.Response) -> None:
+        self.last_contact_at = time.time()
+        try:
+            date = parsedate_to_datetime(response.headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return
+        skew = date + 0.5 - self.last_contact_at
+        self.skew_s = skew if abs(skew) > 1.0 else 0.0
+
+    def unauthorised(self) -> CoordinatorError | ClockError:
+        """What a 401 means: a clock that is wrong, or a registration that is gone."""
+        if self.skew_s < -CLOCK_AHEAD_S or self.skew_s > CLOCK_BEHIND_S:
+            direction = "behind" if self.skew_s > 0 else "ahead of"
+            return ClockError(
+                f"This machine's clock is {_duration(abs(self.skew_s))} {direction} the coordinator's.",
+                "Set the clock; Hedgerow goes on by itself.",
+            )
+        return RegistrationLost(
+            f"The coordinator at {self.endpoint.address} does not know this machine any more.",
+            "Leave the federation and ask for a new invite.",
+        )
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _connect_error(where: str, error: httpx.ConnectError) -> CoordinatorError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return CoordinatorError(
+                f"The server at {where} is not the coordinator of this invite: its certificate does not match.",
+                "Do not go on; ask for a new invite in person.",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return Unreachable(f"No coordinator answers at {where}.", "It may be down; it is tried again.")
