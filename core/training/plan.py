@@ -1,0 +1,58 @@
+"""Before a round: how many sequences go through the model at once, and whether the round fits this machine at all.
+
+The micro-batch changes only how gradients are accumulated, never the batch. It depends on nothing but the job, so a
+resumed round adds the same numbers in the same order.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.api.errors import ModelError
+from core.jobs import TrainJob
+from core.model.presets import memory_bytes, num_parameters
+
+_MICRO_STEP_FLOPS = 8e9
+"""Work between two looks at the pause button; about 0.2 s on one CPU core."""
+_MEMINFO = Path("/proc/meminfo")
+
+
+def micro_batch(job: TrainJob) -> int:
+    """Sequences per forward and backward pass; 1 under DP-SGD, which bounds one example at a time."""
+    if job.privacy.unit == "record":
+        return 1
+    flops = 6.0 * num_parameters(job.model) * job.training.seq_len
+    fitting = max(1, int(_MICRO_STEP_FLOPS / flops))
+    return min(job.training.batch_size, 1 << (fitting.bit_length() - 1))
+
+
+def check_memory(job: TrainJob) -> int:
+    """Refuse a round that needs more memory than the owner allows or the machine has free.
+
+    Returns:
+        The estimate in bytes.
+
+    Raises:
+        ModelError: it does not fit; nothing was allocated.
+    """
+    needed = memory_bytes(job.model, micro_batch(job), job.training.seq_len)
+    allowed = job.memory_bytes or available_bytes()
+    if allowed and needed > allowed:
+        raise ModelError(
+            f"Training {job.model.preset} needs about {needed / 1e9:.1f} GB of memory, but {allowed / 1e9:.1f} GB "
+            f"{'are allowed' if job.memory_bytes else 'are free'}.",
+            "Raise the memory limit or close other programs." if job.memory_bytes else "Close other programs.",
+        )
+    return needed
+
+
+def available_bytes() -> int:
+    """Memory a new program could get without swapping; 0 where the system does not say."""
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return 0
