@@ -1,0 +1,144 @@
+"""The gate's arithmetic: privacy filters over everything a budget has ever spent. Standard library only.
+
+K = 9 filters run side by side, each at δ/K: one Rényi filter per order of ``ORDERS`` (Feldman & Zrnic 2021,
+arXiv 2008.11193) with the tail-bound conversion ε = ρ(α) + ln(K/δ)/(α−1) (Mironov 2017), and one Gaussian-DP filter
+(Smith & Thakurta 2022, arXiv 2210.17520), which stays open only while every event was an unsampled Gaussian.
+
+Guarantees: a charge passes only if at least one filter admits the sum *including* it. Each filter's sum only grows,
+so whoever chooses the events adaptively, the union bound over K filters gives (limit, δ)-DP. The figure shown is the
+smallest ε among the filters, never below what was spent; rounding up is left to whoever prints it.
+
+Edge cases:
+
+| case | result |
+|---|---|
+| no events | ε 0 |
+| a value that is not finite or negative | ``ValueError``, never a smaller sum |
+| δ outside (0, 1) | ``ValueError`` |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+ORDERS: tuple[int, ...] = (2, 3, 4, 6, 8, 12, 16, 32)
+NUM_FILTERS = len(ORDERS) + 1
+GAUSSIAN = "gaussian-dp"
+
+
+class SpentEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One mechanism run ``steps`` times."""
+
+    rdp_per_step: tuple[float, ...]
+    """Rényi divergence bound of one step at each of ``ORDERS``."""
+    steps: int
+    gaussian_mu: float | None = None
+    """μ of one step where the event is an unsampled Gaussian, else ``None``."""
+
+    def __post_init__(self) -> None:
+        """Refuse anything that could make a sum smaller.
+
+        Raises:
+            ValueError: wrong length, or a value that is negative or not finite.
+        """
+        if len(self.rdp_per_step) != len(ORDERS):
+            raise ValueError(f"an event needs {len(ORDERS)} Rényi values, got {len(self.rdp_per_step)}")
+        if self.steps < 0 or any(not math.isfinite(value) or value < 0 for value in self.rdp_per_step):
+            raise ValueError("an event's values must be finite and not negative")
+        if self.gaussian_mu is not None and not (math.isfinite(self.gaussian_mu) and self.gaussian_mu >= 0):
+            raise ValueError("an event's μ must be finite and not negative")
+
+
+class FilterReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was charged so far, and by which filter it is smallest."""
+
+    epsilon: float
+    method: str
+    """``rényi order α`` or ``gaussian-dp``, with the number of filters."""
+    delta: float
+    by_filter: dict[str, float]
+
+
+def renyi_epsilon(rdp: float, order: int, delta: float) -> float:
+    """ε of one Rényi filter by the tail bound, at its own δ."""
+    return rdp + math.log(1.0 / delta) / (order - 1)
+
+
+def gdp_delta(epsilon: float, mu: float) -> float:
+    """Exact δ(ε) of μ-Gaussian-DP (Dong, Roth & Su 2022): Φ(−ε/μ + μ/2) − e^ε Φ(−ε/μ − μ/2).
+
+    ``erfc`` keeps both terms accurate in the tail; the second is formed in logarithms so that e^ε cannot overflow.
+    """
+    if mu == 0:
+        return 0.0
+    first = 0.5 * math.erfc((epsilon / mu - mu / 2) / math.sqrt(2))
+    tail = 0.5 * math.erfc((epsilon / mu + mu / 2) / math.sqrt(2))
+    second = math.exp(epsilon + math.log(tail)) if tail > 0 else 0.0
+    return max(first - second, 0.0) if tail > 0 else first
+
+
+def gdp_epsilon(mu: float, delta: float) -> float:
+    """Smallest ε with δ(ε) ≤ δ under μ-Gaussian-DP, rounded outwards by bisection.
+
+    Raises:
+        ValueError: μ is negative or not finite, or δ lies outside (0, 1).
+    """
+    if not math.isfinite(mu) or mu < 0:
+        raise ValueError(f"μ must be finite and not negative, got {mu}")
+    _check_delta(delta)
+    if mu == 0 or gdp_delta(0.0, mu) <= delta:
+        return 0.0
+    low, high = 0.0, 1.0
+    while gdp_delta(high, mu) > delta:
+        low, high = high, high * 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        if gdp_delta(middle, mu) > delta:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _check_delta(delta: float) -> None:
+    if not 0 < delta < 1:
+        raise ValueError(f"δ must lie between 0 and 1, got {delta}")
+
+
+def report(events: Iterable[SpentEvent], delta: float) -> FilterReport:
+    """ε of every filter over all events, each at δ/K.
+
+    Args:
+        events: everything the budget ever spent, in any order; the result does not depend on it.
+        delta: δ of the budget, fixed at its first consent.
+
+    Raises:
+        ValueError: δ lies outside (0, 1).
+    """
+    _check_delta(delta)
+    spent: Sequence[SpentEvent] = [event for event in events if event.steps]
+    share = delta / NUM_FILTERS
+    if not spent:
+        return FilterReport(epsilon=0.0, method="nothing spent", delta=delta, by_filter={})
+    by_filter = {
+        f"rényi order {order}": renyi_epsilon(
+            math.fsum(event.rdp_per_step[i] * event.steps for event in spent), order, share
+        )
+        for i, order in enumerate(ORDERS)
+    }
+    if all(event.gaussian_mu is not None for event in spent):
+        mu = math.sqrt(math.fsum((event.gaussian_mu or 0.0) ** 2 * event.steps for event in spent))
+        by_filter[GAUSSIAN] = gdp_epsilon(mu, share)
+    best = min(by_filter, key=lambda name: by_filter[name])
+    return FilterReport(
+        epsilon=by_filter[best], method=f"{best} of {NUM_FILTERS} filters at δ/{NUM_FILTERS}", delta=delta,
+        by_filter=by_filter,
+    )  # fmt: skip
+
+
+def admits(events: Iterable[SpentEvent], new: Iterable[SpentEvent], epsilon: float, delta: float) -> bool:
+    """Whether at least one filter stays at or below the limit when ``new`` is added to everything spent."""
+    return report([*events, *new], delta).epsilon <= epsilon
