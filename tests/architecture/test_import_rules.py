@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "postprocess": set(),
     "ledger": set(),
     "federation": set(),
-    "coordinator": {"federation", "model", "postprocess"},
+    "coordinator": {"data", "federation", "model", "postprocess"},
     "engine": {"hardware", "data", "model", "postprocess", "ledger", "federation"},
     "simulation": {"data", "model", "training", "postprocess", "coordinator"},
     "demo": {"model", "data", "coordinator", "federation", "postprocess"},

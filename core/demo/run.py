@@ -1,0 +1,212 @@
+"""A whole federation on this machine: a coordinator, volunteers, real text, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import queue
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.api.errors import CorpusError
+from core.config import PrivacyTerms, UnitOfPrivacy
+from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.demo import report
+from core.demo.folder import demo_folder, model_folder, signals_ignored, signals_interrupt
+from core.demo.host import Host
+from core.demo.processes import Children
+from core.demo.state import Demo, Round, Volunteer
+from core.demo.text import Split, byte_entropy, default_text, given_text, split, write_share
+from core.demo.view import View
+from core.demo.volunteer import VolunteerEngine
+from core.model.presets import default_training
+
+EPSILON = 8.0
+_RECORD_TOKENS = 128
+_SETTLE_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line asked for."""
+
+    volunteers: int = 2
+    rounds: int = 3
+    preset: str = "tiny"
+    privacy: UnitOfPrivacy = "record"
+    corpora: tuple[Path, ...] = ()
+    keep: Path | None = None
+    as_json: bool = False
+    window_command: tuple[str, ...] = ()
+
+
+def run(options: Options) -> None:
+    """Run the demo to its end and print the result.
+
+    Raises:
+        HedgerowError: what went wrong; every process is gone and the folder is removed unless it was to be kept.
+        KeyboardInterrupt: a signal asked to stop; the same holds.
+    """
+    texts = split(given_text(options.corpora) if options.corpora else default_text(), options.volunteers)
+    refuse_small_shares(texts, options)
+    with signals_interrupt(), demo_folder(options.keep) as folder:
+        children = Children(folder / "logs")
+        try:
+            _Run(options, texts, folder, children).to_the_end()
+        finally:
+            with signals_ignored():
+                children.stop()
+
+
+def refuse_small_shares(texts: Split, options: Options) -> None:
+    """Refuse by name, before anything starts, a share with fewer records than the plan needs.
+
+    Raises:
+        CorpusError: naming the volunteer, its records and how many are needed.
+    """
+    needed = needed_records(options.preset, options.privacy)
+    tokenizer = Tokenizer.load(builtin_tokenizer_path())
+    for number, share in enumerate(texts.shares, 1):
+        records = sum(len(tokenizer.encode(document.text)) // _RECORD_TOKENS for document in share)
+        if records < needed:
+            raise CorpusError(
+                f"The share of volunteer {number} has {records} records of {_RECORD_TOKENS} tokens, "
+                f"but unit {options.privacy} needs at least {needed}.",
+                "Give more text with --corpus, or fewer --volunteers.",
+            )
+
+
+def needed_records(preset: str, unit: UnitOfPrivacy) -> int:
+    """Fewest records a share may have: enough that a batch is a small enough sample, a tenth held out."""
+    training = default_training(preset, unit)
+    if unit in {"record", "document"}:
+        largest = PrivacyTerms(unit=unit, relation="zero-out").max_sampling_prob
+        return math.ceil(training.batch_size / largest / 0.9)
+    return 2 * training.seq_len // _RECORD_TOKENS + 2
+
+
+class _Run:
+    """One run, step by step."""
+
+    def __init__(self, options: Options, texts: Split, folder: Path, children: Children) -> None:
+        self._options = options
+        self._texts = texts
+        self._folder = folder
+        self._children = children
+        self._host = Host(folder / "coordinator", children)
+        names = [f"volunteer {i + 1}" for i in range(options.volunteers)]
+        self._demo = Demo(options.privacy, options.rounds, [Volunteer(name) for name in names])
+        self._engines = [
+            VolunteerEngine(name, folder / name.replace(" ", "-"), folder / "texts" / name.replace(" ", "-"), children)
+            for name in names
+        ]
+        self._demo.unigram_bits_per_byte = byte_entropy(texts.held_out)
+        self._demo.held_out_bytes = len(texts.held_out.encode())
+
+    def to_the_end(self) -> None:
+        """From the texts to the printed result."""
+        with View() as view:
+            self._write_texts()
+            self._start_coordinator(view)
+            self._start_volunteers(view)
+            window = self._open_window()
+            self._join(view)
+            self._watch(view)
+            self._say(view, "asking each volunteer what it was charged")
+            self._settle()
+            model_dir = self._export()
+        if self._options.as_json:
+            report.print_json(report.document(self._demo, model_dir, self._options.keep))
+        else:
+            report.print_table(self._demo, model_dir, self._options.keep)
+        if window is not None and window.poll() is None:
+            print("The window stays open; close it to end the demo.", file=sys.stderr, flush=True)
+            window.wait()
+
+    def _say(self, view: View, doing: str) -> None:
+        self._demo.doing = doing
+        view.show(self._demo)
+
+    def _write_texts(self) -> None:
+        for volunteer, share in zip(self._demo.volunteers, self._texts.shares, strict=True):
+            volunteer.documents = write_share(self._folder / "texts" / volunteer.name.replace(" ", "-"), share)
+        (self._folder / "held-out.txt").write_text(self._texts.held_out, "utf-8")
+
+    def _start_coordinator(self, view: View) -> None:
+        self._say(view, "starting the coordinator")
+        count = str(self._options.volunteers)
+        self._host.create(
+            [
+                *("--name", "Hedgerow demo", "--operator", "this machine"),
+                *("--purpose", "To show a federation at work on this machine."),
+                *("--preset", self._options.preset, "--privacy", self._options.privacy),
+                *("--rounds", str(self._options.rounds), "--cohort", count, "--quorum", count),
+                *("--evaluate", str(self._folder / "held-out.txt")),
+            ]
+        )
+        self._host.start()
+
+    def _start_volunteers(self, view: View) -> None:
+        self._say(view, "starting the volunteers")
+        for engine in self._engines:
+            engine.start()
+        threads = max(1, (os.cpu_count() or 1) // len(self._engines))
+        for engine, volunteer in zip(self._engines, self._demo.volunteers, strict=True):
+            self._say(view, f"reading the text of {engine.name}")
+            volunteer.tokens = engine.prepare(threads).tokens
+
+    def _open_window(self) -> subprocess.Popen[str] | None:
+        if not self._options.window_command:
+            return None
+        return self._children.start_window([*self._options.window_command, str(self._engines[0].home)])
+
+    def _join(self, view: View) -> None:
+        for engine in self._engines:
+            self._say(view, f"{engine.name} joins")
+            engine.join(self._host.invite(), EPSILON)
+        for engine in self._engines:
+            engine.follow()
+
+    def _watch(self, view: View) -> None:
+        """Follow coordinator and engines until the last round is closed."""
+        self._say(view, "training")
+        while not self._demo.finished:
+            self._take_events()
+            view.show(self._demo)
+            for engine in self._engines:
+                engine.check()
+            time.sleep(0.1)
+
+    def _take_events(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take(self._host.events.get_nowait())
+        self._host.check()
+        for engine, volunteer in zip(self._engines, self._demo.volunteers, strict=True):
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    volunteer.observe(engine.snapshots.get_nowait(), self._demo.unit)
+
+    def _take(self, event: dict[str, object]) -> None:
+        kind = event.get("event")
+        if kind == "round_closed":
+            self._demo.rounds.append(Round.from_event(event))
+        elif kind == "finished":
+            self._demo.finished = True
+
+    def _settle(self) -> None:
+        """Wait until every update was acknowledged, for a while, then ask what was charged."""
+        deadline = time.monotonic() + _SETTLE_S
+        while time.monotonic() < deadline and any(v.phase not in {"idle", "receipt"} for v in self._demo.volunteers):
+            self._take_events()
+            time.sleep(0.1)
+        for engine, volunteer in zip(self._engines, self._demo.volunteers, strict=True):
+            found = [budget for budget in engine.budgets() if budget.unit == self._demo.unit]
+            volunteer.budget = found[0] if found else volunteer.budget
+
+    def _export(self) -> Path:
+        return self._host.export(model_folder(self._options.keep))
