@@ -1,0 +1,112 @@
+"""The worker's end of the pipes: messages up under one lock, messages down on a thread, a sign of life each second."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from typing import Final, TypeVar
+
+import msgspec
+
+from core.api.errors import EngineError, PrivacyError
+from core.jobs import MAX_JOB_LINE, Alive, Down, Grant, Job, Pause, Refuse, decode_down, encode
+from core.training.trainer import Interrupted
+
+ALIVE_INTERVAL_S: Final = 1.0
+_Expected = TypeVar("_Expected", bound=Job)
+
+
+class Channel:
+    """Both pipes of one worker."""
+
+    def __init__(self, in_descriptor: int, out_descriptor: int) -> None:
+        self._down = os.fdopen(in_descriptor, "rb", buffering=1 << 16)
+        self._up = os.fdopen(out_descriptor, "wb", buffering=0)
+        self._lock = threading.Lock()
+        self._answers: queue.SimpleQueue[Grant | Refuse | None] = queue.SimpleQueue()
+        self.paused = threading.Event()
+        """Set when the owner paused or the engine is gone."""
+
+    def read_job(self, kind: type[_Expected] | tuple[type[_Expected], ...]) -> _Expected:
+        """The first line.
+
+        Raises:
+            EngineError: it is not a job of that kind.
+        """
+        message = self._read()
+        if not isinstance(message, kind):
+            raise EngineError("The worker was started without a job.")
+        return message
+
+    def _read(self) -> Down | None:
+        line = self._down.readline(MAX_JOB_LINE + 1)
+        if not line.endswith(b"\n"):
+            return None
+        try:
+            return decode_down(line)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise EngineError("The worker was sent something it does not understand.") from error
+
+    def start(self) -> None:
+        """Start listening and the sign of life; after the sandbox is closed, so that both threads are inside."""
+        for target, name in ((self._listen, "listen"), (self._show_life, "alive")):
+            threading.Thread(target=target, name=name, daemon=True).start()
+
+    def _listen(self) -> None:
+        message: Down | None = None
+        while True:
+            try:
+                message = self._read()
+            except (EngineError, OSError):
+                message = None
+            if isinstance(message, Grant | Refuse):
+                self._answers.put(message)
+                continue
+            if message is None or isinstance(message, Pause):
+                self.paused.set()
+                self._answers.put(None)
+            if message is None:
+                return
+
+    def _show_life(self) -> None:
+        # A broken pipe means the engine is gone; the listening thread sees that too and stops the work.
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                self.send(Alive())
+                time.sleep(ALIVE_INTERVAL_S)
+
+    def send(self, message: Job) -> None:
+        """Write one line; lines of several threads never mix."""
+        line = memoryview(encode(message))
+        with self._lock:
+            while line:
+                line = line[self._up.write(line) or 0 :]
+
+    def wait_for_grant(self) -> int:
+        """Wait for the answer to a charge request.
+
+        Returns:
+            The charge's id.
+
+        Raises:
+            PrivacyError: the engine refused.
+            Interrupted: the owner paused, or the engine is gone.
+        """
+        answer = self._answers.get()
+        if answer is None or self.paused.is_set():
+            raise Interrupted
+        if isinstance(answer, Refuse):
+            raise PrivacyError(answer.reason)
+        return answer.charge_id
+
+    def check_pause(self) -> None:
+        """Stop here if the owner paused.
+
+        Raises:
+            Interrupted: so it is.
+        """
+        if self.paused.is_set():
+            raise Interrupted

@@ -1,0 +1,239 @@
+"""What survives a crash: two generations of encrypted checkpoints in the round folder, and the moments between rounds.
+
+A checkpoint is taken between steps and holds weights, moments, counters, stream position and, under DP-SGD, the key
+of the next step. Every later draw and all later noise follow from that key, so a round that crashed, was paused or
+lost its newest checkpoint repeats exactly what it did before; no crash can choose between draws. The key moves one
+way with each step and is gone from the disk before the update is sealed: the last checkpoint is written without it
+and the older generation removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from core import vault
+from core.api.errors import PrivacyError, StorageError
+from core.jobs import TrainJob
+from core.model.transformer import Transformer
+from core.training.optimizer import AdamW
+from core.training.trainer import RoundState
+from core.update import Array
+
+VERSION: Final = 1
+_CONTEXT: Final = b"training-checkpoint"
+_MOMENTS_CONTEXT: Final = b"inner-optimiser-state"
+_NAMES: Final = ("checkpoint.0", "checkpoint.1")
+
+
+class Header(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The small part of a checkpoint."""
+
+    version: int
+    generation: int
+    job: str
+    """Fingerprint of what is trained, on which base, how."""
+    shards: str
+    """Fingerprint of the text."""
+    charge_id: int | None
+    optimizer_steps: int
+    state: RoundState
+    sealing: bool = False
+    """Training is over; only encoding is left and no key is needed any more."""
+
+
+class MomentsHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The small part of the state between rounds."""
+
+    version: int
+    tag: str
+    optimizer_steps: int
+
+
+def job_fingerprint(job: TrainJob) -> str:
+    """Hash of everything that changes the numbers of a round, its text excepted."""
+    parts = (
+        job.federation_id, job.run_id, job.server_round, job.base_sha256, job.model, job.training, job.privacy,
+        job.step_clock, job.local_steps,
+    )  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def shards_fingerprint(job: TrainJob) -> str:
+    """Hash of the corpora, their shards and weights."""
+    parts = [(c.corpus_id, [s.sha256 for s in c.shards], c.weight) for c in job.corpora]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+class Checkpoints:
+    """The checkpoints of one round."""
+
+    def __init__(self, job: TrainJob, key: bytes) -> None:
+        self.folder = Path(job.round_dir)
+        self.key = key
+        self.unit = job.privacy.unit
+        self.job = job_fingerprint(job)
+        self.shards = shards_fingerprint(job)
+        self.generation = 0
+
+    def save(
+        self, model: Transformer, optimizer: AdamW, state: RoundState, charge_id: int | None, sealing: bool = False
+    ) -> None:
+        """Write the newer generation over the older one.
+
+        Args:
+            model: weights at the boundary ``state`` describes.
+            optimizer: its moments.
+            state: where the round is.
+            charge_id: the durable charge, if there is one already.
+            sealing: training is over; leaves no key on the disk and no older generation.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written.
+        """
+        if sealing:
+            state.step_key = b""
+        self.generation += 1
+        header = Header(
+            version=VERSION, generation=self.generation, job=self.job, shards=self.shards, charge_id=charge_id,
+            optimizer_steps=optimizer.steps, state=state, sealing=sealing,
+        )  # fmt: skip
+        arrays = {f"weight.{name}": array for name, array in model.to_arrays().items()} | _moments(model, optimizer)
+        path = self.folder / _NAMES[self.generation % 2]
+        vault.encrypt_file(path, self.key, _pack(msgspec.json.encode(header), arrays), _CONTEXT)
+        if sealing:
+            self._remove(_NAMES[(self.generation + 1) % 2])
+
+    def load(self, model: Transformer, optimizer: AdamW) -> Header | None:
+        """Put the newest readable checkpoint into model and optimiser.
+
+        A damaged generation is passed over for the other one. Checkpoints of another job or, without DP-SGD, of text
+        that has changed since are removed, and the round starts again.
+
+        Raises:
+            PrivacyError: the text changed during a DP-SGD round, which is over and stays charged.
+        """
+        found = [entry for entry in map(self._read, _NAMES) if entry is not None]
+        if not found:
+            return None
+        header, arrays = max(found, key=lambda entry: entry[0].generation)
+        same_text = header.shards == self.shards or header.sealing
+        if header.job != self.job or not same_text:
+            if self.unit == "record" and header.charge_id is not None:
+                raise PrivacyError(
+                    "The text or the task changed during this round: the round is abandoned and stays charged.",
+                    "The next round uses the text as it is now.",
+                )
+            self.clear()
+            return None
+        self.generation = header.generation
+        names = list(model.shapes)
+        model.load_arrays({name: arrays[f"weight.{name}"] for name in names})
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        optimizer.load_state(names, tensors, header.optimizer_steps)
+        return header
+
+    def _read(self, name: str) -> tuple[Header, dict[str, Array]] | None:
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            header, arrays = _unpack(vault.decrypt_file(path, self.key, _CONTEXT))
+            found = msgspec.json.decode(header, type=Header)
+        except (StorageError, ValueError, msgspec.MsgspecError, SafetensorError):
+            return None
+        return (found, arrays) if found.version == VERSION else None
+
+    def clear(self) -> None:
+        """Remove both generations, durably."""
+        for name in _NAMES:
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            (self.folder / name).unlink(missing_ok=True)
+            vault.sync_folder(self.folder)
+        except OSError as error:
+            raise vault.storage_error(self.folder / name, error) from error
+
+
+class Moments:
+    """The inner optimiser's state between rounds of one federation, tagged with unit and corpora.
+
+    What a round without per-record noise touched must never flow into a DP-SGD round, so a file with another tag is
+    erased before anything is trained.
+    """
+
+    def __init__(self, job: TrainJob, key: bytes) -> None:
+        self.path = Path(job.state_dir) / f"moments-{hashlib.sha256(job.federation_id.encode()).hexdigest()[:16]}"
+        self.key = key
+        parts = (job.federation_id, job.privacy.unit, sorted(c.corpus_id for c in job.corpora), job.model)
+        self.tag = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+    def load(self, model: Transformer, optimizer: AdamW) -> bool:
+        """Take over the moments of the last round, if they are this federation's, unit's and corpora's.
+
+        Returns:
+            Whether there were any; a file that is damaged or belongs elsewhere has been erased.
+        """
+        if not self.path.exists():
+            return False
+        try:
+            raw, arrays = _unpack(vault.decrypt_file(self.path, self.key, _MOMENTS_CONTEXT))
+            header = msgspec.json.decode(raw, type=MomentsHeader)
+            if header.tag == self.tag and header.version == VERSION:
+                tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+                optimizer.load_state(list(model.shapes), tensors, header.optimizer_steps)
+                return True
+        except (StorageError, ValueError, msgspec.MsgspecError, SafetensorError):
+            pass
+        self.erase()
+        return False
+
+    def save(self, model: Transformer, optimizer: AdamW) -> None:
+        """Keep the moments for the next round.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written.
+        """
+        header = MomentsHeader(version=VERSION, tag=self.tag, optimizer_steps=optimizer.steps)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise vault.storage_error(self.path, error) from error
+        content = _pack(msgspec.json.encode(header), _moments(model, optimizer))
+        vault.encrypt_file(self.path, self.key, content, _MOMENTS_CONTEXT)
+
+    def erase(self) -> None:
+        """Remove the file.
+
+        Raises:
+            StorageError: it cannot be removed.
+        """
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise vault.storage_error(self.path, error) from error
+
+
+def _moments(model: Transformer, optimizer: AdamW) -> dict[str, Array]:
+    return {name: tensor.cpu().numpy() for name, tensor in optimizer.state_arrays(list(model.shapes)).items()}
+
+
+def _pack(header: bytes, arrays: Mapping[str, Array]) -> bytes:
+    return len(header).to_bytes(8, "big") + header + save(dict(arrays))
+
+
+def _unpack(raw: bytes) -> tuple[bytes, dict[str, Array]]:
+    length = int.from_bytes(raw[:8], "big")
+    if length > len(raw) - 8:
+        raise ValueError("the header is cut")
+    return raw[8 : 8 + length], load(raw[8 + length :])

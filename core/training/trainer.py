@@ -1,0 +1,296 @@
+"""The loop of local steps: take gradients, step the inner optimiser, and stop only where the privacy unit allows it.
+
+Two ways to a gradient share the loop. ``PackedGradients`` (units ``none`` and ``corpus``) reads windows and bounds the
+global norm. ``PrivateGradients`` (unit ``record``) is DP-SGD (Abadi et al., 2016): a Poisson draw, each example's
+gradient bounded on its own, Gaussian noise, division by the *expected* size of the draw.
+
+Guarantees of ``PrivateGradients``:
+    - Each record is drawn independently with the plan's probability; a large draw is never cut, only slower.
+    - An empty draw still adds noise and counts as a step; a gradient that is not finite becomes the zero vector.
+    - The number of steps is the plan's. Neither time nor tokens end the round early.
+    - Draws and noise are a function of the step's key alone, so repeating a step releases nothing new.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core import vault
+from core.api.errors import CoordinatorError, ModelError
+from core.jobs import PrivacyPlan, TrainJob
+from core.model.transformer import Transformer, next_token_loss
+from core.training.optimizer import AdamW, learning_rate
+
+Tokens = NDArray[np.integer[Any]]
+Pulse = Callable[[float], None]
+"""Called often with the done share of the current step; raises ``Interrupted`` when the owner paused."""
+
+
+class Interrupted(Exception):
+    """The owner paused. Weights, moments and state are those of the last finished step."""
+
+
+class NormalSource(Protocol):
+    """A cryptographic source of random numbers."""
+
+    def normal(self, count: int) -> NDArray[np.float64]:
+        """Standard normal values."""
+
+    def uniform(self, count: int) -> NDArray[np.float64]:
+        """Values in [0, 1)."""
+
+
+class NoisyGradient(Protocol):
+    """``core.postprocess.privacy.dp_sgd.noisy_gradient``, which this room may not import."""
+
+    def __call__(
+        self,
+        model: nn.Module,
+        loss_fn: Callable[[nn.Module, Tensor], Tensor],
+        examples: Iterable[Tensor],
+        *,
+        clip_norm: float,
+        noise_multiplier: float,
+        expected_batch_size: float,
+        noise: Any,
+    ) -> tuple[list[Tensor], list[float], int]:
+        """Float32 gradients in the order of the model's parameters, local losses, number of noise values."""
+
+
+class WindowStream(Protocol):
+    """Packed windows in a fixed, resumable order."""
+
+    def next_batch(self, count: int) -> Tokens:
+        """(count, seq_len + 1) token ids."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream is."""
+
+
+class RecordSource(Protocol):
+    """Records that a step draws from."""
+
+    def draw(self, source: NormalSource) -> Sequence[Tokens]:
+        """A plain Poisson draw; every record holds at least two tokens of one document."""
+
+
+class RoundState(msgspec.Struct, kw_only=True):
+    """How far a round is. It changes at step boundaries only, so it can be saved at any moment."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    """Computing time over all restarts, a broken-off step included."""
+    loss_total: float = 0.0
+    """Sum of the steps' mean losses, in nats per token."""
+    loss_steps: int = 0
+    """Steps that had an example to take a loss from."""
+    last_loss: float | None = None
+    noise_draws: int = 0
+    stream: dict[str, Any] = {}
+    step_key: bytes = b""
+    """Drives draws and noise of the next step, and through a one-way step of all later ones."""
+
+    @property
+    def mean_loss(self) -> float | None:
+        """Mean over the steps that had one."""
+        return self.loss_total / self.loss_steps if self.loss_steps else None
+
+
+class StepResult(msgspec.Struct, kw_only=True):
+    """What one step computed before the optimiser moves."""
+
+    gradients: list[Tensor]
+    loss: float | None
+    tokens: int
+    noise_draws: int = 0
+
+
+class Gradients(Protocol):
+    """One way to a gradient."""
+
+    def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
+        """The next step's gradient at the model's weights; changes neither model nor state."""
+
+    def finished(self, state: RoundState) -> None:
+        """The step is done: move streams and keys forward in ``state``."""
+
+
+class PackedGradients:
+    """Mean gradient over packed windows, accumulated over micro-batches, with a bound on its global norm."""
+
+    def __init__(self, stream: WindowStream, batch_size: int, micro_batch: int, grad_clip: float) -> None:
+        self.stream = stream
+        self.batch_size = batch_size
+        self.micro_batch = micro_batch
+        self.grad_clip = grad_clip
+
+    def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
+        """See ``Gradients``.
+
+        Raises:
+            ModelError: the gradient is not finite, so the round would ruin the model.
+        """
+        parameters = model.ordered()
+        total = [torch.zeros_like(p) for p in parameters]
+        loss_sum, done, tokens = 0.0, 0, 0
+        while done < self.batch_size:
+            count = min(self.micro_batch, self.batch_size - done)
+            batch = _tensor(self.stream.next_batch(count))
+            loss = next_token_loss(model, batch)
+            for summed, part in zip(total, torch.autograd.grad(loss, parameters), strict=True):
+                summed.add_(part, alpha=count / self.batch_size)
+            loss_sum += loss.item() * count
+            tokens += batch.numel() - count
+            done += count
+            pulse(done / self.batch_size)
+        norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t).double() for t in total])))
+        if not np.isfinite(norm):
+            raise ModelError("Training diverged: a gradient was not finite.", "The learning rate may be too high.")
+        if norm > self.grad_clip:
+            for summed in total:
+                summed.mul_(self.grad_clip / norm)
+        return StepResult(gradients=total, loss=loss_sum / self.batch_size, tokens=tokens)
+
+    def finished(self, state: RoundState) -> None:
+        """Remember where the stream is."""
+        state.stream = self.stream.state_dict()
+
+
+class PrivateGradients:
+    """DP-SGD over records; see the module for what it guarantees."""
+
+    def __init__(
+        self,
+        records: RecordSource,
+        plan: PrivacyPlan,
+        batch_size: int,
+        noisy_gradient: NoisyGradient,
+        source: Callable[[bytes], NormalSource],
+    ) -> None:
+        """Bind the mechanism.
+
+        Args:
+            records: what to draw from.
+            plan: clip norm, noise multiplier and probability, fixed at consent.
+            batch_size: the expected draw by which the noisy sum is divided; public.
+            noisy_gradient: bounds and adds per-example gradients, adds noise, divides.
+            source: a CSPRNG for a 32-byte key.
+        """
+        self.records = records
+        self.plan = plan
+        self.batch_size = batch_size
+        self.noisy_gradient = noisy_gradient
+        self.source = source
+
+    def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
+        """See ``Gradients``."""
+        examples = self.records.draw(self.source(vault.derive(state.step_key, _DRAW)))
+        tokens = sum(len(example) - 1 for example in examples)
+
+        def paced() -> Iterator[Tensor]:
+            for number, example in enumerate(examples):
+                pulse(number / len(examples))
+                yield _tensor(example[None])
+
+        gradients, losses, drawn = self.noisy_gradient(
+            model,
+            next_token_loss,
+            paced(),
+            clip_norm=self.plan.clip_norm,
+            noise_multiplier=self.plan.noise_multiplier,
+            expected_batch_size=self.batch_size,
+            noise=self.source(vault.derive(state.step_key, _NOISE)),
+        )
+        mean = sum(losses) / len(losses) if losses else None
+        return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
+
+    def finished(self, state: RoundState) -> None:
+        """Replace the key by the next one, from which the last cannot be found again."""
+        state.step_key = vault.derive(state.step_key, _NEXT)
+
+
+_DRAW: Final = b"dp-sgd draw"
+_NOISE: Final = b"dp-sgd noise"
+_NEXT: Final = b"dp-sgd next step"
+
+
+class LocalTrainer:
+    """Runs the local steps of one round over a model, from wherever ``state`` is."""
+
+    def __init__(
+        self, job: TrainJob, model: Transformer, optimizer: AdamW, gradients: Gradients, state: RoundState
+    ) -> None:
+        self.job = job
+        self.model = model
+        self.optimizer = optimizer
+        self.gradients = gradients
+        self.state = state
+
+    def run(self, pulse: Pulse, on_step: Callable[[RoundState], None]) -> RoundState:
+        """Train to the end of the round.
+
+        Args:
+            pulse: see ``Pulse``.
+            on_step: called after each finished step, when model, optimiser and state agree.
+
+        Raises:
+            Interrupted: from ``pulse``; the last finished step stands.
+            CoordinatorError: unit ``none`` reached its bound before the first step.
+            ModelError: the weights are not finite at the end.
+        """
+        while self.state.step < self.job.local_steps and self._may_start():
+            began = time.monotonic()
+            try:
+                result = self.gradients.compute(self.model, self.state, pulse)
+            finally:
+                self.state.seconds += time.monotonic() - began
+            began = time.monotonic()
+            self._finish(result)
+            self.state.seconds += time.monotonic() - began
+            on_step(self.state)
+        if self.state.step == 0:
+            raise CoordinatorError("The round's time or token budget ended before the first step.")
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.ordered()):
+            raise ModelError("Training diverged: the weights are not finite.", "The learning rate may be too high.")
+        return self.state
+
+    def _may_start(self) -> bool:
+        """Only unit ``none`` looks at clocks and counters: elsewhere they would depend on the text."""
+        job, state = self.job, self.state
+        if job.privacy.unit != "none":
+            return True
+        step_tokens = job.training.batch_size * job.training.seq_len
+        in_time = not job.deadline_at or time.time() < job.deadline_at
+        return in_time and (not job.token_budget or state.tokens + step_tokens <= job.token_budget)
+
+    def _finish(self, result: StepResult) -> None:
+        state = self.state
+        self.optimizer.step(result.gradients, learning_rate(self.job.training, self.job.step_clock + state.step))
+        self.gradients.finished(state)
+        state.step += 1
+        state.tokens += result.tokens
+        state.noise_draws += result.noise_draws
+        if result.loss is not None:
+            state.last_loss = result.loss
+            state.loss_total += result.loss
+            state.loss_steps += 1
+
+
+def noise_variance(plan: PrivacyPlan, batch_size: int) -> float:
+    """Variance per value of the noise in a DP-SGD gradient, (σC/B)²; 0 for other units."""
+    if plan.unit != "record":
+        return 0.0
+    return (plan.noise_multiplier * plan.clip_norm / batch_size) ** 2
+
+
+def _tensor(tokens: Tokens) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.int64))
