@@ -70,14 +70,6 @@ class Host:
         self._ask("export", str(self.folder), str(out))
         return out
 
-    def status(self) -> dict[str, Any]:
-        """Rounds, volunteers and figures as stored.
-
-        Raises:
-            HedgerowError: what the coordinator said.
-        """
-        return self._ask("status", str(self.folder))
-
     def check(self) -> None:
         """Notice that the coordinator has ended.
 

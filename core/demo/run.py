@@ -11,8 +11,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from core.api.errors import CorpusError
+from core.api.errors import CoordinatorError, CorpusError
 from core.config import PrivacyTerms, UnitOfPrivacy
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.demo import report
@@ -191,17 +192,22 @@ class _Run:
                 while True:
                     volunteer.observe(engine.snapshots.get_nowait(), self._demo.unit)
 
-    def _take(self, event: dict[str, object]) -> None:
+    def _take(self, event: dict[str, Any]) -> None:
         kind = event.get("event")
-        if kind == "round_closed":
+        if kind == "evaluated" and event.get("round") == 0:
+            self._demo.initial_bits_per_byte = event["bits_per_byte"]
+        elif kind == "round_closed":
             self._demo.rounds.append(Round.from_event(event))
-        elif kind == "finished":
-            self._demo.finished = True
+        elif kind == "round_void":
+            raise CoordinatorError(
+                f"Round {event.get('round')} was given up.", "Run with --keep DIR and read its logs."
+            )
+        self._demo.finished = len(self._demo.rounds) >= self._demo.rounds_planned
 
     def _settle(self) -> None:
         """Wait until every update was acknowledged, for a while, then ask what was charged."""
         deadline = time.monotonic() + _SETTLE_S
-        while time.monotonic() < deadline and any(v.phase not in {"idle", "receipt"} for v in self._demo.volunteers):
+        while time.monotonic() < deadline and not all(v.acknowledged for v in self._demo.volunteers):
             self._take_events()
             time.sleep(0.1)
         for engine, volunteer in zip(self._engines, self._demo.volunteers, strict=True):

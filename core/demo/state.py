@@ -7,6 +7,8 @@ from typing import Any
 
 from core.api.messages import BudgetInfo, Snapshot
 
+_ENDED = {"accepted", "refused", "late"}
+
 
 @dataclass
 class Volunteer:
@@ -22,6 +24,8 @@ class Volunteer:
     step: int = 0
     steps: int = 0
     budget: BudgetInfo | None = None
+    acknowledged: bool = False
+    """Whether every update so far has its receipt."""
 
     def observe(self, snapshot: Snapshot, unit: str) -> None:
         """Take over what a snapshot says."""
@@ -32,6 +36,7 @@ class Volunteer:
             now = snapshot.round
             self.phase, self.server_round, self.step, self.steps = now.phase, now.server_round, now.step, now.steps
         self.tokens = sum(corpus.tokens for corpus in snapshot.corpora)
+        self.acknowledged = bool(snapshot.uploads) and all(u.state in _ENDED for u in snapshot.uploads)
         self.budget = next((b for b in snapshot.privacy if b.unit == unit), self.budget)
 
 
@@ -41,11 +46,12 @@ class Round:
 
     round: int
     loss: float | None
+    """Nats per token on the held-out text."""
     bits_per_byte: float | None
     volunteers: int
     upload_bytes: int
     dense_bytes: int
-    seconds: float
+    seconds: float | None
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> Round:

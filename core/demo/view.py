@@ -50,19 +50,26 @@ def budget_text(volunteer: Volunteer, unit: str) -> Text:
 def rounds_table(demo: Demo) -> Table:
     """Rounds so far, beginning with the untrained model."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("round", "held-out bits/byte", "training loss", "volunteers", "sent", "dense fp32", "seconds"):
+    for column in ("round", "held-out bits/byte", "nats/token", "volunteers", "sent", "dense fp32", "seconds"):
         table.add_column(column, justify="right")
     table.add_row("start", _figure(demo.initial_bits_per_byte), "", "", "", "", "")
     for r in demo.rounds:
         sent, dense = f"{r.upload_bytes / 1e6:.2f} MB", f"{r.dense_bytes / 1e6:.2f} MB"
-        loss = _figure(r.loss) if r.loss is not None else "kept local"
-        row = (str(r.round), _figure(r.bits_per_byte), loss, str(r.volunteers), sent, dense, f"{r.seconds:.1f}")
+        row = (
+            str(r.round),
+            _figure(r.bits_per_byte),
+            _figure(r.loss),
+            str(r.volunteers),
+            sent,
+            dense,
+            _figure(r.seconds, 1),
+        )
         table.add_row(*row)
     return table
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def volunteers_table(demo: Demo) -> Table:
@@ -127,8 +134,6 @@ class View:
             self._said = demo.doing
         for r in demo.rounds[self._rounds :]:
             figure = "" if r.bits_per_byte is None else f", held-out {r.bits_per_byte:.3f} bits per byte"
-            line = (
-                f"round {r.round}: {r.volunteers} volunteers{figure}, {r.upload_bytes:,} bytes sent, {r.seconds:.1f} s"
-            )
-            self._console.print(Text(line), soft_wrap=True)
+            took = f"{r.upload_bytes:,} bytes sent, {_figure(r.seconds, 1)} s"
+            self._console.print(Text(f"round {r.round}: {r.volunteers} volunteers{figure}, {took}"), soft_wrap=True)
         self._rounds = len(demo.rounds)
