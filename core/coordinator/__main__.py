@@ -1,0 +1,200 @@
+"""``python -m core.coordinator create | run | invite | status | export``.
+
+``--json`` prints one JSON document (``run``: one object per line) on standard output and nothing else. Exit 0 worked,
+1 failed with a named error, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.api.errors import HedgerowError, UsageError
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def duration_s(text: str) -> float:
+    """``90``, ``90s``, ``15m``, ``12h``, ``7d``, ``2w`` → seconds.
+
+    Raises:
+        UsageError: not a duration.
+    """
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)", text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a duration.", "Write it like 90s, 15m, 12h or 7d.")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="hedgerow host", description="Host a federation.")
+    commands = root.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create", help="make a federation in a new folder")
+    create.add_argument("dir", type=Path)
+    create.add_argument("--name", required=True)
+    create.add_argument("--operator", default="An operator who gave no name")
+    create.add_argument("--purpose", default="")
+    create.add_argument("--preset", default="tiny")
+    create.add_argument("--privacy", default="record", choices=("document", "record", "corpus", "none"), metavar="UNIT")
+    create.add_argument("--rounds", type=int, default=3)
+    create.add_argument("--cohort", type=int, default=2)
+    for name in ("--quorum", "--local-steps", "--batch-size", "--seq-len", "--seed"):
+        create.add_argument(name, type=int)
+    for name in ("--learning-rate", "--clip-norm"):
+        create.add_argument(name, type=float)
+    create.add_argument("--outer-lr", type=float, default=1.0)
+    create.add_argument("--outer-momentum", type=float, default=0.0)
+    create.add_argument("--codec", default="int8", choices=("int8", "fp32"))
+    create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
+    create.add_argument("--tokenizer", type=Path, metavar="PATH")
+    create.add_argument("--address", default="", metavar="HOST[:PORT]", help="what invites name")
+    create.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
+    create.add_argument("--evaluate", type=Path, metavar="FILE", help="your own text to measure the model on")
+    run = commands.add_parser("run", help="run it until its last round")
+    run.add_argument("dir", type=Path)
+    run.add_argument("--listen", default="", metavar="HOST:PORT")
+    run.add_argument("--keep-serving", action="store_true", help="go on after the last round")
+    run.add_argument("--parent-pid", type=int, default=0, help="stop when this parent process ends")
+    invite = commands.add_parser("invite", help="make an invite")
+    invite.add_argument("dir", type=Path)
+    invite.add_argument("--uses", type=int, default=1)
+    invite.add_argument("--expires", default="7d", help="like 12h or 7d")
+    commands.add_parser("status", help="figures").add_argument("dir", type=Path)
+    export = commands.add_parser("export", help="write the model for transformers")
+    export.add_argument("dir", type=Path)
+    export.add_argument("out", type=Path)
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true")
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point."""
+    options = parser().parse_args(arguments)
+    try:
+        _COMMANDS[options.command](options)
+    except HedgerowError as error:
+        if options.json:
+            _line({"error": {"code": error.code, "title": error.title, "message": error.message, "hint": error.hint}})
+        sys.stderr.write(f"{error.title}: {error}\n")
+        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        return 1
+    return 0
+
+
+def _line(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+def _show(options: argparse.Namespace, document: dict[str, Any], words: str) -> None:
+    if options.json:
+        _line(document)
+    else:
+        sys.stdout.write(words + "\n")
+
+
+def _create(options: argparse.Namespace) -> None:
+    from core.coordinator.creation import Choices, create
+
+    choices = Choices(
+        name=options.name,
+        operator=options.operator,
+        purpose=options.purpose,
+        preset=options.preset,
+        unit=options.privacy,
+        rounds=options.rounds,
+        cohort=options.cohort,
+        quorum=options.quorum,
+        local_steps=options.local_steps,
+        batch_size=options.batch_size,
+        seq_len=options.seq_len,
+        learning_rate=options.learning_rate,
+        outer_lr=options.outer_lr,
+        outer_momentum=options.outer_momentum,
+        clip_norm=options.clip_norm,
+        codec=options.codec,
+        deadline_s=duration_s(options.deadline),
+        seed=options.seed,
+        tokenizer=options.tokenizer,
+        address=options.address,
+        listen=options.listen,
+        evaluate=options.evaluate,
+    )
+    made = create(options.dir, choices)
+    document = {
+        "dir": str(made.home.root),
+        "federation_id": made.federation_id,
+        "run_id": made.config.run_id,
+        "manifest_hash": made.manifest_hash,
+    }
+    _show(options, document, f"Made {made.config.name} in {made.home.root}. Next: hedgerow host run {options.dir}")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from core.coordinator.home import Federation
+    from core.coordinator.service import Service
+
+    show = _line if options.json else _words
+    Service(Federation(options.dir), options.listen, show).run(
+        keep_serving=options.keep_serving, parent_pid=options.parent_pid
+    )
+
+
+def _words(line: dict[str, Any]) -> None:
+    """One event for people."""
+    if line.get("ready"):
+        text = f"Ready at {line['address']}. Status page: {line['url']}"
+    else:
+        rest = {
+            key: value
+            for key, value in line.items()
+            if key not in ("event", "at", "rounds") and value not in ("", None)
+        }
+        text = f"{line.get('event')}: " + ", ".join(f"{key} {value}" for key, value in rest.items())
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _invite(options: argparse.Namespace) -> None:
+    from core.coordinator.service import invite
+
+    made = invite(options.dir, options.uses, duration_s(options.expires))
+    _show(options, made, made["invite"])
+
+
+def _status(options: argparse.Namespace) -> None:
+    from core.coordinator.service import status
+
+    found = status(options.dir)
+    state = f"running at {found['address']}" if found["running"] else "not running"
+    rows = [_round_words(row) for row in found["rounds"]]
+    end = f"{found['volunteers']} volunteers, {found['rounds_planned']} rounds planned"
+    _show(options, found, "\n".join((f"{found['name']}: {state}", *rows, end)))
+
+
+def _round_words(row: dict[str, Any]) -> str:
+    measured = "" if row["bits_per_byte"] is None else f", {row['bits_per_byte']:.3f} bits per byte"
+    return (
+        f"round {row['round']}: {row['state']}, {row['volunteers']} volunteers, "
+        f"{row['upload_bytes']} bytes received{measured}"
+    )
+
+
+def _export(options: argparse.Namespace) -> None:
+    from core.coordinator.service import export
+
+    made = export(options.dir, options.out)
+    _show(options, made, f"The model after round {made['round']} is in {made['model_dir']}")
+
+
+_COMMANDS = {"create": _create, "run": _run, "invite": _invite, "status": _status, "export": _export}
+
+if __name__ == "__main__":
+    sys.exit(main())

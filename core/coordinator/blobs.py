@@ -1,0 +1,107 @@
+"""Content-addressed files: ``DIR/blobs/<sha256>`` (served) and ``DIR/private/<sha256>`` (never served).
+
+A blob is written to a temporary name, synced, renamed and the folder synced, so a name that exists is complete even
+after a power cut. Reading checks the hash again: a damaged disk is named, never passed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from core.api.errors import StorageError
+
+HASH_PATTERN = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobStore:
+    """One folder of content-addressed files, 0700, files 0600."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path(self, sha256: str) -> Path:
+        """Where a blob lies, whether or not it exists.
+
+        Raises:
+            ValueError: not 64 lower-case hex digits.
+        """
+        if not HASH_PATTERN.fullmatch(sha256):
+            raise ValueError("a blob is named by 64 lower-case hex digits")
+        return self._root / sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether the blob exists."""
+        return self.path(sha256).is_file()
+
+    def put(self, data: bytes) -> str:
+        """Store ``data`` durably and return its hash; storing it twice is harmless.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        target = self.path(sha256)
+        if target.is_file() and target.stat().st_size == len(data) and _file_sha256(target) == sha256:
+            return sha256
+        try:
+            write_durably(target, data)
+        except OSError as error:
+            raise StorageError(
+                f"The disk refused to store {target.name[:12]}…: {error.strerror}.", "Free some space."
+            ) from error
+        return sha256
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes of a blob, checked against its name.
+
+        Raises:
+            StorageError: missing or damaged.
+        """
+        try:
+            data = self.path(sha256).read_bytes()
+        except OSError as error:
+            raise StorageError(
+                f"The file {sha256[:12]}… is missing from {self._root}.", "Restore the folder from a backup."
+            ) from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(
+                f"The file {sha256[:12]}… in {self._root} is damaged.", "Restore the folder from a backup."
+            )
+        return data
+
+    def remove(self, sha256: str) -> None:
+        """Forget a blob; a missing one is fine."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a private file atomically: complete or not at all, also after a power cut."""
+    descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,410 @@
+"""The round loop: opens rounds, sends assignments, admits replies, closes rounds. Knows no Flower.
+
+Everything that decides is elsewhere (``rounds``, ``admission``, ``aggregation``, ``outer_optimizer``); everything that
+must survive a crash is written before it is acted on. Killed at any point, a new conductor on the same folder continues
+the same round with the same base and assignments, and what was accepted stays accepted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from core.api.errors import StorageError, UpdateError
+from core.coordinator.admission import Admission, Admitted, Expected, Forged, RawReply, Refused, Verdict
+from core.coordinator.aggregation import MeanAccumulator
+from core.coordinator.home import Federation
+from core.coordinator.model_files import ModelFiles
+from core.coordinator.outer_optimizer import outer_step
+from core.coordinator.rounds import (
+    Close,
+    Extend,
+    Member,
+    MemberState,
+    Reissue,
+    RoundView,
+    Void,
+    decide,
+    message_ttl_s,
+    retry_delay_s,
+    sample_cohort,
+)
+from core.coordinator.schema import Assignment, Checkpoint, Round, Volunteer
+from core.coordinator.store import Store
+from core.federation.protocol import NONCE_BYTES, Receipt, TrainInstruction
+from core.update import ModelUpdate
+
+TICK_S = 0.2
+MAX_QUARANTINED = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """One ``train`` message to send."""
+
+    server_round: int
+    key_id: str
+    node_id: str
+    nonce: bytes
+    record: Mapping[str, Any]
+    ttl_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back for a letter: a reply, or the transport's reason why there is none."""
+
+    letter: Letter
+    reply: RawReply | None
+    error: str = ""
+
+
+class Transport(Protocol):
+    """What the conductor needs of Flower."""
+
+    def online(self) -> frozenset[str]:
+        """Node ids that can be reached."""
+
+    def send(self, letters: Sequence[Letter]) -> None:
+        """Push letters; each one leads to exactly one answer, sooner or later."""
+
+    def answers(self) -> list[Answer]:
+        """What has come since the last call."""
+
+    def uploading(self, server_round: int) -> frozenset[str]:
+        """Key ids whose reply was announced and is arriving."""
+
+
+class Conductor:
+    """Runs one federation to its last round."""
+
+    def __init__(
+        self,
+        federation: Federation,
+        store: Store,
+        transport: Transport,
+        admission: Admission,
+        decode: Callable[[bytes], ModelUpdate],
+        beat: Callable[[], None],
+    ) -> None:
+        self._federation = federation
+        self._config = federation.config
+        self._store = store
+        self._transport = transport
+        self._admission = admission
+        self._decode = decode
+        self._beat = beat
+        self._files = ModelFiles(federation)
+        self._sent: set[tuple[int, str, bytes]] = set()
+
+    def run(self) -> None:
+        """Work until the last planned round is closed or given up."""
+        while True:
+            current = self._store.open_round()
+            if current is None:
+                rounds = self._store.rounds()
+                if rounds and rounds[-1].server_round >= self._config.schedule.rounds:
+                    return
+                current = self._begin(1 + (rounds[-1].server_round if rounds else 0))
+            else:
+                self._resume(current)
+            self._work(current.server_round)
+
+    # Opening a round
+
+    def _begin(self, server_round: int) -> Round:
+        schedule = self._config.schedule
+        population = self._wait_for_cohort()
+        cohort = sample_cohort(self._config.seed, server_round, population, schedule.cohort_size)
+        base = self._store.latest_checkpoint()
+        now = time.time()
+        closed = sum(1 for item in self._store.rounds() if item.state == "closed")
+        opened = Round(
+            server_round=server_round,
+            state="open",
+            base_hash=base.sha256,
+            base_bytes=base.size_bytes,
+            step_clock=closed * self._config.training.local_steps,
+            started_at=now,
+            deadline_at=now + schedule.deadline_s,
+        )
+        self._store.begin_round(opened, [self._assignment(server_round, key_id) for key_id in cohort])
+        self._send(opened, cohort)
+        return opened
+
+    def _assignment(self, server_round: int, key_id: str) -> Assignment:
+        return Assignment(server_round=server_round, key_id=key_id, nonce=secrets.token_bytes(NONCE_BYTES))
+
+    def _wait_for_cohort(self) -> frozenset[str]:
+        """Everybody who is there, once there are enough: the cohort, or the quorum after one more deadline."""
+        schedule = self._config.schedule
+        began = time.time()
+        while True:
+            present = frozenset(self._present())
+            if len(present) >= schedule.cohort_size:
+                return present
+            if len(present) >= schedule.quorum and time.time() - began >= schedule.deadline_s:
+                return present
+            self._beat()
+            for answer in self._transport.answers():
+                self._take(answer)
+            time.sleep(2 * TICK_S)
+
+    def _present(self) -> dict[str, Volunteer]:
+        online = self._transport.online()
+        return {item.key_id: item for item in self._store.volunteers() if item.node_id in online}
+
+    def _resume(self, current: Round) -> None:
+        """Continue a round another process began: same base, same assignments, fresh messages."""
+        if current.deadline_at <= time.time():
+            deadline_at = time.time() + self._config.schedule.deadline_s
+            self._store.extend(current.server_round, deadline_at, (), count=False)
+            current = dataclasses.replace(current, deadline_at=deadline_at)
+        waiting = [item.key_id for item in self._store.assignments(current.server_round) if item.state == "assigned"]
+        self._store.log_event("round_resumed", {"round": current.server_round, "volunteers": len(waiting)})
+        self._send(current, waiting)
+
+    def _send(self, current: Round, key_ids: Sequence[str]) -> None:
+        """Push what is durable already. A volunteer without a registration is asked when it has one."""
+        wanted = set(key_ids)
+        volunteers = {item.key_id: item for item in self._store.volunteers()}
+        schedule, training = self._config.schedule, self._config.training
+        letters = []
+        for item in self._store.assignments(current.server_round):
+            volunteer = volunteers.get(item.key_id)
+            if item.key_id not in wanted or volunteer is None or not volunteer.node_id:
+                continue
+            instruction = TrainInstruction(
+                run_id=self._config.run_id,
+                server_round=current.server_round,
+                manifest_hash=self._federation.manifest_hash,
+                base_hash=current.base_hash,
+                base_bytes=current.base_bytes,
+                shard=self._config.shard.mode,
+                step_clock=current.step_clock,
+                local_steps=training.local_steps,
+                deadline_at=current.deadline_at,
+                nonce=item.nonce,
+            )
+            letters.append(
+                Letter(
+                    server_round=current.server_round,
+                    key_id=item.key_id,
+                    node_id=volunteer.node_id,
+                    nonce=item.nonce,
+                    record=instruction.to_record(),
+                    ttl_s=message_ttl_s(schedule.deadline_s, schedule.upload_allowance_s),
+                )
+            )
+        self._sent.update((letter.server_round, letter.key_id, letter.nonce) for letter in letters)
+        self._transport.send(letters)
+
+    # While a round is open
+
+    def _work(self, server_round: int) -> None:
+        while True:
+            self._beat()
+            for answer in self._transport.answers():
+                self._take(answer)
+            current = self._store.round(server_round)
+            assert current is not None
+            present = self._present()
+            self._send_held_back(current, present)
+            view = self._view(current)
+            asked = {member.key_id for member in view.members}
+            spare = [key_id for key_id in present if key_id not in asked]
+            decision = decide(view, time.time(), present.keys(), len(spare))
+            if isinstance(decision, Close):
+                if self._close(current):
+                    return
+            elif isinstance(decision, Void):
+                self._give_up(current, decision.reason)
+                return
+            elif isinstance(decision, Reissue):
+                for key_id in decision.key_ids:
+                    self._store.reissue(server_round, key_id, secrets.token_bytes(NONCE_BYTES))
+                self._send(current, decision.key_ids)
+            elif isinstance(decision, Extend):
+                chosen = sample_cohort(self._config.seed, server_round, spare, min(decision.missing, len(spare)))
+                more = [self._assignment(server_round, key_id) for key_id in chosen]
+                self._store.extend(server_round, decision.deadline_at, more)
+                self._send(dataclasses.replace(current, deadline_at=decision.deadline_at), chosen)
+            time.sleep(TICK_S)
+
+    def _send_held_back(self, current: Round, present: Mapping[str, Volunteer]) -> None:
+        """Send assignments whose volunteer had no registration when the round was opened or resumed."""
+        missing = [
+            item.key_id
+            for item in self._store.assignments(current.server_round)
+            if item.state == "assigned"
+            and (item.server_round, item.key_id, item.nonce) not in self._sent
+            and item.key_id in present
+        ]
+        if missing:
+            self._send(current, missing)
+
+    def _view(self, current: Round) -> RoundView:
+        schedule = self._config.schedule
+        arriving = self._transport.uploading(current.server_round)
+        here = {item.key_id for item in self._store.volunteers()}
+        members = []
+        for item in self._store.assignments(current.server_round):
+            state: MemberState = "refused" if item.state == "late" else item.state
+            if item.key_id not in here and state in ("assigned", "failed"):
+                state = "refused"  # It has left; nothing more can come.
+            members.append(
+                Member(
+                    key_id=item.key_id,
+                    state=state,
+                    attempt=item.attempt,
+                    retry_at=item.retry_at,
+                    uploading=item.key_id in arriving,
+                )
+            )
+        return RoundView(
+            server_round=current.server_round,
+            quorum=schedule.quorum,
+            deadline_at=current.deadline_at,
+            deadline_s=schedule.deadline_s,
+            upload_allowance_s=schedule.upload_allowance_s,
+            extensions=current.extensions,
+            members=tuple(members),
+        )
+
+    def _take(self, answer: Answer) -> None:
+        """Judge one answer and make the verdict durable."""
+        letter = answer.letter
+        found = [item for item in self._store.assignments(letter.server_round) if item.key_id == letter.key_id]
+        current = self._store.round(letter.server_round)
+        volunteer = self._store.volunteer(letter.key_id)
+        if not found or current is None or volunteer is None or found[0].state in ("accepted", "refused", "late"):
+            return
+        item, late = found[0], current.state != "open"
+        if answer.reply is None:
+            if not late and item.nonce == letter.nonce:
+                self._fail(item, answer.error, forged=False)
+            return
+        expected = Expected(
+            server_round=letter.server_round,
+            key_id=letter.key_id,
+            public_key=volunteer.public_key,
+            nonce=letter.nonce,
+            base_hash=current.base_hash,
+        )
+        verdict = self._admission.examine(expected, answer.reply, self._store.accepted_updates())
+        self._settle(item, verdict, answer.reply, letter, late=late)
+
+    def _settle(self, item: Assignment, verdict: Verdict, reply: RawReply, letter: Letter, *, late: bool) -> None:
+        if isinstance(verdict, Forged):
+            if not late and item.nonce == letter.nonce:
+                self._fail(item, verdict.reason, forged=True)
+            return
+        if isinstance(verdict, Refused):
+            self._quarantine(reply.payload)
+            refused = dataclasses.replace(
+                item, state="refused", reason=verdict.reason, update_sha256=verdict.update_sha256,
+                size_bytes=len(reply.payload),
+            )  # fmt: skip
+            self._store.settle(refused, self._receipt(refused))
+            return
+        assert isinstance(verdict, Admitted)
+        good = dataclasses.replace(
+            item, state="late" if late else "accepted", update_sha256=verdict.update_sha256, reason="",
+            size_bytes=verdict.size_bytes, loss=verdict.metrics.get("loss"),
+        )  # fmt: skip
+        if late:
+            good = dataclasses.replace(good, reason="The round was closed before the update came.")
+            self._store.settle(good, self._receipt(good))
+        else:
+            self._federation.home.private.put(reply.payload)
+            self._store.settle(good)
+
+    def _fail(self, item: Assignment, reason: str, *, forged: bool) -> None:
+        retry_at = time.time() + retry_delay_s(item.attempt, forged)
+        self._store.settle(dataclasses.replace(item, state="failed", reason=reason, retry_at=retry_at))
+
+    def _quarantine(self, payload: bytes) -> None:
+        folder = self._federation.home.root / "quarantine"
+        kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        for path in kept[: max(0, len(kept) - MAX_QUARANTINED + 1)]:
+            path.unlink(missing_ok=True)
+        self._federation.home.quarantine.put(payload)
+
+    def _receipt(self, item: Assignment, checkpoint_hash: str = "") -> Receipt:
+        receipt = Receipt(
+            update_sha256=item.update_sha256,
+            server_round=item.server_round,
+            state=item.state,
+            reason=item.reason,
+            checkpoint_hash=checkpoint_hash,
+        )
+        return msgspec.structs.replace(receipt, signature=self._federation.key.sign(receipt.signed_bytes()))
+
+    # Ending a round
+
+    def _close(self, current: Round) -> bool:
+        """Aggregate, make the checkpoint durable, then sign receipts. False if an update must be asked for again."""
+        accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
+        total = MeanAccumulator(self._files.shapes)
+        for item in accepted:
+            try:
+                total.add(self._decode(self._federation.home.private.read(item.update_sha256)))
+            except (StorageError, UpdateError) as error:
+                self._fail(item, f"The stored update was lost: {error.message}", forged=False)
+                return False
+            self._beat()
+        before = self._store.latest_checkpoint()
+        base = self._files.weights(current.base_hash)
+        try:
+            delta = total.mean()
+            step = outer_step(self._config.outer, base, delta, self._files.momentum(before.momentum))
+        except UpdateError as error:
+            self._give_up(current, error.message)
+            return True
+        sha256, size_bytes = self._files.put_weights(step.weights)
+        momentum = "" if step.momentum is None else self._files.put_momentum(step.momentum)
+        self._beat()
+        now = time.time()
+        checkpoint = Checkpoint(
+            server_round=current.server_round, sha256=sha256, size_bytes=size_bytes, momentum=momentum, created_at=now
+        )
+        losses = [item.loss for item in accepted if item.loss is not None]
+        closed = dataclasses.replace(
+            current,
+            state="closed",
+            closed_at=now,
+            volunteers=len(accepted),
+            upload_bytes=sum(item.size_bytes for item in accepted),
+            dense_bytes=len(accepted) * delta.dense_bytes,
+            training_loss=sum(losses) / len(losses) if losses else None,
+            pseudo_gradient_norm=step.metrics["pseudo_gradient_norm"],
+            model_norm=step.metrics["model_norm"],
+        )
+        receipts = [(item.key_id, self._receipt(item, sha256)) for item in accepted]
+        self._store.close_round(closed, checkpoint, receipts)
+        self._forget(accepted, before.momentum, keep=momentum)
+        return True
+
+    def _give_up(self, current: Round, reason: str) -> None:
+        accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
+        receipts = []
+        for item in accepted:
+            unused = dataclasses.replace(item, state="late", reason=f"The round was given up: {reason}")
+            receipts.append((item.key_id, self._receipt(unused)))
+        closed = dataclasses.replace(current, state="void", closed_at=time.time(), reason=reason)
+        self._store.close_round(closed, None, receipts)
+        self._forget(accepted, "", keep="")
+
+    def _forget(self, accepted: Sequence[Assignment], momentum: str, *, keep: str) -> None:
+        """Remove single volunteers' updates and the last momentum, now that the checkpoint is durable."""
+        private = self._federation.home.private
+        for item in accepted:
+            private.remove(item.update_sha256)
+        if momentum and momentum != keep:
+            private.remove(momentum)

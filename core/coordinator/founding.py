@@ -1,0 +1,87 @@
+"""Founding a federation: keys, certificates, signed manifest, first checkpoint, all in one new private folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import msgspec
+import tomli_w
+
+from core.api.errors import StorageError
+from core.config import FederationConfig
+from core.coordinator import certificates
+from core.coordinator.blobs import sync_folder, write_durably
+from core.coordinator.home import FOLDERS, Federation, Home, HostSettings
+from core.coordinator.schema import Checkpoint
+from core.coordinator.store import Store
+from core.coordinator.superlink import make_keys
+from core.federation.identity import FederationKey
+from core.federation.manifest import seal_manifest
+from core.model.checkpoint_io import encode_weights
+from core.model.initialise import seeded_weights
+
+
+def found(
+    root: Path, config: FederationConfig, settings: HostSettings, tokenizer: bytes, text: bytes | None = None
+) -> Federation:
+    """Make the folder of a federation, or leave nothing behind.
+
+    Args:
+        root: a folder that is new or empty.
+        config: the terms, to be signed and frozen.
+        settings: what only this machine decides.
+        tokenizer: the ``tokenizer.json`` bytes that ``config`` names by hash.
+        text: the coordinator's own text to evaluate on.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    existed = root.exists()
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.chmod(0o700)
+        _fill(Home(root), config, settings, tokenizer, text)
+        return Federation(root)
+    except BaseException as error:
+        for path in root.iterdir() if root.is_dir() else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not existed and root.is_dir():
+            root.rmdir()
+        if isinstance(error, OSError):
+            raise StorageError(f"{root} cannot be written: {error.strerror}.", "Choose another folder.") from error
+        raise
+
+
+def _fill(home: Home, config: FederationConfig, settings: HostSettings, tokenizer: bytes, text: bytes | None) -> None:
+    """Write everything; ``federation.toml`` last, since a folder without it holds no federation."""
+    for name in FOLDERS:
+        (home.root / name).mkdir(mode=0o700)
+    federation_key = FederationKey.generate()
+    write_durably(home.key_path("federation.key"), federation_key.to_bytes())
+    root_key = certificates.new_key()
+    root = certificates.self_signed("hedgerow gateway", root_key)
+    write_durably(home.key_path("root.key"), certificates.key_pem(root_key))
+    write_durably(home.key_path("root.crt"), certificates.cert_pem(root))
+    make_keys(home)
+    home.blobs.put(tokenizer)
+    weights = encode_weights(seeded_weights(config.model, config.seed))
+    sha256 = home.blobs.put(weights)
+    if text is not None:
+        write_durably(home.evaluation_text, text)
+    store = Store(home.database_path, create=True)
+    try:
+        store.add_checkpoint(
+            Checkpoint(server_round=0, sha256=sha256, size_bytes=len(weights), momentum="", created_at=time.time())
+        )
+    finally:
+        store.close()
+    write_durably(home.manifest_path, seal_manifest(config, federation_key))
+    document = {
+        "coordinator": msgspec.to_builtins(settings),
+        "federation": msgspec.to_builtins(config),
+    }
+    head = "# [coordinator] may be edited. [federation] is signed in manifest.json and frozen.\n\n"
+    write_durably(home.settings_path, (head + tomli_w.dumps(document)).encode())
+    sync_folder(home.root)

@@ -1,0 +1,143 @@
+"""Tables of ``coordinator.db`` and the records that are read from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE tokens (
+    token_hash TEXT PRIMARY KEY, uses INTEGER NOT NULL, used INTEGER NOT NULL DEFAULT 0,
+    expires_at REAL NOT NULL, created_at REAL NOT NULL
+) STRICT;
+CREATE TABLE volunteers (
+    key_id TEXT PRIMARY KEY, public_key BLOB NOT NULL, node_id TEXT NOT NULL DEFAULT '', token_hash TEXT NOT NULL,
+    enrolled_at REAL NOT NULL, left_at REAL
+) STRICT;
+CREATE TABLE checkpoints (
+    server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, momentum TEXT NOT NULL,
+    created_at REAL NOT NULL, loss REAL, bits_per_byte REAL, evaluation TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE rounds (
+    server_round INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('open', 'closed', 'void')),
+    base_hash TEXT NOT NULL, base_bytes INTEGER NOT NULL, step_clock INTEGER NOT NULL,
+    started_at REAL NOT NULL, deadline_at REAL NOT NULL, extensions INTEGER NOT NULL DEFAULT 0,
+    closed_at REAL, volunteers INTEGER NOT NULL DEFAULT 0, upload_bytes INTEGER NOT NULL DEFAULT 0,
+    dense_bytes INTEGER NOT NULL DEFAULT 0, training_loss REAL, pseudo_gradient_norm REAL, model_norm REAL,
+    reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE assignments (
+    server_round INTEGER NOT NULL REFERENCES rounds (server_round), key_id TEXT NOT NULL, nonce BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('assigned', 'failed', 'accepted', 'refused', 'late')),
+    attempt INTEGER NOT NULL DEFAULT 1, retry_at REAL NOT NULL DEFAULT 0, update_sha256 TEXT NOT NULL DEFAULT '',
+    size_bytes INTEGER NOT NULL DEFAULT 0, loss REAL, reason TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (server_round, key_id)
+) STRICT;
+CREATE INDEX assignments_by_update ON assignments (update_sha256);
+CREATE TABLE receipts (
+    update_sha256 TEXT NOT NULL, key_id TEXT NOT NULL, server_round INTEGER NOT NULL, body BLOB NOT NULL,
+    fetched_at REAL, PRIMARY KEY (update_sha256, key_id)
+) STRICT;
+CREATE TABLE signs (
+    name TEXT PRIMARY KEY, pid INTEGER NOT NULL, pid_started INTEGER NOT NULL, at REAL NOT NULL,
+    flower_run TEXT NOT NULL
+) STRICT;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+"""
+
+RoundState = Literal["open", "closed", "void"]
+AssignmentState = Literal["assigned", "failed", "accepted", "refused", "late"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volunteer:
+    """One joining. ``node_id`` is empty until the SuperLink knows the key, and may change; the key does not."""
+
+    key_id: str
+    public_key: bytes
+    node_id: str
+    token_hash: str
+    enrolled_at: float
+    left_at: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The model after a round (0: the initial weights). ``momentum`` names a private blob, empty if there is none."""
+
+    server_round: int
+    sha256: str
+    size_bytes: int
+    momentum: str
+    created_at: float
+    loss: float | None = None
+    """Nats per token on the coordinator's own text."""
+    bits_per_byte: float | None = None
+    evaluation: str = ""
+    """Empty: not evaluated; ``ok``; or why it failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One round, durable before its first message is pushed."""
+
+    server_round: int
+    state: RoundState
+    base_hash: str
+    base_bytes: int
+    step_clock: int
+    started_at: float
+    deadline_at: float
+    extensions: int = 0
+    closed_at: float | None = None
+    volunteers: int = 0
+    upload_bytes: int = 0
+    dense_bytes: int = 0
+    training_loss: float | None = None
+    """Mean of the volunteers' training losses; only where the unit is ``none``."""
+    pseudo_gradient_norm: float | None = None
+    model_norm: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One volunteer's part in one round."""
+
+    server_round: int
+    key_id: str
+    nonce: bytes
+    state: AssignmentState = "assigned"
+    attempt: int = 1
+    retry_at: float = 0.0
+    update_sha256: str = ""
+    size_bytes: int = 0
+    loss: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """Last sign of life of a process."""
+
+    name: str
+    pid: int
+    pid_started: int
+    """The kernel's start time of that pid, so that a pid used again is not mistaken for it."""
+    at: float
+    flower_run: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, in order, for the event lines of ``run``."""
+
+    seq: int
+    at: float
+    kind: str
+    body: dict[str, Any]

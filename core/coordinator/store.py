@@ -1,0 +1,388 @@
+"""``coordinator.db``: enrolments, rounds, assignments, checkpoints, receipts. SQLite WAL, ``synchronous=FULL``.
+
+Gateway, ServerApp and service each open the file; every change is one ``BEGIN IMMEDIATE`` transaction, so what was
+written before a message was pushed is still there after any crash. The ServerApp *claims* the database when it starts:
+a former one that was thought dead can no longer write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.api.errors import CoordinatorError, InviteError, StorageError
+from core.coordinator.schema import (
+    SCHEMA_VERSION,
+    TABLES,
+    Assignment,
+    Checkpoint,
+    Event,
+    Round,
+    Sign,
+    Volunteer,
+)
+from core.federation.identity import key_id as key_id_of
+from core.federation.protocol import Receipt
+
+BUSY_TIMEOUT_S = 10.0
+SERVER_APP = "server_app"
+
+
+def token_hash(token: bytes) -> str:
+    """What is stored of an enrolment token."""
+    return hashlib.sha256(b"hedgerow-token-1" + token).hexdigest()
+
+
+class Store:
+    """One process's view of ``coordinator.db``; safe to use from several threads."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Open the database.
+
+        Raises:
+            StorageError: missing, damaged, or of another version.
+        """
+        self._path = path
+        self._lock = threading.RLock()
+        self._claim = ""
+        if path.exists() is create:
+            raise StorageError(f"{path} {'exists already' if create else 'is missing'}.", "Check the folder.")
+        self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        with self._errors():
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+                self._db.execute(f"PRAGMA {pragma}").fetchall()
+            if create:
+                self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+                path.chmod(0o600)
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise StorageError(
+                f"{path} has version {version}, this Hedgerow reads {SCHEMA_VERSION}.", "Update Hedgerow."
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._db.close()
+
+    def check(self) -> None:
+        """Look for damage.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
+        found = [row[0] for row in self._read("PRAGMA quick_check(1)")]
+        if found != ["ok"]:
+            raise StorageError(f"{self._path} is damaged: {found[0][:200]}.", "Restore the folder from a backup.")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            hint = "Free some space." if "full" in str(error) else "Restore the folder from a backup."
+            raise StorageError(f"{self._path} cannot be used: {error}.", hint) from error
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction, refused to a ServerApp whose claim was taken over."""
+        with self._lock, self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                if self._claim and self._meta("claim") != self._claim:
+                    raise CoordinatorError("Another ServerApp has taken over this federation.")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _read(self, query: str, arguments: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._lock, self._errors():
+            return self._db.execute(query, arguments).fetchall()
+
+    def _meta(self, key: str) -> str:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def meta(self, key: str) -> str:
+        """A named value, empty if never set."""
+        with self._lock, self._errors():
+            return self._meta(key)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a named value."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+            )
+
+    def take_claim(self) -> None:
+        """Become the only ServerApp that may write; every earlier one is refused from now on."""
+        claim = secrets.token_hex(16)
+        self.set_meta("claim", claim)
+        self._claim = claim
+
+    # Enrolment
+
+    def add_token(self, token: bytes, uses: int, expires_at: float) -> None:
+        """Store a new enrolment token by its hash."""
+        with self._write() as db:
+            row = (token_hash(token), uses, expires_at, time.time())
+            db.execute("INSERT INTO tokens (token_hash, uses, expires_at, created_at) VALUES (?, ?, ?, ?)", row)
+
+    def bind(self, public_key: bytes, token: bytes, now: float) -> Volunteer:
+        """Bind a public key to a token, once; a repeat by the same key gives the same volunteer and costs no use.
+
+        Raises:
+            InviteError: unknown, expired or used-up token, or a key that has left.
+        """
+        key_id, digest = key_id_of(public_key), token_hash(token)
+        with self._write() as db:
+            known = self.volunteer(key_id)
+            if known is not None and known.left_at is not None:
+                raise InviteError("This key has left the federation for good.", "Join again with a new invite.")
+            if known is not None:
+                return known
+            row = db.execute("SELECT * FROM tokens WHERE token_hash = ?", (digest,)).fetchone()
+            if row is None:
+                raise InviteError("This federation never gave out that invite.", "Ask the operator for a new invite.")
+            if now >= row["expires_at"]:
+                raise InviteError("The invite has expired.", "Ask the operator for a new invite.")
+            if row["used"] >= row["uses"]:
+                raise InviteError("The invite is used up.", "Ask the operator for a new invite.")
+            db.execute("UPDATE tokens SET used = used + 1 WHERE token_hash = ?", (digest,))
+            db.execute(
+                "INSERT INTO volunteers (key_id, public_key, token_hash, enrolled_at) VALUES (?, ?, ?, ?)",
+                (key_id, public_key, digest, now),
+            )
+            self._log(db, "volunteer", {"volunteer": key_id[:12], "state": "enrolled"})
+        found = self.volunteer(key_id)
+        assert found is not None
+        return found
+
+    def set_node_id(self, key_id: str, node_id: str) -> None:
+        """Note Flower's id of a volunteer; it changes when ``state.db`` is lost."""
+        with self._write() as db:
+            db.execute("UPDATE volunteers SET node_id = ? WHERE key_id = ?", (node_id, key_id))
+
+    def volunteer(self, key_id: str) -> Volunteer | None:
+        """One volunteer, present or gone."""
+        rows = self._read("SELECT * FROM volunteers WHERE key_id = ?", (key_id,))
+        return Volunteer(**rows[0]) if rows else None
+
+    def volunteers(self, *, gone: bool = False) -> list[Volunteer]:
+        """Volunteers that are enrolled, or with ``gone`` those that have left."""
+        query = "SELECT * FROM volunteers WHERE (left_at IS NOT NULL) = ? ORDER BY key_id"
+        return [Volunteer(**row) for row in self._read(query, (gone,))]
+
+    def leave(self, key_id: str, now: float) -> None:
+        """Note that a volunteer left; its key can never come back."""
+        with self._write() as db:
+            done = db.execute("UPDATE volunteers SET left_at = ? WHERE key_id = ? AND left_at IS NULL", (now, key_id))
+            if done.rowcount:
+                self._log(db, "volunteer", {"volunteer": key_id[:12], "state": "left"})
+
+    # Checkpoints
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Record a checkpoint whose blob is already durable."""
+        with self._write() as db:
+            _insert(db, "checkpoints", checkpoint)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints, oldest first; never empty after ``create``."""
+        return [Checkpoint(**row) for row in self._read("SELECT * FROM checkpoints ORDER BY server_round")]
+
+    def latest_checkpoint(self) -> Checkpoint:
+        """The newest checkpoint.
+
+        Raises:
+            StorageError: there is none.
+        """
+        rows = self._read("SELECT * FROM checkpoints ORDER BY server_round DESC LIMIT 1")
+        if not rows:
+            raise StorageError(f"{self._path} names no checkpoint.", "Restore the folder from a backup.")
+        return Checkpoint(**rows[0])
+
+    def set_evaluation(self, server_round: int, loss: float | None, bits_per_byte: float | None, outcome: str) -> None:
+        """Note how good a checkpoint is on the coordinator's own text, or why that could not be measured."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE checkpoints SET loss = ?, bits_per_byte = ?, evaluation = ? WHERE server_round = ?",
+                (loss, bits_per_byte, outcome, server_round),
+            )
+
+    # Rounds
+
+    def begin_round(self, opened: Round, assignments: Sequence[Assignment]) -> None:
+        """Make a round and all its assignments durable, before anything is pushed."""
+        with self._write() as db:
+            _insert(db, "rounds", opened)
+            for assignment in assignments:
+                _insert(db, "assignments", assignment)
+            body = {"round": opened.server_round, "base": opened.base_hash, "deadline_at": opened.deadline_at}
+            cohort = [assignment.key_id[:12] for assignment in assignments]
+            self._log(db, "round_started", body | {"volunteers": len(assignments), "cohort": cohort})
+
+    def rounds(self) -> list[Round]:
+        """All rounds, oldest first."""
+        return [Round(**row) for row in self._read("SELECT * FROM rounds ORDER BY server_round")]
+
+    def round(self, server_round: int) -> Round | None:
+        """One round."""
+        rows = self._read("SELECT * FROM rounds WHERE server_round = ?", (server_round,))
+        return Round(**rows[0]) if rows else None
+
+    def open_round(self) -> Round | None:
+        """The round in progress."""
+        rows = self._read("SELECT * FROM rounds WHERE state = 'open' ORDER BY server_round DESC LIMIT 1")
+        return Round(**rows[0]) if rows else None
+
+    def assignments(self, server_round: int) -> list[Assignment]:
+        """All assignments of a round, in the order of key ids."""
+        rows = self._read("SELECT * FROM assignments WHERE server_round = ? ORDER BY key_id", (server_round,))
+        return [Assignment(**row) for row in rows]
+
+    def accepted_updates(self) -> dict[str, str]:
+        """Update hash → key id of everything that was good."""
+        rows = self._read("SELECT update_sha256, key_id FROM assignments WHERE state IN ('accepted', 'late')")
+        return {row["update_sha256"]: row["key_id"] for row in rows}
+
+    def reissue(self, server_round: int, key_id: str, nonce: bytes) -> None:
+        """A fresh nonce for a volunteer that is asked again, durable before the message goes out."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE assignments SET state = 'assigned', nonce = ?, attempt = attempt + 1, retry_at = 0 "
+                "WHERE server_round = ? AND key_id = ?",
+                (nonce, server_round, key_id),
+            )
+
+    def settle(self, assignment: Assignment, receipt: Receipt | None = None) -> None:
+        """Store what became of an assignment, with its receipt if it is final, and tell about it."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE assignments SET state = ?, retry_at = ?, update_sha256 = ?, size_bytes = ?, loss = ?, "
+                "reason = ? WHERE server_round = ? AND key_id = ?",
+                (
+                    assignment.state, assignment.retry_at, assignment.update_sha256, assignment.size_bytes,
+                    assignment.loss, assignment.reason, assignment.server_round, assignment.key_id,
+                ),
+            )  # fmt: skip
+            if receipt is not None:
+                _insert_receipt(db, assignment.key_id, receipt)
+            body = {
+                "round": assignment.server_round,
+                "volunteer": assignment.key_id[:12],
+                "state": assignment.state,
+                "upload_bytes": assignment.size_bytes,
+                "sha256": assignment.update_sha256,
+                "reason": assignment.reason,
+            }
+            self._log(db, "update", body)
+
+    def extend(self, server_round: int, deadline_at: float, more: Sequence[Assignment], *, count: bool = True) -> None:
+        """Another deadline, and more volunteers, for a round that has too few updates."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE rounds SET deadline_at = ?, extensions = extensions + ? WHERE server_round = ?",
+                (deadline_at, int(count), server_round),
+            )
+            for assignment in more:
+                _insert(db, "assignments", assignment)
+
+    def close_round(
+        self, closed: Round, checkpoint: Checkpoint | None, receipts: Sequence[tuple[str, Receipt]]
+    ) -> None:
+        """End a round with all that follows from it, at once: checkpoint, receipts, figures."""
+        with self._write() as db:
+            columns = (
+                "state", "closed_at", "volunteers", "upload_bytes", "dense_bytes", "training_loss",
+                "pseudo_gradient_norm", "model_norm", "reason",
+            )  # fmt: skip
+            sets = ", ".join(f"{name} = ?" for name in columns)
+            values = [getattr(closed, name) for name in columns]
+            db.execute(f"UPDATE rounds SET {sets} WHERE server_round = ?", [*values, closed.server_round])  # noqa: S608
+            if checkpoint is not None:
+                _insert(db, "checkpoints", checkpoint)
+            for key_id, receipt in receipts:
+                _insert_receipt(db, key_id, receipt)
+            self._log(db, "round_closed" if checkpoint else "round_void", {"round": closed.server_round})
+
+    # Receipts
+
+    def receipt(self, update_sha256: str, key_id: str, now: float) -> Receipt | None:
+        """The receipt of one volunteer's update, noting that it was fetched."""
+        query = "SELECT body FROM receipts WHERE update_sha256 = ? AND key_id = ?"
+        rows = self._read(query, (update_sha256, key_id))
+        if not rows:
+            return None
+        with self._write() as db:
+            db.execute(
+                "UPDATE receipts SET fetched_at = ? WHERE update_sha256 = ? AND key_id = ? AND fetched_at IS NULL",
+                (now, update_sha256, key_id),
+            )
+        return msgspec.json.decode(rows[0]["body"], type=Receipt)
+
+    def receipts_waiting(self) -> int:
+        """Receipts that present volunteers have not fetched yet."""
+        query = (
+            "SELECT count(*) FROM receipts JOIN volunteers USING (key_id) WHERE fetched_at IS NULL AND left_at IS NULL"
+        )
+        return int(self._read(query)[0][0])
+
+    # Signs of life and events
+
+    def beat(self, sign: Sign) -> None:
+        """Write a sign of life."""
+        with self._write() as db:
+            db.execute("DELETE FROM signs WHERE name = ?", (sign.name,))
+            _insert(db, "signs", sign)
+
+    def sign(self, name: str) -> Sign | None:
+        """The last sign of life of a process."""
+        rows = self._read("SELECT * FROM signs WHERE name = ?", (name,))
+        return Sign(**rows[0]) if rows else None
+
+    def log_event(self, kind: str, body: dict[str, Any]) -> None:
+        """Append an event."""
+        with self._write() as db:
+            self._log(db, kind, body)
+
+    def _log(self, db: sqlite3.Connection, kind: str, body: dict[str, Any]) -> None:
+        db.execute("INSERT INTO events (at, kind, body) VALUES (?, ?, ?)", (time.time(), kind, json.dumps(body)))
+
+    def events_after(self, seq: int) -> list[Event]:
+        """Events after ``seq``, in order."""
+        rows = self._read("SELECT * FROM events WHERE seq > ? ORDER BY seq", (seq,))
+        return [Event(row["seq"], row["at"], row["kind"], json.loads(row["body"])) for row in rows]
+
+    def last_event(self) -> int:
+        """Number of the newest event, 0 if there is none."""
+        return int(self._read("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+
+
+def _insert(db: sqlite3.Connection, table: str, record: Any) -> None:
+    """Insert a record whose fields are the table's columns."""
+    fields = vars(record)
+    columns, marks = ", ".join(fields), ", ".join("?" for _ in fields)
+    db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(fields.values()))  # noqa: S608
+
+
+def _insert_receipt(db: sqlite3.Connection, key_id: str, receipt: Receipt) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO receipts (update_sha256, key_id, server_round, body) VALUES (?, ?, ?, ?)",
+        (receipt.update_sha256, key_id, receipt.server_round, msgspec.json.encode(receipt)),
+    )

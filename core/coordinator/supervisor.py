@@ -1,0 +1,240 @@
+"""Keeps Flower and the gateway running: SuperLink, superexec, gateway, and the run of our ServerApp.
+
+A dead SuperLink is started again at once on the same port, so that run and superexec survive. A ServerApp whose sign of
+life stops is ended and replaced by a new run within seconds, long before Flower notices after a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from core.api.errors import CoordinatorError, from_code
+from core.coordinator.enrolment import Enrolment
+from core.coordinator.home import Federation
+from core.coordinator.processes import Child, end_exactly, rotate
+from core.coordinator.store import SERVER_APP, Store
+from core.coordinator.superlink import (
+    Control,
+    compact_database,
+    environment,
+    free_port,
+    superexec_command,
+    superlink_command,
+)
+
+SUPERLINK_START_S = 60.0
+GATEWAY_START_S = 30.0
+SIGN_STALE_S = 4.0
+FIRST_SIGN_S = 45.0
+STATUS_EVERY_S = 1.0
+MAX_RUN_FAILURES = 8
+ROTATE_EVERY_S = 60.0
+
+Say = Callable[[str, dict[str, Any]], None]
+
+
+class Supervisor:
+    """The processes of one federation."""
+
+    def __init__(self, federation: Federation, store: Store, listen: str, say: Say) -> None:
+        self._federation = federation
+        self._store = store
+        self._listen = listen
+        self._say = say
+        home = federation.home
+        self.port = free_port()
+        self.control = Control(home, self.port)
+        self._environment = environment(home)
+        self.superlink = self._child("superlink", superlink_command(home, self.port))
+        self.superexec = self._child("superexec", superexec_command(home, self.port))
+        self.gateway = self._child("gateway", [])
+        self.address = ""
+        self.run_id = ""
+        self._run_started_at = 0.0
+        self._run_failures = 0
+        self._try_run_at = 0.0
+        self._asked_at = 0.0
+        self._rotated_at = time.monotonic()
+        self._enrolment = Enrolment(federation, store, self.control)
+
+    def _child(self, name: str, command: list[str]) -> Child:
+        return Child(name, command, self._environment, self._federation.home.log_path(name))
+
+    # Starting
+
+    def start(self) -> None:
+        """Start everything; returns when volunteers can connect.
+
+        Raises:
+            CoordinatorError: a port is taken, or Flower does not start.
+        """
+        self.superlink.start()
+        self._start_gateway()
+        self._await_superlink()
+        self.superexec.start()
+        self._begin_run()
+
+    def _await_superlink(self) -> None:
+        """Wait until the SuperLink answers and knows our volunteers; a damaged ``state.db`` is set aside once."""
+        give_up_at = time.monotonic() + SUPERLINK_START_S
+        set_aside = False
+        while time.monotonic() < give_up_at:
+            if not self.superlink.alive():
+                if set_aside:
+                    break
+                set_aside = True
+                self._set_state_aside()
+                self.superlink.start()
+            try:
+                changed = self._enrolment.reconcile()
+            except CoordinatorError:
+                time.sleep(0.1)
+                continue
+            if changed:
+                self._say("registrations_rebuilt", {"volunteers": changed})
+            return
+        raise CoordinatorError(
+            f"Flower's SuperLink does not start: {self.superlink.last_words()}", f"See {self.superlink.log_path}."
+        )
+
+    def _set_state_aside(self) -> None:
+        """Move ``state.db`` away: it can be rebuilt, and a damaged one would stop everything."""
+        database = self._federation.home.superlink_database
+        if database.exists():
+            shutil.move(database, database.with_name("state.db.set-aside"))
+        for suffix in ("-wal", "-shm"):
+            database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+    def _start_gateway(self) -> None:
+        self.gateway.command = [
+            sys.executable, "-m", "core.coordinator.gateway", str(self._federation.home.root),
+            "--listen", self.address or self._listen, "--superlink", str(self.port),
+        ]  # fmt: skip
+        process = self.gateway.start(pipe=True)
+        assert process.stdout is not None
+        timer = threading.Timer(GATEWAY_START_S, process.kill)
+        timer.daemon = True
+        timer.start()
+        line = process.stdout.readline()
+        timer.cancel()
+        try:
+            said = json.loads(line)
+        except ValueError:
+            words = self.gateway.last_words()
+            raise CoordinatorError(f"The gateway does not start: {words}", f"See {self.gateway.log_path}.") from None
+        if not said.get("ready"):
+            raise from_code(str(said.get("code")), str(said.get("message")), str(said.get("hint", "")))
+        self.address = str(said["address"])
+        self._store.set_meta("address", self.address)
+
+    # Keeping alive
+
+    def tick(self) -> None:
+        """One look at everything; called a few times a second."""
+        if not self.superlink.alive():
+            self._say("restarted", {"process": "superlink"})
+            self.superlink.start()
+            self._await_superlink()
+        if not self.superexec.alive():
+            self._say("restarted", {"process": "superexec"})
+            self.superexec.start()
+        if not self.gateway.alive():
+            self._say("restarted", {"process": "gateway"})
+            self._start_gateway()
+        self._watch_run()
+        if time.monotonic() - self._rotated_at > ROTATE_EVERY_S:
+            self._rotated_at = time.monotonic()
+            for child in (self.superlink, self.superexec, self.gateway):
+                rotate(child.log_path)
+
+    def finished(self) -> bool:
+        """Whether the last planned round is over."""
+        rounds = self._store.rounds()
+        last = self._federation.config.schedule.rounds
+        return bool(rounds) and rounds[-1].server_round >= last and rounds[-1].state != "open"
+
+    def _begin_run(self) -> None:
+        """Start our ServerApp as a new Flower run, after every earlier one was ended."""
+        if self.finished():
+            return
+        try:
+            for old in self.control.active_runs():
+                self._end_run(old)
+            self.run_id = self.control.start_run(self._federation.home)
+        except CoordinatorError as error:
+            self._say("waiting", {"why": error.message})
+            self._retry_run()
+            return
+        self._run_started_at = time.monotonic()
+
+    def _end_run(self, run_id: str) -> None:
+        sign = self._store.sign(SERVER_APP)
+        if sign is not None and sign.flower_run == run_id:
+            end_exactly(sign.pid, sign.pid_started)
+        try:
+            self.control.stop_run(run_id)
+        except CoordinatorError:
+            return  # It has just finished by itself.
+
+    def _retry_run(self) -> None:
+        self.run_id = ""
+        self._run_failures += 1
+        if self._run_failures > MAX_RUN_FAILURES:
+            raise CoordinatorError(
+                f"The ServerApp failed {self._run_failures} times in a row.",
+                f"See {self._federation.home.log_path('server_app')}.",
+            )
+        self._try_run_at = time.monotonic() + min(30.0, 0.5 * 2**self._run_failures)
+
+    def _watch_run(self) -> None:
+        now = time.monotonic()
+        if not self.run_id:
+            if not self.finished() and now >= self._try_run_at:
+                self._begin_run()
+            return
+        sign = self._store.sign(SERVER_APP)
+        if sign is not None and sign.flower_run == self.run_id:
+            if time.time() - sign.at <= SIGN_STALE_S:
+                self._run_failures = 0
+                return
+        elif now - self._run_started_at < FIRST_SIGN_S and now - self._asked_at < STATUS_EVERY_S:
+            return
+        if self.finished():
+            self.run_id = ""
+            return
+        self._asked_at = now
+        self._replace_run(silent=sign is not None and sign.flower_run == self.run_id)
+
+    def _replace_run(self, *, silent: bool) -> None:
+        """Start a new run if this one has ended, has gone silent, or never began."""
+        try:
+            status = self.control.run_status(self.run_id)
+        except CoordinatorError:
+            return  # The SuperLink is away; its turn comes first.
+        ended = status.status == "finished"
+        late = time.monotonic() - self._run_started_at >= FIRST_SIGN_S
+        if not (ended or silent or late):
+            return
+        why = status.details or ("it gave no sign of life" if silent else "it did not start")
+        self._say("restarted", {"process": "server_app", "why": why[:300]})
+        if silent:
+            self._begin_run()
+        else:
+            self._end_run(self.run_id)
+            self._retry_run()
+
+    # Stopping
+
+    def stop(self) -> None:
+        """Superexec with its ServerApp, then the gateway, then the SuperLink; nothing is left behind."""
+        self.superexec.stop()
+        self.gateway.stop()
+        self.control.close()
+        self.superlink.stop()
+        compact_database(self._federation.home)
