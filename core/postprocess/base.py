@@ -1,0 +1,127 @@
+"""The post-processing chain: everything that is done to an update before it leaves, in one visible order.
+
+A link has a client hook (``forward``) and a server hook (``backward``); the chain runs forwards on the client and
+backwards on the server. Every chain has exactly one explicit privacy mechanism, or says in so many words that it has
+none, and its constructor refuses an order in which the guarantee would not hold.
+
+Order of a valid chain: ``[bound → noise | verified DP-SGD record | no guarantee] → compress``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from core.config import CodecConfig, PrivacyTerms
+from core.jobs import DPRecord, PrivacyPlan
+from core.postprocess.compression.codec import decode, encode
+from core.postprocess.privacy.gaussian import CsprngNormal
+from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
+from core.update import ModelUpdate
+
+Role = Literal["bound", "noise", "verified", "no_guarantee", "compress"]
+MECHANISMS: tuple[Role, ...] = ("noise", "verified", "no_guarantee")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What links may look at besides the update."""
+
+    record: DPRecord | None = None
+    """What the trainer's DP-SGD did; needed by ``VerifyDPRecord``."""
+    noise: CsprngNormal | None = None
+    """Generator of a mechanism in the chain; needed by ``AddGaussian``."""
+
+
+class Postprocessor(Protocol):
+    """One link. It never changes its input."""
+
+    @property
+    def role(self) -> Role:
+        """What the constructor's order check knows it by."""
+
+    def forward(self, update: ModelUpdate, context: Context) -> tuple[ModelUpdate, dict[str, float]]:
+        """Client hook: the new update, and figures that stay on this machine."""
+
+    def backward(self, update: ModelUpdate) -> ModelUpdate:
+        """Server hook."""
+
+
+class Chain:
+    """Links in order, then a codec.
+
+    Raises:
+        ValueError: no mechanism, two mechanisms, noise without a bound before it, or a bound that bounds nothing.
+    """
+
+    def __init__(self, links: Sequence[Postprocessor], codec: CodecConfig) -> None:
+        roles = [link.role for link in links]
+        found = [role for role in roles if role in MECHANISMS]
+        if "compress" in roles:
+            raise ValueError("compression is the chain's last step and not a link before the mechanism")
+        if not found:
+            raise ValueError("a chain needs a privacy mechanism, or has to say that there is no guarantee")
+        if len(found) > 1:
+            raise ValueError(f"a chain has one privacy mechanism, not {len(found)}: {', '.join(found)}")
+        if roles.count("bound") > 1:
+            raise ValueError("a chain bounds the update once")
+        if found[0] == "noise" and roles != ["bound", "noise"]:
+            raise ValueError("noise must directly follow the bound that it is scaled to")
+        if found[0] != "noise" and "bound" in roles:
+            raise ValueError("a bound without noise after it protects nothing and would be mistaken for protection")
+        self.links = tuple(links)
+        self.codec = codec
+
+    def encode(
+        self, update: ModelUpdate, record: DPRecord | None = None, noise: CsprngNormal | None = None
+    ) -> tuple[bytes, dict[str, float]]:
+        """Client: apply all links, then encode.
+
+        Returns:
+            The bytes to seal, and figures that never leave this machine.
+
+        Raises:
+            PrivacyError: the DP record does not match the plan.
+            UpdateError: the result is not finite.
+        """
+        context, metrics = Context(record=record, noise=noise), {}
+        for link in self.links:
+            update, more = link.forward(update, context)
+            metrics |= more
+        return encode(update, self.codec), metrics
+
+    def decode(self, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> ModelUpdate:
+        """Server: decode, then all links backwards.
+
+        Raises:
+            UpdateError: the bytes are not an update of this layout.
+        """
+        update = decode(payload, shapes, self.codec)
+        for link in reversed(self.links):
+            update = link.backward(update)
+        return update
+
+
+def build_chain(
+    privacy: PrivacyTerms | PrivacyPlan, codec: CodecConfig, num_parameters: int | None = None
+) -> Chain:
+    """The chain of a federation (server, from its terms) or of a round (client, from its plan).
+
+    Args:
+        privacy: terms or plan.
+        codec: how bytes are written.
+        num_parameters: values per draw that the DP record must show; the client passes it, the server has no record.
+
+    Raises:
+        ValueError: the unit has no mechanism here.
+    """
+    sigma = privacy.min_noise_multiplier if isinstance(privacy, PrivacyTerms) else privacy.noise_multiplier
+    if privacy.unit == "none":
+        return Chain([NoGuarantee()], codec)
+    if privacy.unit == "corpus":
+        return Chain([BoundUpdate(privacy.clip_norm), AddGaussian(privacy.clip_norm, sigma)], codec)
+    if privacy.unit == "record":
+        plan = privacy if isinstance(privacy, PrivacyPlan) else None
+        return Chain([VerifyDPRecord(plan, num_parameters)], codec)
+    raise ValueError(f"unit {privacy.unit!r} has no mechanism in this version")
