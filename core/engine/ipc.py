@@ -22,8 +22,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import platformdirs
-
 from core.api import wire
 from core.api.client import MAX_SOCKET_PATH, EnginePaths
 from core.api.errors import EngineError, HedgerowError, UsageError
@@ -238,14 +236,15 @@ def _same_user(writer: asyncio.StreamWriter) -> bool:
 
 
 def _short_folder(home: Path) -> Path:
-    """A fresh private folder with a path short enough for a socket."""
-    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
-    runtime = Path(platformdirs.user_runtime_dir("hedgerow", appauthor=False))
-    with contextlib.suppress(OSError):
-        runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = runtime / name
-        folder.mkdir(exist_ok=True, mode=0o700)
-        if len(os.fsencode(folder)) < MAX_SOCKET_PATH - 20 and folder.stat().st_uid == os.getuid():
-            folder.chmod(0o700)
-            return folder
+    """A private folder with a path short enough for a socket: the session's, or a fresh temporary one."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = Path(runtime) / f"hedgerow-{hashlib.sha256(os.fsencode(home)).hexdigest()[:12]}"
+    if runtime and len(os.fsencode(folder)) < MAX_SOCKET_PATH - 20:
+        with contextlib.suppress(OSError):
+            folder.mkdir(exist_ok=True, mode=0o700)
+            if folder.stat().st_uid == os.getuid():
+                folder.chmod(0o700)
+                return folder
+    with contextlib.suppress(OSError):  # left behind by an engine that was killed
+        Path((home / "run" / "engine.address").read_text("utf-8")).unlink()
     return Path(tempfile.mkdtemp(prefix="hedgerow-"))
