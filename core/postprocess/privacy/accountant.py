@@ -1,0 +1,171 @@
+"""How much privacy a mechanism costs: Rényi values over dp-accounting, σ solved for a whole plan, rounds affordable.
+
+The gate itself is ``core.privacy_filters``; this module gives it its numbers. dp-accounting and scipy take over a
+second to import, so they are imported inside functions and the engine asks ``planner`` in a child process instead.
+
+Relations: ``record`` and ``document`` are zero-out with public n, for which the Rényi bound of the Poisson-sampled
+Gaussian under add-or-remove applies (Mironov et al. 2019, arXiv 1908.10530). ``corpus`` is replace-one: sensitivity 2C
+against noise σC, so μ = 2/σ per release.
+
+Guarantees: σ is rounded up and rounds down; ``solve_noise_multiplier`` returns a value whose *whole plan* the gate
+admits, checked with the rounded value itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+from core.api.errors import PrivacyError
+from core.config import UnitOfPrivacy
+from core.privacy_filters import ORDERS, SpentEvent, admits
+
+MAX_NOISE = 10_000.0
+_DIGITS = 4
+
+Mechanism = Literal["sampled_gaussian", "gaussian"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One mechanism with fixed parameters, run ``steps`` times."""
+
+    mechanism: Mechanism
+    noise_multiplier: float
+    sampling_prob: float = 1.0
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        """Check every number.
+
+        Raises:
+            ValueError: a parameter is out of range.
+        """
+        if not (math.isfinite(self.noise_multiplier) and self.noise_multiplier > 0):
+            raise ValueError(f"noise_multiplier must be positive, got {self.noise_multiplier}")
+        if not 0 < self.sampling_prob <= 1:
+            raise ValueError(f"sampling_prob must lie in (0, 1], got {self.sampling_prob}")
+        if self.steps < 0:
+            raise ValueError(f"steps must not be negative, got {self.steps}")
+        if self.mechanism == "gaussian" and self.sampling_prob != 1:
+            raise ValueError("an unsampled Gaussian has no sampling probability")
+
+
+def relation_of(unit: UnitOfPrivacy) -> str:
+    """The neighbouring relation a unit's ε is printed with."""
+    return {"record": "zero-out", "document": "zero-out", "corpus": "replace-one", "none": "none"}[unit]
+
+
+def rdp_vector(event: Event) -> tuple[float, ...]:
+    """Rényi divergence bound of one step at each of ``ORDERS``, from dp-accounting."""
+    import dp_accounting
+    from dp_accounting import rdp
+
+    if event.mechanism == "gaussian":
+        inner: dp_accounting.DpEvent = dp_accounting.GaussianDpEvent(event.noise_multiplier / 2.0)
+    else:
+        gaussian = dp_accounting.GaussianDpEvent(event.noise_multiplier)
+        inner = dp_accounting.PoissonSampledDpEvent(event.sampling_prob, gaussian)
+    accountant = rdp.RdpAccountant(list(ORDERS), dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE)
+    accountant.compose(inner, 1)
+    return tuple(float(value) for value in accountant.rdp)
+
+
+def spent(event: Event) -> SpentEvent:
+    """The event as the gate counts it."""
+    mu = 2.0 / event.noise_multiplier if event.mechanism == "gaussian" else None
+    return SpentEvent(rdp_per_step=rdp_vector(event), steps=event.steps, gaussian_mu=mu)
+
+
+def bucket(num_units: int) -> int:
+    """Coarse public n: rounded *down* to four significant binary digits, so at most 1/8 below the truth.
+
+    q = B / bucket is then fixed at consent. The true n is never smaller, so the expected draw is at least B and the
+    fixed normaliser B never magnifies a gradient; edits within the bucket change nothing that others can see.
+    """
+    if num_units <= 0:
+        return 0
+    step = 1 << max(num_units.bit_length() - 4, 0)
+    return num_units // step * step
+
+
+def target_delta(num_units: int, cap: float) -> float:
+    """δ = min(cap, 1/(10 n)), fixed per lineage at first consent."""
+    return min(cap, 1.0 / (10.0 * max(num_units, 1)))
+
+
+def event_for(unit: UnitOfPrivacy, noise_multiplier: float, sampling_prob: float, steps: int) -> Event:
+    """The event of ``steps`` DP-SGD steps, or of ``steps`` whole-corpus releases.
+
+    Raises:
+        ValueError: the unit has no mechanism.
+    """
+    if unit in ("record", "document"):
+        return Event(
+            mechanism="sampled_gaussian", noise_multiplier=noise_multiplier, sampling_prob=sampling_prob, steps=steps
+        )
+    if unit == "corpus":
+        return Event(mechanism="gaussian", noise_multiplier=noise_multiplier, steps=steps)
+    raise ValueError(f"unit {unit!r} has no mechanism and no ε")
+
+
+def _fits(unit: UnitOfPrivacy, sigma: float, q: float, steps: int, epsilon: float, delta: float) -> bool:
+    return admits([], [spent(event_for(unit, sigma, q, steps))], epsilon, delta)
+
+
+def solve_noise_multiplier(
+    unit: UnitOfPrivacy, sampling_prob: float, steps: int, epsilon: float, delta: float, minimum: float = 0.0
+) -> float:
+    """Smallest σ (four digits, rounded up) at which the gate admits all ``steps`` from an untouched budget.
+
+    Args:
+        unit: record, document or corpus.
+        sampling_prob: Poisson probability; ignored under ``corpus``.
+        steps: DP-SGD steps, or releases under ``corpus``, of the whole plan.
+        epsilon: limit of the budget.
+        delta: δ of the budget.
+        minimum: the federation's least σ.
+
+    Raises:
+        PrivacyError: no σ makes the plan fit.
+    """
+    if not _fits(unit, MAX_NOISE, sampling_prob, steps, epsilon, delta):
+        raise PrivacyError(
+            f"No amount of noise makes {steps} steps fit ε {epsilon:g}.", "Raise the limit or plan fewer rounds."
+        )
+    low, high = max(minimum, 0.05), MAX_NOISE
+    if _fits(unit, low, sampling_prob, steps, epsilon, delta):
+        return low
+    while high / low > 1 + 10.0 ** -(_DIGITS + 1):
+        middle = math.sqrt(low * high)
+        if _fits(unit, middle, sampling_prob, steps, epsilon, delta):
+            high = middle
+        else:
+            low = middle
+    scale = 10.0**_DIGITS
+    return math.ceil(high * scale) / scale
+
+
+def rounds_affordable(
+    unit: UnitOfPrivacy, noise_multiplier: float, sampling_prob: float, steps_per_round: int, epsilon: float,
+    delta: float, most: int = 1_000_000,
+) -> int:  # fmt: skip
+    """Rounds the gate admits from an untouched budget at this σ; never more than ``most``."""
+    one = spent(event_for(unit, noise_multiplier, sampling_prob, 1))
+
+    def fits(rounds: int) -> bool:
+        steps = rounds * (1 if unit == "corpus" else steps_per_round)
+        return admits([], [msgspec.structs.replace(one, steps=steps)], epsilon, delta)
+
+    low, high = 0, 1
+    while high <= most and fits(high):
+        low, high = high, high * 2
+    high = min(high, most + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low

@@ -1,0 +1,171 @@
+"""The planner child: ``python -I -m core.postprocess.privacy.planner``, one JSON request on stdin, one answer on stdout.
+
+It exists so that the long-lived engine never loads scipy or dp-accounting. Requests: ``{"solve": {…}}`` fixes q, σ and
+the Rényi values of a volunteer's whole plan; ``{"estimate": {…}}`` answers ``hedgerow privacy estimate``. Errors are
+``{"error": {"code", "message", "hint"}}`` with exit status 1.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from core.api.errors import HedgerowError, PrivacyError, UsageError
+from core.config import UnitOfPrivacy
+from core.postprocess.privacy import accountant
+from core.privacy_filters import ORDERS, SpentEvent, report
+
+MAX_REQUEST = 1 << 16
+
+
+class Solve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The plan to solve for one corpus."""
+
+    unit: UnitOfPrivacy
+    n: int
+    """True number of units; it stays on this machine."""
+    batch_size: int
+    steps_per_round: int
+    rounds: int
+    epsilon: float
+    delta: float
+    min_noise_multiplier: float = 0.0
+    max_sampling_prob: float = 1.0
+
+
+class Solved(msgspec.Struct, frozen=True, kw_only=True):
+    """What is fixed at consent."""
+
+    units: int
+    sampling_prob: float
+    noise_multiplier: float
+    rdp_per_step: tuple[float, ...]
+    gaussian_mu: float | None
+    epsilon_planned: float
+    rounds_affordable: int
+    delta: float
+    relation: str
+    method: str
+    orders: tuple[int, ...] = ORDERS
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mechanism to price."""
+
+    unit: UnitOfPrivacy
+    noise_multiplier: float
+    steps: int
+    delta: float
+    sampling_prob: float = 1.0
+
+
+class Estimated(msgspec.Struct, frozen=True, kw_only=True):
+    """Its price by the gate's own arithmetic."""
+
+    epsilon: float
+    delta: float
+    relation: str
+    method: str
+    orders: tuple[int, ...] = ORDERS
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Exactly one of the two."""
+
+    solve: Solve | None = None
+    estimate: Estimate | None = None
+
+
+def solve(request: Solve) -> Solved:
+    """Fix q, σ and Rényi values so that the whole plan fits the budget.
+
+    Raises:
+        PrivacyError: too little text for the federation's batch, or no σ makes the plan fit.
+        UsageError: a number is out of range.
+    """
+    if min(request.batch_size, request.steps_per_round, request.rounds) < 1 or not request.epsilon > 0:
+        raise UsageError("A plan needs a batch, steps, rounds and a budget above zero.")
+    releases = request.unit == "corpus"
+    units = 1 if releases else accountant.bucket(request.n)
+    q = 1.0
+    if not releases:
+        if units * request.max_sampling_prob < request.batch_size:
+            least = int(request.batch_size / request.max_sampling_prob) + 1
+            raise PrivacyError(
+                f"This text has {request.n:,} {request.unit}s; the federation's batch needs at least about {least:,}.",
+                "Add more text.",
+            )
+        q = request.batch_size / units
+    steps = request.rounds * (1 if releases else request.steps_per_round)
+    sigma = accountant.solve_noise_multiplier(
+        request.unit, q, steps, request.epsilon, request.delta, request.min_noise_multiplier
+    )
+    event = accountant.event_for(request.unit, sigma, q, steps)
+    spent = accountant.spent(event)
+    cost = report([spent], request.delta)
+    return Solved(
+        units=units,
+        sampling_prob=q,
+        noise_multiplier=sigma,
+        rdp_per_step=spent.rdp_per_step,
+        gaussian_mu=spent.gaussian_mu,
+        epsilon_planned=cost.epsilon,
+        rounds_affordable=accountant.rounds_affordable(
+            request.unit, sigma, q, request.steps_per_round, request.epsilon, request.delta
+        ),
+        delta=request.delta,
+        relation=accountant.relation_of(request.unit),
+        method=cost.method,
+    )
+
+
+def estimate(request: Estimate) -> Estimated:
+    """Price a mechanism.
+
+    Raises:
+        UsageError: a number is out of range, or the unit has no ε.
+    """
+    try:
+        event = accountant.event_for(request.unit, request.noise_multiplier, request.sampling_prob, request.steps)
+        events: list[SpentEvent] = [accountant.spent(event)]
+        cost = report(events, request.delta)
+    except ValueError as error:
+        raise UsageError(f"This cannot be estimated: {error}.") from error
+    return Estimated(
+        epsilon=cost.epsilon, delta=request.delta, relation=accountant.relation_of(request.unit), method=cost.method
+    )
+
+
+def answer(raw: bytes) -> bytes:
+    """One request → one answer.
+
+    Raises:
+        HedgerowError: the request is wrong or has no answer.
+    """
+    if len(raw) > MAX_REQUEST:
+        raise UsageError("The planner's request is too long.")
+    try:
+        request = msgspec.json.decode(raw, type=Request)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UsageError(f"The planner's request does not fit: {error}.") from error
+    if request.solve is not None and request.estimate is None:
+        return msgspec.json.encode(solve(request.solve))
+    if request.estimate is not None and request.solve is None:
+        return msgspec.json.encode(estimate(request.estimate))
+    raise UsageError("The planner needs exactly one request.")
+
+
+def main() -> int:
+    """Entry point."""
+    try:
+        sys.stdout.buffer.write(answer(sys.stdin.buffer.read(MAX_REQUEST + 1)) + b"\n")
+    except HedgerowError as error:
+        failure = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        sys.stdout.buffer.write(msgspec.json.encode(failure) + b"\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
