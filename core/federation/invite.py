@@ -93,10 +93,13 @@ def parse(link: str) -> Invite:
         raise InviteError("The invite is longer than 4 KiB.", again)
     if not link.isascii() or not link.isprintable():
         raise InviteError("The invite contains characters that no invite has.", again)
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=len(_FIELDS) + 1)
+    except ValueError as error:
+        raise InviteError("This is not a Hedgerow invite; it cannot be read as a link.", again) from error
     if parts.scheme != SCHEME or parts.netloc != "join" or parts.path not in ("", "/") or parts.fragment:
         raise InviteError("This is not a Hedgerow invite; one begins with hedgerow://join?", again)
-    pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=len(_FIELDS) + 1)
     fields = dict(pairs)
     if len(pairs) != len(fields) or set(fields) - set(_FIELDS):
         raise InviteError("The invite has fields that no invite has.", again)

@@ -1,0 +1,109 @@
+"""The two configurations refuse what is unknown, missing or absurd, where they are built and where they are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from support.federation import config, raw_config
+
+from core.config import FederationConfig, Limits, ModelSpec, NodeConfig, PrivacyTerms, ScheduleConfig
+
+
+def read(content: dict[str, Any]) -> FederationConfig:
+    return msgspec.json.decode(msgspec.json.encode(content), type=FederationConfig)
+
+
+def test_what_was_written_is_read_back() -> None:
+    assert read(raw_config()) == config()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("protocol_version", 2),
+        ("run_id", "short"),
+        ("name", ""),
+        ("name", "x" * 121),
+        ("purpose", "x" * 2_001),
+        ("seed", -1),
+        ("model.vocab_size", 1 << 30),
+        ("model.num_layers", 0),
+        ("model.d_model", 33),
+        ("model.norm_eps", 0.0),
+        ("model.architecture", "mystery"),
+        ("tokenizer.sha256", "z" * 64),
+        ("training.learning_rate", 0.0),
+        ("training.seq_len", 1 << 20),
+        ("training.beta2", 1.0),
+        ("outer.learning_rate", 100.0),
+        ("outer.momentum", 1.0),
+        ("shard.mode", "blocks"),
+        ("privacy.unit", "village"),
+        ("privacy.relation", "replace-one"),
+        ("privacy.clip_norm", 0.0),
+        ("privacy.delta_cap", 1e-3),
+        ("privacy.min_noise_multiplier", 0.0),
+        ("privacy.max_sampling_prob", 1.5),
+        ("codec.name", "pickle"),
+        ("codec.block_size", 1),
+        ("schedule.quorum", 3),
+        ("schedule.rounds", 0),
+        ("schedule.deadline_s", 1e9),
+    ],
+)
+def test_absurd_values_are_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        read(raw_config(**{field: value}))
+    assert field.split(".")[-1] in str(caught.value)
+
+
+@pytest.mark.parametrize("section", ["", "model", "training", "outer", "privacy", "codec", "schedule", "tokenizer"])
+def test_unknown_fields_are_refused(section: str) -> None:
+    key = f"{section}.surprise".removeprefix(".")
+    with pytest.raises(msgspec.ValidationError, match="surprise"):
+        read(raw_config(**{key: 1}))
+
+
+@pytest.mark.parametrize("field", ["run_id", "model", "training", "privacy", "schedule", "tokenizer", "purpose"])
+def test_missing_fields_are_refused(field: str) -> None:
+    content = raw_config()
+    del content[field]
+    with pytest.raises(msgspec.ValidationError, match=field):
+        read(content)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_numbers_that_are_no_numbers_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="clip_norm"):
+        PrivacyTerms(unit="record", relation="zero-out", clip_norm=value)
+
+
+def test_later_capabilities_are_refused_by_name() -> None:
+    with pytest.raises(msgspec.ValidationError, match="public_data is not supported"):
+        read(raw_config(public_data=[{"sha256": "b" * 64, "weight": 1.0}]))
+    with pytest.raises(msgspec.ValidationError, match="parameter groups"):
+        read(raw_config(groups={"backbone": ["*"], "key_layers": ["lm_head"]}))
+
+
+def test_the_sections_must_agree() -> None:
+    with pytest.raises(msgspec.ValidationError, match="longer than"):
+        read(raw_config(**{"training.seq_len": 256}))
+    with pytest.raises(ValueError, match="num_heads"):
+        ModelSpec(preset="x", vocab_size=512, num_layers=1, d_model=48, num_heads=5, d_ff=64, max_seq_len=64)
+    with pytest.raises(ValueError, match="quorum"):
+        ScheduleConfig(rounds=1, cohort_size=1, quorum=2)
+
+
+def test_configurations_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        config().name = "Other"  # type: ignore[misc]
+
+
+def test_the_owner_limits_have_bounds() -> None:
+    assert NodeConfig().limits == Limits()
+    with pytest.raises(ValueError, match="offered_hours_per_week"):
+        Limits(offered_hours_per_week=169.0)
+    with pytest.raises(ValueError, match="checkpoint_interval_s"):
+        NodeConfig(checkpoint_interval_s=0.0)
