@@ -89,6 +89,8 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
     Raises:
         UsageError: naming the choice that is wrong.
     """
+    if choices.unit == "document":
+        raise UsageError("The unit of privacy 'document' is not supported by this version.", "Choose record or corpus.")
     try:
         model = _model(choices, tokenizer.vocab_size)
         training = _training(choices)
