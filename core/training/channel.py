@@ -7,16 +7,15 @@ import os
 import queue
 import threading
 import time
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from core.api.errors import EngineError, PrivacyError
-from core.jobs import MAX_JOB_LINE, Alive, Down, Grant, Job, Pause, Refuse, decode_down, encode
+from core.jobs import MAX_JOB_LINE, Alive, Down, EvaluateJob, Grant, Job, Pause, Refuse, TrainJob, decode_down, encode
 from core.training.trainer import Interrupted
 
 ALIVE_INTERVAL_S: Final = 1.0
-_Expected = TypeVar("_Expected", bound=Job)
 
 
 class Channel:
@@ -30,14 +29,14 @@ class Channel:
         self.paused = threading.Event()
         """Set when the owner paused or the engine is gone."""
 
-    def read_job(self, kind: type[_Expected] | tuple[type[_Expected], ...]) -> _Expected:
+    def read_job(self) -> TrainJob | EvaluateJob:
         """The first line.
 
         Raises:
-            EngineError: it is not a job of that kind.
+            EngineError: it is not a job for this worker.
         """
         message = self._read()
-        if not isinstance(message, kind):
+        if not isinstance(message, TrainJob | EvaluateJob):
             raise EngineError("The worker was started without a job.")
         return message
 

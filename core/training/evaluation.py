@@ -58,13 +58,14 @@ def score(
     """
     nats, count, text_bytes = 0.0, 0, 0
     with torch.no_grad():
+        device = model.ordered()[0].device
         for window in windows:
             between()
-            tokens = torch.from_numpy(np.ascontiguousarray(window, dtype=np.int64))
+            tokens = torch.from_numpy(np.ascontiguousarray(window, dtype=np.int64)).to(device)
             logits = model(tokens[None, :-1])[0].float()
             nats += float(functional.cross_entropy(logits, tokens[1:], reduction="sum"))
             count += len(tokens) - 1
-            text_bytes += int(byte_lengths[tokens[1:].numpy()].sum())
+            text_bytes += int(byte_lengths[window[1:]].sum())
     if not count or not text_bytes:
         raise CorpusError("The held-out text is too short to measure anything.")
     return Score(nats / math.log(2) / text_bytes, nats / count, count, text_bytes)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from core.api.errors import ModelError
 from core.jobs import TrainJob
 from core.model.presets import memory_bytes, num_parameters
@@ -56,3 +58,19 @@ def available_bytes() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) << 10
     return 0
+
+
+def usable_device(wanted: str) -> str:
+    """``wanted`` if torch can compute there, else ``cpu``: a card this build cannot drive must not cost the round."""
+    if wanted == "cpu":
+        return "cpu"
+    try:
+        torch.zeros(1, device=wanted)
+    except (RuntimeError, AssertionError):  # an AssertionError is how a build without CUDA says so
+        return "cpu"
+    return wanted
+
+
+def use_threads(count: int) -> None:
+    """Bind torch to ``count`` threads; sums are only repeatable under an equal count."""
+    torch.set_num_threads(max(1, count))

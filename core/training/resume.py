@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -56,6 +56,9 @@ class MomentsHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     version: int
     tag: str
     optimizer_steps: int
+    shards: str
+    stream: dict[str, Any]
+    """Where the packed stream of these shards stood; the next round reads on from there."""
 
 
 def job_fingerprint(job: TrainJob) -> str:
@@ -177,34 +180,38 @@ class Moments:
         self.key = key
         parts = (job.federation_id, job.privacy.unit, sorted(c.corpus_id for c in job.corpora), job.model)
         self.tag = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+        self.shards = shards_fingerprint(job)
 
-    def load(self, model: Transformer, optimizer: AdamW) -> bool:
+    def load(self, model: Transformer, optimizer: AdamW) -> dict[str, Any] | None:
         """Take over the moments of the last round, if they are this federation's, unit's and corpora's.
 
         Returns:
-            Whether there were any; a file that is damaged or belongs elsewhere has been erased.
+            The stream's position, empty where the text changed; ``None`` if there were no moments. A file that is
+            damaged or belongs elsewhere has been erased.
         """
         if not self.path.exists():
-            return False
+            return None
         try:
             raw, arrays = _unpack(vault.decrypt_file(self.path, self.key, _MOMENTS_CONTEXT))
             header = msgspec.json.decode(raw, type=MomentsHeader)
             if header.tag == self.tag and header.version == VERSION:
                 tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
                 optimizer.load_state(list(model.shapes), tensors, header.optimizer_steps)
-                return True
+                return header.stream if header.shards == self.shards else {}
         except (StorageError, ValueError, msgspec.MsgspecError, SafetensorError):
             pass
         self.erase()
-        return False
+        return None
 
-    def save(self, model: Transformer, optimizer: AdamW) -> None:
+    def save(self, model: Transformer, optimizer: AdamW, stream: dict[str, Any]) -> None:
         """Keep the moments for the next round.
 
         Raises:
             StorageError: the disk is full or the folder cannot be written.
         """
-        header = MomentsHeader(version=VERSION, tag=self.tag, optimizer_steps=optimizer.steps)
+        header = MomentsHeader(
+            version=VERSION, tag=self.tag, optimizer_steps=optimizer.steps, shards=self.shards, stream=stream
+        )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:

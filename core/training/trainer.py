@@ -32,6 +32,12 @@ from core.training.optimizer import AdamW, learning_rate
 Tokens = NDArray[np.integer[Any]]
 Pulse = Callable[[float], None]
 """Called often with the done share of the current step; raises ``Interrupted`` when the owner paused."""
+ClippedSum = Callable[
+    [nn.Module, Callable[[nn.Module, Tensor], Tensor], Iterable[Tensor], float], tuple[list[Tensor], list[float]]
+]
+"""``clipped_sum`` of ``core.postprocess.privacy.dp_sgd``, which this room may not import: float64 sums, losses."""
+AddNoise = Callable[[Sequence[Tensor], float, float, Any], int]
+"""``add_noise`` of the same file: sums on the CPU, C, σ, source → number of values drawn."""
 
 
 class Interrupted(Exception):
@@ -46,23 +52,6 @@ class NormalSource(Protocol):
 
     def uniform(self, count: int) -> NDArray[np.float64]:
         """Values in [0, 1)."""
-
-
-class NoisyGradient(Protocol):
-    """``core.postprocess.privacy.dp_sgd.noisy_gradient``, which this room may not import."""
-
-    def __call__(
-        self,
-        model: nn.Module,
-        loss_fn: Callable[[nn.Module, Tensor], Tensor],
-        examples: Iterable[Tensor],
-        *,
-        clip_norm: float,
-        noise_multiplier: float,
-        expected_batch_size: float,
-        noise: Any,
-    ) -> tuple[list[Tensor], list[float], int]:
-        """Float32 gradients in the order of the model's parameters, local losses, number of noise values."""
 
 
 class WindowStream(Protocol):
@@ -144,7 +133,7 @@ class PackedGradients:
         loss_sum, done, tokens = 0.0, 0, 0
         while done < self.batch_size:
             count = min(self.micro_batch, self.batch_size - done)
-            batch = _tensor(self.stream.next_batch(count))
+            batch = _tensor(self.stream.next_batch(count), parameters[0].device)
             loss = next_token_loss(model, batch)
             for summed, part in zip(total, torch.autograd.grad(loss, parameters), strict=True):
                 summed.add_(part, alpha=count / self.batch_size)
@@ -173,7 +162,8 @@ class PrivateGradients:
         records: RecordSource,
         plan: PrivacyPlan,
         batch_size: int,
-        noisy_gradient: NoisyGradient,
+        clipped_sum: ClippedSum,
+        add_noise: AddNoise,
         source: Callable[[bytes], NormalSource],
     ) -> None:
         """Bind the mechanism.
@@ -182,13 +172,15 @@ class PrivateGradients:
             records: what to draw from.
             plan: clip norm, noise multiplier and probability, fixed at consent.
             batch_size: the expected draw by which the noisy sum is divided; public.
-            noisy_gradient: bounds and adds per-example gradients, adds noise, divides.
+            clipped_sum: bounds and adds per-example gradients.
+            add_noise: adds the Gaussian to the sum.
             source: a CSPRNG for a 32-byte key.
         """
         self.records = records
         self.plan = plan
         self.batch_size = batch_size
-        self.noisy_gradient = noisy_gradient
+        self.clipped_sum = clipped_sum
+        self.add_noise = add_noise
         self.source = source
 
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
@@ -196,20 +188,18 @@ class PrivateGradients:
         examples = self.records.draw(self.source(vault.derive(state.step_key, _DRAW)))
         tokens = sum(len(example) - 1 for example in examples)
 
+        device = model.ordered()[0].device
+
         def paced() -> Iterator[Tensor]:
             for number, example in enumerate(examples):
                 pulse(number / len(examples))
-                yield _tensor(example[None])
+                yield _tensor(example[None], device)
 
-        gradients, losses, drawn = self.noisy_gradient(
-            model,
-            next_token_loss,
-            paced(),
-            clip_norm=self.plan.clip_norm,
-            noise_multiplier=self.plan.noise_multiplier,
-            expected_batch_size=self.batch_size,
-            noise=self.source(vault.derive(state.step_key, _NOISE)),
-        )
+        sums, losses = self.clipped_sum(model, next_token_loss, paced(), self.plan.clip_norm)
+        noise = self.source(vault.derive(state.step_key, _NOISE))
+        sums = [summed.cpu() for summed in sums]
+        drawn = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
+        gradients = [(summed / self.batch_size).to(device, torch.float32) for summed in sums]
         mean = sum(losses) / len(losses) if losses else None
         return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
 
@@ -292,5 +282,5 @@ def noise_variance(plan: PrivacyPlan, batch_size: int) -> float:
     return (plan.noise_multiplier * plan.clip_norm / batch_size) ** 2
 
 
-def _tensor(tokens: Tokens) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.int64))
+def _tensor(tokens: Tokens, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.int64)).to(device)

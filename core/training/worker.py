@@ -1,0 +1,187 @@
+"""The child that sees tokens: ``python -I -m core.training.worker --in-fd A --out-fd B --key-fd C``.
+
+Here, and nowhere else in training, the rooms meet: shards and samplers, model and trainer, mechanism and chain. The
+order is fixed: imports, job, key, sandbox, and only then text. Nothing but fixed messages goes up the pipe; a failure
+is one sentence and exit code 1, a pause is exit code 0. An ``EvaluateJob`` needs no key: its text is the coordinator's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import vault
+from core.api.errors import CorpusError, HedgerowError, ModelError, SandboxError, StorageError
+from core.data.store import Shard
+from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows
+from core.data.tokenizer import Tokenizer
+from core.jobs import DPRecord, Evaluated, EvaluateJob, Failed, Paused, Ready, TrainJob, read_key
+from core.model.checkpoint_io import read_weights
+from core.model.presets import num_parameters
+from core.model.transformer import Transformer
+from core.postprocess.base import build_chain
+from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
+from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
+from core.sandbox import lock_down
+from core.training.channel import Channel
+from core.training.evaluation import score, text_windows
+from core.training.plan import check_memory, micro_batch, usable_device, use_threads
+from core.training.round import Rooms, TrainingRound
+from core.training.trainer import Gradients, Interrupted, PackedGradients, PrivateGradients, RoundState
+from core.update import ModelUpdate
+
+MAX_TEXT_BYTES = 256 << 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one job; the exit code is 0 when it was done or paused, 1 when it failed."""
+    parser = argparse.ArgumentParser(prog="core.training.worker", allow_abbrev=False)
+    for name in ("--in-fd", "--out-fd"):
+        parser.add_argument(name, type=int, required=True)
+    parser.add_argument("--key-fd", type=int)
+    options = parser.parse_args(arguments)
+    channel = Channel(options.in_fd, options.out_fd)
+    try:
+        job = channel.read_job()
+        if isinstance(job, EvaluateJob):
+            _evaluate(job, channel)
+        else:
+            _train(job, options.key_fd, channel)
+    except BrokenPipeError:
+        return 1  # the engine is gone; what is on disk is complete
+    except Exception as error:  # noqa: BLE001 - the border: whatever it is, one sentence goes up
+        return _fail(channel, error)
+    return 0
+
+
+def _train(job: TrainJob, key_descriptor: int | None, channel: Channel) -> None:
+    if key_descriptor is None:
+        raise StorageError("The trainer was started without the store key.")
+    key = read_key(key_descriptor)
+    check_memory(job)
+    use_threads(job.threads)
+    Path(job.state_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+    level = _lock(job) if job.sandbox else "none"
+    channel.start()
+    channel.send(Ready(sandbox=level, pid=os.getpid()))
+    training = TrainingRound(job, key, channel, _rooms(job, key))
+    try:
+        training.run()
+    except Interrupted:
+        channel.send(Paused(step=training.state.step, seconds=training.state.seconds))
+
+
+def _lock(job: TrainJob) -> str:
+    shards = {Path(shard.path).parent for corpus in job.corpora for shard in corpus.shards}
+    return lock_down(
+        read_paths=[*shards, job.base_path, job.tokenizer_path], write_paths=[job.round_dir, job.state_dir]
+    )
+
+
+def _rooms(job: TrainJob, key: bytes) -> Rooms:
+    """Open tokenizer and shards, and bind sampler, mechanism and chain for this job."""
+    tokenizer = Tokenizer.load(job.tokenizer_path)
+    if tokenizer.vocab_size > job.model.vocab_size:
+        raise ModelError(
+            f"The tokenizer knows {tokenizer.vocab_size} tokens, but the model only {job.model.vocab_size}."
+        )
+    opened = [(corpus, [_shard(ref.path, key, tokenizer) for ref in corpus.shards]) for corpus in job.corpora]
+    shards = [shard for _, of_corpus in opened for shard in of_corpus]
+    training, plan = job.training, job.privacy
+
+    def gradients(state: RoundState) -> Gradients:
+        if plan.unit == "record":
+            records = RecordSampler(shards, training.seq_len, plan.sampling_prob, tokenizer.end_of_text)
+            return PrivateGradients(records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal)
+        sources = [(corpus.weight, Source(of_corpus, training.seq_len)) for corpus, of_corpus in opened]
+        stream = PackedStream(sources, vault.derive(key, b"window order" + job.federation_id.encode()))
+        if state.stream:
+            stream.load_state_dict(state.stream)
+        return PackedGradients(stream, training.batch_size, micro_batch(job), training.grad_clip)
+
+    def encode(update: ModelUpdate, record: DPRecord | None) -> tuple[bytes, DPRecord | None]:
+        noise = CsprngNormal(fresh_key()) if plan.unit == "corpus" else None
+        payload, metrics = build_chain(plan, job.codec, num_parameters(job.model)).encode(update, record, noise)
+        if plan.unit == "corpus":
+            record = DPRecord(
+                unit="corpus", steps=1, sampling_prob=1.0, clip_norm=plan.clip_norm,
+                noise_multiplier=plan.noise_multiplier, noise_draws=int(metrics["noise_draws"]),
+            )  # fmt: skip
+        return payload, record
+
+    return Rooms(
+        byte_lengths=tokenizer.byte_lengths,
+        held_out=lambda: held_out_windows(shards, training.seq_len, job.held_out_windows),
+        gradients=gradients,
+        encode=encode,
+        fresh_key=fresh_key,
+        device=usable_device(job.device),
+    )
+
+
+def _shard(path: str, key: bytes, tokenizer: Tokenizer) -> Shard:
+    shard = Shard(path, key)
+    if shard.tokenizer_sha256 != tokenizer.sha256:
+        raise CorpusError(
+            f"The token shard {shard.path.name} was made with another tokenizer.", "Add the corpus again."
+        )
+    return shard
+
+
+def _evaluate(job: EvaluateJob, channel: Channel) -> None:
+    use_threads(job.threads)
+    try:
+        level = lock_down()
+    except SandboxError:
+        level = "none"  # the coordinator's own text and weights: nothing here is a stranger's secret
+    channel.start()
+    channel.send(Ready(sandbox=level, pid=os.getpid()))
+    tokenizer = Tokenizer.load(job.tokenizer_path)
+    model = Transformer(job.model)
+    model.load_arrays(read_weights(job.weights_path, job.model))
+    tokens = tokenizer.encode(_text(Path(job.text_path)))
+    windows = text_windows(tokens, job.seq_len, job.max_windows)
+    try:
+        found = score(model, windows, tokenizer.byte_lengths, channel.check_pause)
+    except Interrupted:
+        channel.send(Paused(step=0, seconds=0.0))
+        return
+    channel.send(Evaluated(**found._asdict()))
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()[: MAX_TEXT_BYTES + 1]
+    except OSError as error:
+        raise CorpusError(f"{path} could not be read: {error.strerror or error}.") from error
+    if len(raw) > MAX_TEXT_BYTES:
+        raise CorpusError(f"{path} is larger than 256 MiB.", "Use a smaller text to evaluate on.")
+    return raw.decode("utf-8", errors="replace")
+
+
+def _fail(channel: Channel, error: Exception) -> int:
+    if isinstance(error, HedgerowError):
+        failed = Failed(code=error.code, message=error.message, hint=error.hint)
+    elif isinstance(error, MemoryError) or "not enough memory" in str(error):
+        failed = Failed(code="model", message="The machine ran out of memory.", hint="Close other programs.")
+    elif isinstance(error, OSError):
+        path = Path(os.fsdecode(error.filename)) if error.filename else Path("a file")
+        stored = vault.storage_error(path, error)
+        failed = Failed(code=stored.code, message=stored.message, hint=stored.hint)
+    else:
+        failed = Failed(code="engine", message=f"The trainer failed inside ({type(error).__name__}).")
+    # Places only: an exception's own words could quote the text.
+    sys.stderr.write("".join(traceback.format_tb(error.__traceback__)) + type(error).__name__ + "\n")
+    try:
+        channel.send(failed)
+    except (OSError, ValueError):
+        return 1
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from support.tiny_round import job_maker
+
+from core.jobs import TrainJob
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def make_job(tmp_path: Path) -> Callable[..., TrainJob]:
+    """``make_job(unit, **changes)``: a job whose files exist."""
+    return job_maker(tmp_path)
