@@ -85,7 +85,8 @@ class Chain:
             PrivacyError: the DP record does not match the plan.
             UpdateError: the result is not finite.
         """
-        context, metrics = Context(record=record, noise=noise), {}
+        context = Context(record=record, noise=noise)
+        metrics: dict[str, float] = {}
         for link in self.links:
             update, more = link.forward(update, context)
             metrics |= more
@@ -103,9 +104,7 @@ class Chain:
         return update
 
 
-def build_chain(
-    privacy: PrivacyTerms | PrivacyPlan, codec: CodecConfig, num_parameters: int | None = None
-) -> Chain:
+def build_chain(privacy: PrivacyTerms | PrivacyPlan, codec: CodecConfig, num_parameters: int | None = None) -> Chain:
     """The chain of a federation (server, from its terms) or of a round (client, from its plan).
 
     Args:

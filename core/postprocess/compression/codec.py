@@ -97,9 +97,7 @@ def encode(update: ModelUpdate, config: CodecConfig) -> bytes:
     if not update.is_finite():
         raise UpdateError("The update is not finite.", "The round is abandoned; nothing was sent.")
     codec = CODECS[config.name]
-    header = _HEADER.pack(
-        MAGIC, VERSION, codec.wire_id, 0, config.block_size, update.size, layout_hash(update.shapes)
-    )
+    header = _HEADER.pack(MAGIC, VERSION, codec.wire_id, 0, config.block_size, update.size, layout_hash(update.shapes))
     body = header + codec.write(update.flat(), config.block_size)
     return body + hashlib.sha256(body).digest()
 

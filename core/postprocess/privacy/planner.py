@@ -1,4 +1,4 @@
-"""The planner child: ``python -I -m core.postprocess.privacy.planner``, one JSON request on stdin, one answer on stdout.
+"""The planner child, ``python -I -m core.postprocess.privacy.planner``: one JSON request in, one JSON answer out.
 
 It exists so that the long-lived engine never loads scipy or dp-accounting. Requests: ``{"solve": {…}}`` fixes q, σ and
 the Rényi values of a volunteer's whole plan; ``{"estimate": {…}}`` answers ``hedgerow privacy estimate``. Errors are
