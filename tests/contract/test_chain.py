@@ -1,0 +1,131 @@
+"""The chain refuses every order in which its guarantee would not hold, and keeps it in the orders it accepts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.api.errors import PrivacyError
+from core.config import CodecConfig, PrivacyTerms
+from core.jobs import DPRecord, PrivacyPlan
+from core.postprocess.base import Chain, Postprocessor, build_chain
+from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
+from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
+from core.update import ModelUpdate
+
+FP32 = CodecConfig(name="fp32")
+RECORD = PrivacyPlan(unit="record", clip_norm=1.0, noise_multiplier=0.8, sampling_prob=0.05, steps=20, units=1280)
+
+
+def update(scale: float = 1.0) -> ModelUpdate:
+    values = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
+    return ModelUpdate({"w": values * np.float32(scale)})
+
+
+def record(**changes: object) -> DPRecord:
+    good: dict[str, object] = {
+        "unit": "record", "steps": 20, "sampling_prob": 0.05, "clip_norm": 1.0, "noise_multiplier": 0.8,
+        "noise_draws": 20 * 2_000,
+    }  # fmt: skip
+    return DPRecord(**{**good, **changes})  # type: ignore[arg-type]
+
+
+def links(*names: str) -> list[Postprocessor]:
+    table: dict[str, Postprocessor] = {
+        "bound": BoundUpdate(1.0), "noise": AddGaussian(1.0, 1.0), "verified": VerifyDPRecord(RECORD),
+        "none": NoGuarantee(),
+    }  # fmt: skip
+    return [table[name] for name in names]
+
+
+@pytest.mark.parametrize("order", [("bound", "noise"), ("verified",), ("none",)])
+def test_valid_orders(order: tuple[str, ...]) -> None:
+    assert len(Chain(links(*order), FP32).links) == len(order)
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ((), "needs a privacy mechanism"),
+        (("bound",), "needs a privacy mechanism"),
+        (("bound", "noise", "noise"), "one privacy mechanism"),
+        (("verified", "none"), "one privacy mechanism"),
+        (("bound", "noise", "verified"), "one privacy mechanism"),
+        (("noise",), "must directly follow the bound"),
+        (("noise", "bound"), "must directly follow the bound"),
+        (("bound", "bound", "noise"), "bounds the update once"),
+        (("bound", "none"), "protects nothing"),
+        (("bound", "verified"), "protects nothing"),
+    ],
+)
+def test_refused_orders(order: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Chain(links(*order), FP32)
+
+
+def test_a_matching_record_passes() -> None:
+    chain = build_chain(RECORD, FP32, num_parameters=2_000)
+    payload, _ = chain.encode(update(), record())
+    assert np.array_equal(chain.decode(payload, update().shapes).flat(), update().flat())
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"unit": "none"}, "unit"),
+        ({"steps": 21, "noise_draws": 21 * 2_000}, "steps"),
+        ({"sampling_prob": 0.051}, "sampling"),
+        ({"clip_norm": 1.01}, "clip"),
+        ({"noise_multiplier": 0.79}, "noise multiplier"),
+        ({"noise_draws": 20 * 2_000 - 1}, "noise values"),
+        ({"noise_multiplier": float("nan")}, "noise multiplier"),
+    ],
+)
+def test_a_record_that_shows_less_than_was_charged_is_refused(changes: dict[str, object], named: str) -> None:
+    with pytest.raises(PrivacyError, match=named):
+        build_chain(RECORD, FP32).encode(update(), record(**changes))
+
+
+def test_without_a_record_nothing_passes() -> None:
+    with pytest.raises(PrivacyError, match="no record"):
+        build_chain(RECORD, FP32).encode(update())
+
+
+def test_a_corpus_update_needs_its_generator() -> None:
+    plan = PrivacyPlan(unit="corpus", clip_norm=1.0, noise_multiplier=2.0, steps=1, units=1)
+    with pytest.raises(PrivacyError, match="generator"):
+        build_chain(plan, FP32).encode(update())
+
+
+def test_the_corpus_release_is_bounded_and_noised() -> None:
+    plan = PrivacyPlan(unit="corpus", clip_norm=0.5, noise_multiplier=2.0, steps=1, units=1)
+    chain = build_chain(plan, FP32)
+    key = fresh_key()
+    released = [
+        chain.decode(chain.encode(update(scale), noise=CsprngNormal(key))[0], update().shapes).flat().astype(np.float64)
+        for scale in (1e6, 1e-30)
+    ]
+    assert np.linalg.norm(released[0] - released[1]) <= 0.5
+    assert released[1].std() == pytest.approx(1.0, rel=0.1)
+
+
+def test_an_update_that_is_not_finite_becomes_noise_alone() -> None:
+    plan = PrivacyPlan(unit="corpus", clip_norm=1.0, noise_multiplier=1.0, steps=1, units=1)
+    chain = build_chain(plan, FP32)
+    broken = ModelUpdate({"w": np.full((40, 50), np.nan, dtype=np.float32)})
+    payload, _ = chain.encode(broken, noise=CsprngNormal(fresh_key()))
+    assert chain.decode(payload, broken.shapes).is_finite()
+
+
+@pytest.mark.parametrize(("unit", "relation"), [("record", "zero-out"), ("corpus", "replace-one"), ("none", "none")])
+def test_the_server_decodes_what_the_client_encodes(unit: str, relation: str) -> None:
+    terms = PrivacyTerms(unit=unit, relation=relation)  # type: ignore[arg-type]
+    plan = PrivacyPlan(unit=unit, clip_norm=1.0, noise_multiplier=0.8, sampling_prob=0.05, steps=20)  # type: ignore[arg-type]
+    codec = CodecConfig(name="int8")
+    payload, _ = build_chain(plan, codec).encode(update(), record(), CsprngNormal(fresh_key()))
+    assert build_chain(terms, codec).decode(payload, update().shapes).is_finite()
+
+
+def test_units_of_later_versions_are_refused() -> None:
+    with pytest.raises(ValueError, match="document"):
+        build_chain(PrivacyTerms(unit="document", relation="zero-out"), FP32)

@@ -1,0 +1,151 @@
+"""The one-example loop: the bound holds for every example, ties count once, and other engines agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.postprocess.privacy.clipping import clip_vector
+from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum, noisy_gradient, trainable
+from core.postprocess.privacy.gaussian import CsprngNormal
+
+
+class Tied(nn.Module):
+    """Embedding used twice: as input table and, functionally, as output head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(17, 6)
+        self.middle = nn.Linear(6, 6)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return functional.linear(torch.tanh(self.middle(self.table(tokens))), self.table.weight)
+
+
+def loss_fn(model: nn.Module, tokens: Tensor) -> Tensor:
+    logits = model(tokens[:, :-1])
+    return functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+
+
+@pytest.fixture
+def model() -> Tied:
+    torch.manual_seed(3)
+    return Tied()
+
+
+@pytest.fixture
+def examples() -> list[Tensor]:
+    generator = torch.Generator().manual_seed(4)
+    return [torch.randint(0, 17, (1, 9), generator=generator) for _ in range(12)]
+
+
+def flat(tensors: list[Tensor]) -> np.ndarray:
+    return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])
+
+
+@pytest.mark.parametrize("clip", [1e-3, 0.1, 1.0, 1e3])
+def test_each_example_stays_within_the_bound(model: Tied, examples: list[Tensor], clip: float) -> None:
+    for example in examples:
+        total, losses = clipped_sum(model, loss_fn, [example], clip)
+        assert np.linalg.norm(flat(total)) <= clip
+        assert len(losses) == 1
+
+
+def test_an_example_of_norm_a_million_stays_within_the_bound(model: Tied, examples: list[Tensor]) -> None:
+    def huge(net: nn.Module, tokens: Tensor) -> Tensor:
+        return loss_fn(net, tokens) * 1e7
+
+    total, _ = clipped_sum(model, huge, examples[:1], 1.0)
+    assert 0.999 < np.linalg.norm(flat(total)) <= 1.0
+
+
+def test_the_sum_is_that_of_separate_gradients_with_the_tie_counted_once(model: Tied, examples: list[Tensor]) -> None:
+    expected = np.zeros(sum(p.numel() for p in trainable(model)))
+    for example in examples:
+        model.zero_grad()
+        loss_fn(model, example).backward()
+        gradient = flat([p.grad for p in trainable(model) if p.grad is not None])
+        expected += clip_vector(gradient, 0.5).values
+    model.zero_grad()
+    total, _ = clipped_sum(model, loss_fn, examples, 0.5)
+    assert flat(total) == pytest.approx(expected, abs=1e-6)
+
+
+def test_vmap_agrees(model: Tied, examples: list[Tensor]) -> None:
+    from torch.func import functional_call, grad, vmap
+
+    parameters = dict(model.named_parameters())
+
+    def one(values: dict[str, Tensor], tokens: Tensor) -> Tensor:
+        logits = functional_call(model, values, (tokens[None, :-1],))
+        return functional.cross_entropy(logits[0], tokens[1:])
+
+    per_example = vmap(grad(one), in_dims=(None, 0))(parameters, torch.cat(examples))
+    stacked = np.concatenate(
+        [per_example[n].detach().double().numpy().reshape(len(examples), -1) for n in parameters], 1
+    )
+    norms = np.linalg.norm(stacked, axis=1)
+    expected = (stacked * np.minimum(1, 0.5 * (1 - 1e-5) / norms)[:, None]).sum(0)
+    total, _ = clipped_sum(model, loss_fn, examples, 0.5)
+    assert flat(total) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_opacus_agrees_where_it_is_right(examples: list[Tensor]) -> None:
+    from opacus.grad_sample import GradSampleModule
+
+    torch.manual_seed(5)
+    plain = nn.Sequential(nn.Embedding(17, 6), nn.Linear(6, 17))
+    batch = torch.cat(examples)
+    hooked = GradSampleModule(plain, loss_reduction="sum")
+    losses = functional.cross_entropy(hooked(batch[:, :-1]).transpose(1, 2), batch[:, 1:], reduction="none").mean(1)
+    losses.sum().backward()
+    stacked = torch.cat([p.grad_sample.flatten(1) for p in hooked.parameters()], 1).double().numpy()
+    norms = np.linalg.norm(stacked, axis=1)
+    expected = (stacked * np.minimum(1, 0.3 * (1 - 1e-5) / norms)[:, None]).sum(0)
+    hooked.remove_hooks()
+    total, _ = clipped_sum(plain, loss_fn, examples, 0.3)
+    assert flat(total) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_nan_example_adds_nothing(model: Tied, examples: list[Tensor]) -> None:
+    def sick(net: nn.Module, tokens: Tensor) -> Tensor:
+        loss = loss_fn(net, tokens)
+        return loss * float("nan") if torch.equal(tokens, examples[1]) else loss
+
+    with_it, losses = clipped_sum(model, sick, examples[:3], 1.0)
+    without, _ = clipped_sum(model, loss_fn, [examples[0], examples[2]], 1.0)
+    assert np.array_equal(flat(with_it), flat(without))
+    assert len(losses) == 2
+
+
+def test_an_empty_draw_is_noise_alone(model: Tied) -> None:
+    gradient, losses, drawn = noisy_gradient(
+        model, loss_fn, [], clip_norm=1.0, noise_multiplier=2.0, expected_batch_size=4, noise=CsprngNormal(b"\x02" * 32)
+    )
+    assert losses == []
+    assert drawn == sum(p.numel() for p in trainable(model))
+    assert flat(gradient).std() == pytest.approx(0.5, rel=0.2)
+
+
+def test_progress_and_abandoning_between_examples(model: Tied, examples: list[Tensor]) -> None:
+    seen: list[int] = []
+
+    def stop_at_five(done: int) -> None:
+        seen.append(done)
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clipped_sum(model, loss_fn, examples, 1.0, stop_at_five)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_noise_is_refused_in_float32_and_without_scale(model: Tied) -> None:
+    with pytest.raises(ValueError, match="float64"):
+        add_noise([torch.zeros(3)], 1.0, 1.0, CsprngNormal(b"\x02" * 32))
+    with pytest.raises(ValueError, match="positive"):
+        add_noise([torch.zeros(3, dtype=torch.float64)], 1.0, 0.0, CsprngNormal(b"\x02" * 32))
