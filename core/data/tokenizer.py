@@ -1,0 +1,91 @@
+"""Text to token ids and their lengths in bytes: byte-level BPE, rebuilt from a checked file.
+
+A marker such as ``<|endoftext|>`` that stands in the text is encoded as the characters it consists of, so no text can
+forge the end of a document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer as _Engine
+from tokenizers import decoders, models, pre_tokenizers
+
+from core.api.errors import CorpusError, ManifestError
+from core.data.builtin import BUILTIN as BUILTIN
+from core.data.builtin import builtin_tokenizer_path as builtin_tokenizer_path
+from core.data.pieces import pieces
+from core.data.tokenizer_file import MAX_FILE_BYTES, check
+
+Tokens = NDArray[np.integer[Any]]
+
+
+class Tokenizer:
+    """A byte-level BPE tokenizer. ``decode(encode(text)) == text`` for every text without lone surrogates."""
+
+    vocab_size: int
+    end_of_text: int
+    sha256: str
+    """Of the ``tokenizer.json`` bytes."""
+    byte_lengths: NDArray[np.int32]
+    """Bytes of text that each id stands for; 0 for markers."""
+
+    def __init__(self, raw: bytes, name: str) -> None:
+        """Build from the bytes of a ``tokenizer.json``; see ``load``."""
+        parts = check(raw, name)
+        self.vocab_size = parts.vocab_size
+        self.end_of_text = parts.end_of_text
+        self.sha256 = hashlib.sha256(raw).hexdigest()
+        self.byte_lengths = np.array(parts.byte_lengths, dtype=np.int32)
+        self.byte_lengths.setflags(write=False)
+        self.dtype: np.dtype[Any] = np.dtype(np.uint16 if parts.vocab_size <= 1 << 16 else np.uint32)
+        model = models.BPE(vocab=parts.vocab, merges=parts.merges, ignore_merges=parts.ignore_merges)
+        self._engine = _Engine(model)
+        self._engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        self._engine.decoder = decoders.ByteLevel()
+
+    @classmethod
+    def load(cls, path: Path | str, sha256: str | None = None) -> Tokenizer:
+        """Read a ``tokenizer.json``.
+
+        Args:
+            path: the file.
+            sha256: what it must hash to, where that is known.
+
+        Raises:
+            CorpusError: the file cannot be read.
+            ManifestError: it is another file than the one named, or no plain byte-level BPE.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as stream:
+                raw = stream.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise CorpusError(f"The tokenizer {path} could not be read: {error.strerror or error}.") from error
+        if sha256 is not None and hashlib.sha256(raw).hexdigest() != sha256:
+            raise ManifestError(f"The tokenizer {path.name} is not the file its hash names.", "Fetch it again.")
+        return cls(raw, path.name)
+
+    def encode(self, text: str) -> Tokens:
+        """Token ids of ``text``, without an end-of-text token.
+
+        Raises:
+            ValueError: the text holds a lone surrogate and so has no UTF-8 form.
+        """
+        parts = [self._encode(piece) for piece in pieces(text)]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=self.dtype)
+
+    def _encode(self, piece: str) -> Tokens:
+        try:
+            return np.array(self._engine.encode_batch_fast([piece])[0].ids, dtype=self.dtype)
+        except (TypeError, UnicodeEncodeError) as error:
+            raise ValueError("text with a lone surrogate cannot be encoded") from error
+
+    def decode(self, tokens: Tokens) -> str:
+        """The text of ``tokens``; markers vanish, and a cut character becomes a replacement character."""
+        text: str = self._engine.decode(tokens[self.byte_lengths[tokens] > 0].tolist())
+        return text
