@@ -1,0 +1,273 @@
+"""Budgets and charges: the gate. A charge is durable before it is granted, unique per release, and never refunded.
+
+Guarantees: every budget that a charge enters is checked over *all* of its events from its creation, before anything is
+written; one that does not admit the charge stops all of it. A charge covers every corpus of its release at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from core.api.errors import BudgetExhausted, PrivacyError, ReleaseMismatch
+from core.ledger.book import Book
+from core.ledger.budget import BUDGET_UNITS, ENTERS, RELATIONS, feeds, finer, rungs, spent_event
+from core.ledger.corpora import CorpusBook
+from core.ledger.releases import ReleaseBook
+from core.ledger.rows import BudgetRow, CorpusRow, EventSpec
+from core.privacy_filters import FilterReport, SpentEvent, admits, report
+
+Line = tuple[str, EventSpec]
+_MAX_ROUNDS_LEFT: Final = 1 << 20
+_ENDED: Final = "a round without guarantee used this text"
+
+
+class ChargeBook(CorpusBook, ReleaseBook, Book):
+    """Limits, events, and the gate between them."""
+
+    def set_budget(self, corpus_id: str, unit: str, epsilon: float, delta: float) -> BudgetRow:
+        """Set the limit of a corpus lineage under one unit, or move it.
+
+        The first may be any figure; later ones may fall freely and rise only along 1, 3, 8, 16, …, each rung a row.
+        δ is fixed by the first call; a later one keeps it.
+
+        Raises:
+            PrivacyError: the corpus has not been read yet, or the rise is not on the ladder.
+            ValueError: unit, ε or δ is absurd.
+        """
+        if unit not in BUDGET_UNITS:
+            raise ValueError(f"unit {unit!r} has no budget")
+        if not 0 < epsilon <= 1e6 or not 0 < delta < 1:
+            raise ValueError(f"ε {epsilon} and δ {delta} are not a budget")
+        with self._db.transaction():
+            lineage = self._lineage(corpus_id)
+            old = self._budget(lineage, unit)
+            for rung in self._steps(old, epsilon):
+                self._append(
+                    "budget", {"lineage": lineage, "unit": unit, "epsilon": rung, "delta": old[1] if old else delta}
+                )
+            self._db.run(
+                "INSERT INTO budgets VALUES (?, ?, ?, ?) ON CONFLICT (lineage_id, unit)"
+                " DO UPDATE SET epsilon = excluded.epsilon",
+                (lineage, unit, epsilon, delta),
+            )
+            return self._budget_row(self.corpus(corpus_id), lineage, unit)
+
+    @staticmethod
+    def _steps(old: tuple[float, float] | None, epsilon: float) -> list[float]:
+        if old is None or epsilon < old[0]:
+            return [epsilon]
+        if epsilon == old[0]:
+            return []
+        try:
+            return rungs(old[0], epsilon)
+        except ValueError as error:
+            raise PrivacyError(
+                f"The limit of ε {old[0]:g} cannot be raised to {epsilon:g}.", "It rises only along 1, 3, 8, 16, …"
+            ) from error
+
+    def budgets(self) -> list[BudgetRow]:
+        """Every budget of the corpora not removed; a corpus without one whose guarantee ended shows as ``none``."""
+        found: list[BudgetRow] = []
+        for corpus in self.corpora():
+            if corpus.lineage_id is None:
+                continue
+            units = [unit for unit in BUDGET_UNITS if self._budget(corpus.lineage_id, unit)]
+            if not units and self._ended(corpus.lineage_id):
+                units = ["none"]
+            found += [self._budget_row(corpus, corpus.lineage_id, unit) for unit in units]
+        return found
+
+    def end_guarantee(self, corpus_id: str) -> None:
+        """Note that a round without guarantee uses this text: no figure of its lineage holds any more, for good.
+
+        Raises:
+            PrivacyError: the corpus has not been read yet.
+        """
+        with self._db.transaction():
+            self._end(self._lineage(corpus_id))
+
+    def _end(self, lineage: int) -> None:
+        if not self._ended(lineage):
+            self._append("end", {"lineage": lineage})
+            self._db.run("UPDATE lineages SET ended_by_none = 1 WHERE lineage_id = ?", (lineage,))
+
+    def can_afford(self, lines: Iterable[Line]) -> bool:
+        """Whether the gate would let this charge pass now. Nothing is written."""
+        try:
+            self._gate(list(lines))
+        except PrivacyError:
+            return False
+        return True
+
+    def rounds_left(self, corpus_id: str, spec: EventSpec) -> int:
+        """How many more charges like this one the gate would let pass, up to about a million."""
+        if spec.unit == "none":
+            return 0
+
+        def fits(rounds: int) -> bool:
+            return self.can_afford([(corpus_id, msgspec.structs.replace(spec, steps=spec.steps * rounds))])
+
+        low, high = 0, 1
+        while high <= _MAX_ROUNDS_LEFT and spec.steps * high <= 100_000_000 and fits(high):
+            low, high = high, high * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if spec.steps * middle <= 100_000_000 and fits(middle) else (low, middle)
+        return low
+
+    def _charge(self, release_id: int, lines: Sequence[Line]) -> int:
+        with self._db.transaction():
+            release = self.release(release_id)
+            encoded = _encode_lines(lines)
+            if release.charge_id is not None:
+                stored = self._db.rows("SELECT lines FROM charges WHERE charge_id = ?", (release.charge_id,))[0][0]
+                if stored != encoded:
+                    raise ReleaseMismatch(
+                        f"Round {release.server_round} was already charged for another mechanism.",
+                        "It was not charged again, and nothing was sent.",
+                    )
+                return release.charge_id
+            if release.state not in ("assigned", "training"):
+                raise ValueError(f"release {release_id} is {release.state} and cannot be charged")
+            if sorted(corpus_id for corpus_id, _ in lines) != sorted(set(release.attributes.corpora)):
+                raise ValueError(f"a charge covers each corpus of its release once: {release.attributes.corpora}")
+            before, after, delta = self._gate(lines)
+            charge_id = self._next_id("charges", "charge_id")
+            seq = self._append(
+                "charge",
+                {
+                    "charge": charge_id,
+                    "release": release_id,
+                    "key": [release.federation_id, release.run_id, release.server_round],
+                    "attributes": release.attributes,
+                    "lines": msgspec.Raw(encoded),
+                    "lineages": [self._lineage(corpus_id) for corpus_id, _ in lines],
+                },
+            )
+            self._db.run(
+                "INSERT INTO charges VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (charge_id, release_id, seq, lines[0][1].unit, encoded, after, _cost(before, after), delta),
+            )
+            for number, (corpus_id, spec) in enumerate(lines):
+                lineage = self._lineage(corpus_id)
+                self._db.run(
+                    "INSERT INTO charge_lines VALUES (?, ?, ?, ?, ?, ?)",
+                    (charge_id, number, corpus_id, lineage, spec.unit, msgspec.json.encode(spec)),
+                )
+                if spec.unit == "none":
+                    self._end(lineage)
+            return charge_id
+
+    def _gate(self, lines: Sequence[Line]) -> tuple[float | None, float | None, float | None]:
+        """Check every budget a charge enters; return ε before and after, and δ, of the one most spent.
+
+        Raises:
+            BudgetExhausted: a budget does not admit it.
+            PrivacyError: a corpus has no budget for its unit, or has not been read yet.
+        """
+        if not lines:
+            raise ValueError("a charge needs at least one corpus")
+        entering: dict[tuple[int, str], list[SpentEvent]] = {}
+        names: dict[int, str] = {}
+        own: set[tuple[int, str]] = set()
+        for corpus_id, spec in lines:
+            lineage = self._lineage(corpus_id)
+            names[lineage] = self.corpus(corpus_id).name
+            if spec.unit == "none":
+                continue
+            if self._budget(lineage, spec.unit) is None:
+                raise PrivacyError(
+                    f"{names[lineage]} has no privacy budget for the unit {spec.unit}.", "Set one by joining again."
+                )
+            own.add((lineage, spec.unit))
+            for unit in ENTERS[spec.unit]:
+                entering.setdefault((lineage, unit), []).append(spent_event(spec))
+        worst: tuple[float | None, float | None, float | None] = (None, None, None)
+        for (lineage, unit), new in entering.items():
+            budget = self._budget(lineage, unit)
+            if budget is None:
+                continue
+            epsilon, delta = budget
+            events = self._events(lineage, unit)
+            if not admits(events, new, epsilon, delta):
+                raise BudgetExhausted(
+                    f"{names[lineage]} has no room left for this round: the limit is ε {epsilon:g} per {unit}.",
+                    "Nothing was charged. Raise the limit, or offer other text.",
+                )
+            after = report([*events, *new], delta).epsilon
+            if (lineage, unit) in own and (worst[1] is None or after > worst[1]):
+                worst = (report(events, delta).epsilon, after, delta)
+        return worst
+
+    def _events(self, lineage: int, unit: str) -> list[SpentEvent]:
+        """Everything a budget ever spent; equal mechanisms are counted together, which adds up to the same."""
+        marks = ", ".join("?" * len(feeds(unit)))
+        rows = self._db.rows(
+            f"SELECT spec, COUNT(*) FROM charge_lines WHERE lineage_id = ? AND unit IN ({marks}) GROUP BY spec",  # noqa: S608
+            (lineage, *feeds(unit)),
+        )
+        events = ((spent_event(msgspec.json.decode(spec, type=EventSpec)), count) for spec, count in rows)
+        return [msgspec.structs.replace(event, steps=event.steps * count) for event, count in events]
+
+    def _lineage(self, corpus_id: str) -> int:
+        corpus = self.corpus(corpus_id)
+        if corpus.lineage_id is None:
+            raise PrivacyError(f"{corpus.name} has not been read yet.", "Wait until its tokens are counted.")
+        return corpus.lineage_id
+
+    def _budget(self, lineage: int, unit: str) -> tuple[float, float] | None:
+        row = self._db.row("SELECT epsilon, delta FROM budgets WHERE lineage_id = ? AND unit = ?", (lineage, unit))
+        return None if row is None else (float(row[0]), float(row[1]))
+
+    def _ended(self, lineage: int) -> bool:
+        return self._db.row("SELECT 1 FROM lineages WHERE lineage_id = ? AND ended_by_none", (lineage,)) is not None
+
+    def _count(self, lineage: int, units: Sequence[str]) -> int:
+        marks = ", ".join("?" * len(units))
+        return int(
+            self._db.rows(
+                f"SELECT COUNT(DISTINCT charge_id) FROM charge_lines WHERE lineage_id = ? AND unit IN ({marks})",  # noqa: S608
+                (lineage, *units),
+            )[0][0]
+        )
+
+    def _budget_row(self, corpus: CorpusRow, lineage: int, unit: str) -> BudgetRow:
+        limit, delta = self._budget(lineage, unit) or (0.0, 0.0)
+        figure = (
+            report(self._events(lineage, unit), delta)
+            if unit != "none"
+            else FilterReport(epsilon=0.0, method=_ENDED, delta=0.0, by_filter={})
+        )
+        return BudgetRow(
+            corpus_id=corpus.corpus_id,
+            corpus_name=corpus.name,
+            lineage_id=lineage,
+            unit=unit,
+            epsilon=figure.epsilon,
+            limit=limit,
+            delta=delta,
+            method=figure.method,
+            relation=RELATIONS.get(unit, "none"),
+            releases=self._count(lineage, feeds(unit) or ("none",)),
+            weaker_releases=self._count(lineage, finer(unit)) if unit != "none" else 0,
+            ended_by_none=self._ended(lineage),
+        )
+
+
+def _encode_lines(lines: Sequence[Line]) -> bytes:
+    return msgspec.json.encode(sorted(lines, key=lambda line: line[0]))
+
+
+def _cost(before: float | None, after: float | None) -> float | None:
+    if before is None or after is None:
+        return None
+    return after if math.isinf(before) else after - before
+
+
+def charge_content(entry: dict[str, Any]) -> bytes:
+    """The lines of a charge entry as they are stored beside it; used to compare the two."""
+    return msgspec.json.encode(msgspec.convert(entry["lines"], type=list[Line]))

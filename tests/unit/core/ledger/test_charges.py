@@ -1,0 +1,182 @@
+"""The gate: every budget a charge enters, before anything is written; once per release; never refunded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.ledger_kit import CORPUS, NONE, RECORD, add_corpus, begin, charge, prepared, seal
+
+from core.api.errors import BudgetExhausted, PrivacyError, ReleaseMismatch
+from core.ledger.budget import spent_event
+from core.ledger.rows import BudgetRow
+from core.ledger.store import Ledger
+from core.privacy_filters import report
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return prepared(tmp_path / "ledger.db")
+
+
+def budget(ledger: Ledger, unit: str = "record", corpus_id: str = "c1") -> BudgetRow:
+    return next(row for row in ledger.budgets() if row.unit == unit and row.corpus_id == corpus_id)
+
+
+def test_a_charge_counts_what_the_filters_say(ledger: Ledger) -> None:
+    assert budget(ledger).epsilon == 0.0
+    charge(ledger, 0)
+    charge(ledger, 1)
+    expected = report([spent_event(RECORD), spent_event(RECORD)], 1e-5)
+    assert budget(ledger).epsilon == expected.epsilon > 0
+    assert budget(ledger).method == expected.method
+    assert (budget(ledger).releases, budget(ledger).relation) == (2, "zero-out")
+
+
+def test_the_same_release_is_charged_once(ledger: Ledger) -> None:
+    first = charge(ledger, 0)
+    spent = budget(ledger).epsilon
+    assert {charge(ledger, 0) for _ in range(10)} == {first}
+    assert budget(ledger).epsilon == spent
+    with pytest.raises(ReleaseMismatch, match="Round 0 was already charged for another mechanism"):
+        charge(ledger, 0, msgspec.structs.replace(RECORD, steps=19))
+
+
+def test_at_the_budget_nothing_is_written(ledger: Ledger) -> None:
+    rounds = ledger.rounds_left("c1", RECORD)
+    assert rounds > 3
+    for number in range(rounds):
+        assert ledger.can_afford([("c1", RECORD)])
+        charge(ledger, number)
+    head, row = ledger.head(), budget(ledger)
+    assert row.epsilon <= row.limit
+    assert ledger.rounds_left("c1", RECORD) == 0
+    assert not ledger.can_afford([("c1", RECORD)])
+    with pytest.raises(BudgetExhausted, match=r"Text c1 has no room left .* ε 8 per record"):
+        charge(ledger, rounds)
+    assert (ledger.head(), budget(ledger)) == (head, row)
+    assert begin(ledger, rounds).charge_id is None
+
+
+def test_a_corpus_charge_enters_the_record_budget_and_not_the_other_way(ledger: Ledger) -> None:
+    charge(ledger, 0, CORPUS)
+    gaussian = report([spent_event(CORPUS)], 1e-5).epsilon
+    assert budget(ledger, "corpus").epsilon == budget(ledger, "record").epsilon == gaussian
+    assert budget(ledger, "corpus").weaker_releases == 0
+    charge(ledger, 1, RECORD)
+    assert budget(ledger, "corpus").epsilon == gaussian
+    assert budget(ledger, "corpus").weaker_releases == 1
+    assert budget(ledger, "record").epsilon == report([spent_event(CORPUS), spent_event(RECORD)], 1e-5).epsilon
+
+
+def test_a_full_record_budget_stops_a_corpus_charge(ledger: Ledger) -> None:
+    for number in range(ledger.rounds_left("c1", RECORD)):
+        charge(ledger, number)
+    assert budget(ledger, "corpus").epsilon == 0.0
+    with pytest.raises(BudgetExhausted, match="per record"):
+        charge(ledger, 10_000, CORPUS)
+
+
+def test_gaussian_filter_beats_renyi_while_only_gaussians_were_spent(ledger: Ledger) -> None:
+    charge(ledger, 0, CORPUS)
+    assert "gaussian-dp" in budget(ledger, "record").method
+    charge(ledger, 1, RECORD)
+    assert "order" in budget(ledger, "record").method
+
+
+def test_several_corpora_are_charged_together_or_not_at_all(ledger: Ledger) -> None:
+    add_corpus(ledger, "c2", ["three"], epsilon=1.0)
+    while ledger.can_afford([("c2", RECORD)]):
+        charge(ledger, begin_next(ledger), RECORD, "c2")
+    before = budget(ledger).epsilon
+    with pytest.raises(BudgetExhausted, match="Text c2"):
+        charge(ledger, begin_next(ledger), RECORD, "c1", "c2")
+    assert budget(ledger).epsilon == before
+    ledger.set_budget("c2", "record", 3.0, 1e-5)
+    charge(ledger, ledger.federations()[0].high_water_round, RECORD, "c1", "c2")
+    assert budget(ledger).epsilon > before
+
+
+def begin_next(ledger: Ledger) -> int:
+    return ledger.federations()[0].high_water_round + 1
+
+
+def test_a_charge_covers_exactly_the_corpora_of_its_release(ledger: Ledger) -> None:
+    add_corpus(ledger, "c2", ["three"])
+    release = begin(ledger, 0, "c1", "c2").release_id
+    for lines in ([("c1", RECORD)], [("c1", RECORD), ("c1", RECORD)], []):
+        with pytest.raises(ValueError, match=r"covers each corpus|at least one"):
+            ledger.charge(release, lines)
+
+
+def test_none_ends_every_guarantee_for_good(ledger: Ledger) -> None:
+    charge(ledger, 0, NONE)
+    assert all(row.ended_by_none for row in ledger.budgets())
+    assert begin(ledger, 0).unit == "none"
+    ledger.remove_corpus("c1")
+    ledger.add_corpus("again", "Again", ["/x"])
+    ledger.bind_lineage("again", [_two()])
+    assert [row.ended_by_none for row in ledger.budgets()] == [True, True]
+    assert ledger.verify_chain() == []
+
+
+def _two() -> str:
+    from support.ledger_kit import digest
+
+    return digest("two")
+
+
+def test_none_without_any_budget_still_shows(ledger: Ledger) -> None:
+    ledger.add_corpus("bare", "Bare", ["/x"])
+    ledger.bind_lineage("bare", ["aa"])
+    ledger.end_guarantee("bare")
+    row = next(row for row in ledger.budgets() if row.corpus_id == "bare")
+    assert (row.unit, row.ended_by_none) == ("none", True)
+
+
+def test_without_a_budget_or_before_reading_nothing_is_charged(ledger: Ledger) -> None:
+    ledger.add_corpus("new", "New text", ["/x"])
+    release = begin(ledger, 0, "new").release_id
+    with pytest.raises(PrivacyError, match="New text has not been read yet"):
+        ledger.charge(release, [("new", RECORD)])
+    ledger.bind_lineage("new", ["aa"])
+    with pytest.raises(PrivacyError, match="New text has no privacy budget for the unit record"):
+        ledger.charge(release, [("new", RECORD)])
+
+
+def test_limits_rise_only_along_the_ladder_and_each_rung_is_a_row(ledger: Ledger) -> None:
+    ledger.set_budget("c1", "record", 2.5, 1e-6)
+    assert (budget(ledger).limit, budget(ledger).delta) == (2.5, 1e-5)
+    with pytest.raises(PrivacyError, match=r"ε 2.5 cannot be raised to 7"):
+        ledger.set_budget("c1", "record", 7.0, 1e-5)
+    seq = ledger.head().seq
+    assert ledger.set_budget("c1", "record", 16.0, 1e-5).limit == 16.0
+    assert ledger.head().seq == seq + 3
+    ledger.set_budget("c1", "record", 16.0, 1e-5)
+    assert ledger.head().seq == seq + 3
+    assert ledger.verify_chain() == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "epsilon", "delta"),
+    [("none", 1, 1e-5), ("record", 0, 1e-5), ("record", float("nan"), 1e-5), ("record", 1, 0), ("record", 1, 1)],
+)
+def test_absurd_budgets_are_refused(ledger: Ledger, unit: str, epsilon: float, delta: float) -> None:
+    with pytest.raises(ValueError, match="budget"):
+        ledger.set_budget("c1", unit, epsilon, delta)
+
+
+def test_a_sealed_or_ended_release_is_not_charged_anew(ledger: Ledger) -> None:
+    ledger.mark(begin(ledger, 0).release_id, "abandoned")
+    with pytest.raises(ValueError, match="abandoned and cannot be charged"):
+        charge(ledger, 0)
+    assert seal(ledger, 1).charge_id == charge(ledger, 1)
+
+
+def test_what_a_release_cost_is_kept_with_it(ledger: Ledger) -> None:
+    first, second = seal(ledger, 0), seal(ledger, 1)
+    assert first.epsilon_cost == first.epsilon_after
+    assert second.epsilon_after == budget(ledger).epsilon
+    assert second.epsilon_cost == pytest.approx(second.epsilon_after - first.epsilon_after)
+    assert second.delta == 1e-5
