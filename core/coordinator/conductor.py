@@ -161,14 +161,13 @@ class Conductor:
         return {item.key_id: item for item in self._store.volunteers() if item.node_id in online}
 
     def _resume(self, current: Round) -> None:
-        """Continue a round another process began: same base, same assignments, fresh messages."""
+        """Continue a round another process began: same base and assignments, fresh messages as people come online."""
         if current.deadline_at <= time.time():
             deadline_at = time.time() + self._config.schedule.deadline_s
             self._store.extend(current.server_round, deadline_at, (), count=False)
             current = dataclasses.replace(current, deadline_at=deadline_at)
         waiting = [item.key_id for item in self._store.assignments(current.server_round) if item.state == "assigned"]
         self._store.log_event("round_resumed", {"round": current.server_round, "volunteers": len(waiting)})
-        self._send(current, waiting)
 
     def _send(self, current: Round, key_ids: Sequence[str]) -> None:
         """Push what is durable already. A volunteer without a registration is asked when it has one."""
@@ -238,7 +237,7 @@ class Conductor:
             time.sleep(TICK_S)
 
     def _send_held_back(self, current: Round, present: Mapping[str, Volunteer]) -> None:
-        """Send assignments whose volunteer had no registration when the round was opened or resumed."""
+        """Send assignments of this round that this process has not sent yet, once their volunteer is there."""
         missing = [
             item.key_id
             for item in self._store.assignments(current.server_round)

@@ -65,15 +65,15 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """SIGTERM, then SIGKILL for it and all of its group; returns when nothing of it is left."""
+        """SIGTERM, then SIGKILL, for it and all of its group; returns when nothing of it is left."""
         if self._process is None:
             return
-        if self._process.poll() is None:
-            self._process.terminate()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         give_up_at = time.monotonic() + timeout_s
         while time.monotonic() < give_up_at and (self._process.poll() is None or group_lives(self._process.pid)):
             time.sleep(0.02)
-        if group_lives(self._process.pid):
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         if self._process.stdout is not None:

@@ -20,7 +20,7 @@ from core.coordinator.evaluation import Evaluator
 from core.coordinator.home import Federation
 from core.coordinator.schema import Checkpoint, Event, Round
 from core.coordinator.store import Store
-from core.coordinator.supervisor import Supervisor
+from core.coordinator.supervisor import Stopping, Supervisor
 from core.federation.invite import TOKEN_BYTES, Invite, encode
 from core.model.checkpoint_io import read_weights
 from core.model.export import export_huggingface
@@ -39,9 +39,11 @@ class Service:
         self._store = federation.store()
         self._store.check()
         self._show = show
-        self._supervisor = Supervisor(federation, self._store, listen or federation.settings.listen, self._say)
-        self._evaluator = Evaluator(federation, self._store)
         self._stop = threading.Event()
+        self._supervisor = Supervisor(
+            federation, self._store, listen or federation.settings.listen, self._say, self._stop.is_set
+        )
+        self._evaluator = Evaluator(federation, self._store) if federation.home.evaluation_text.is_file() else None
         self._seq = self._store.last_event()
         self._closing: dict[int, float] = {}
 
@@ -62,16 +64,18 @@ class Service:
             root = self._federation.home.root
             raise CoordinatorError(f"{root} is already being run.", "Stop the other process first.") from error
         try:
-            with _Signals(self._stop):
+            with _Signals(self._stop), suppress(Stopping):
                 try:
                     self._supervisor.start()
-                    self._evaluator.start()
+                    if self._evaluator is not None:
+                        self._evaluator.start()
                     address = self._supervisor.address
                     self._show({"ready": True, "address": address, "url": f"https://{address}/", "pid": os.getpid()})
                     self._loop(keep_serving, parent_pid)
                 finally:
                     self._store_address("")
-                    self._evaluator.close()
+                    if self._evaluator is not None:
+                        self._evaluator.close()
                     self._supervisor.stop()
         finally:
             lock.release()
@@ -102,7 +106,8 @@ class Service:
             self._seq = event.seq
             if event.kind == "round_closed":
                 self._closing[int(event.body["round"])] = time.monotonic()
-                self._evaluator.wake()
+                if self._evaluator is not None:
+                    self._evaluator.wake()
             elif event.kind == "evaluated":
                 self._show_evaluation(event)
             else:
@@ -123,7 +128,8 @@ class Service:
         checkpoints = {item.server_round: item for item in self._store.checkpoints()}
         for server_round, since in sorted(self._closing.items()):
             checkpoint = checkpoints[server_round]
-            if not checkpoint.evaluation and time.monotonic() - since < EVALUATION_WAIT_S:
+            unmeasured = self._evaluator is not None and not checkpoint.evaluation
+            if unmeasured and time.monotonic() - since < EVALUATION_WAIT_S:
                 return
             del self._closing[server_round]
             closed = self._store.round(server_round)

@@ -39,14 +39,21 @@ ROTATE_EVERY_S = 60.0
 Say = Callable[[str, dict[str, Any]], None]
 
 
+class Stopping(Exception):
+    """Somebody asked to stop while things were still being started."""
+
+
 class Supervisor:
     """The processes of one federation."""
 
-    def __init__(self, federation: Federation, store: Store, listen: str, say: Say) -> None:
+    def __init__(
+        self, federation: Federation, store: Store, listen: str, say: Say, stopping: Callable[[], bool]
+    ) -> None:
         self._federation = federation
         self._store = store
         self._listen = listen
         self._say = say
+        self._stopping = stopping
         home = federation.home
         self.port = free_port()
         self.control = Control(home, self.port)
@@ -73,6 +80,7 @@ class Supervisor:
 
         Raises:
             CoordinatorError: a port is taken, or Flower does not start.
+            Stopping: nothing is wanted any more.
         """
         self.superlink.start()
         self._start_gateway()
@@ -85,6 +93,8 @@ class Supervisor:
         give_up_at = time.monotonic() + SUPERLINK_START_S
         set_aside = False
         while time.monotonic() < give_up_at:
+            if self._stopping():
+                raise Stopping
             if not self.superlink.alive():
                 if set_aside:
                     break

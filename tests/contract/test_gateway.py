@@ -26,6 +26,7 @@ from flwr.proto import fleet_pb2, heartbeat_pb2, node_pb2
 from core.api.errors import CoordinatorError
 from core.config import FederationConfig, ModelSpec, PrivacyTerms, ScheduleConfig, TokenizerSpec, TrainingConfig
 from core.coordinator import superlink
+from core.coordinator.enrolment import Enrolment
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.processes import Child
@@ -413,6 +414,26 @@ def test_while_the_superlink_is_down_the_answer_is_try_again(site: Site) -> None
     await_superlink(site.control)
     assert site.fleet(key, "send-node-heartbeat", heartbeat(node_id)).status_code == 200
     assert site.signed(newcomer, "POST", "/enrol", site.body(token)).status_code == 200
+
+
+def test_a_lost_state_database_is_rebuilt_from_ours(site: Site) -> None:
+    (key, node_id), (gone, _) = site.enrolled(), site.enrolled()
+    assert site.signed(gone, "POST", "/leave").status_code == 200
+    os.kill(site.superlink.pid, signal.SIGKILL)
+    site.superlink.stop()
+    for path in site.federation.home.root.glob("state.db*"):
+        path.unlink()
+    site.superlink.start()
+    await_superlink(site.control)
+    assert site.fleet(key, "send-node-heartbeat", heartbeat(node_id)).status_code == 401
+    assert Enrolment(site.federation, site.store, site.control).reconcile() == len(site.store.volunteers())
+    nodes = site.control.nodes()
+    assert set(nodes) == {volunteer.public_key for volunteer in site.store.volunteers()}
+    answer = site.signed(key, "POST", "/enrol", site.body(os.urandom(16)))
+    now = msgspec.json.decode(answer.content, type=EnrolAnswer).node_id
+    assert now == nodes[key.public_pem].node_id != node_id
+    assert site.fleet(key, "send-node-heartbeat", heartbeat(now)).status_code == 200
+    assert Enrolment(site.federation, site.store, site.control).reconcile() == 0
 
 
 def test_the_folder_holds_what_the_gateway_wrote_for_us_alone(site: Site) -> None:
