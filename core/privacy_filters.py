@@ -4,16 +4,18 @@ K = 9 filters run side by side, each at δ/K: one Rényi filter per order of ``O
 arXiv 2008.11193) with the tail-bound conversion ε = ρ(α) + ln(K/δ)/(α−1) (Mironov 2017), and one Gaussian-DP filter
 (Smith & Thakurta 2022, arXiv 2210.17520), which stays open only while every event was an unsampled Gaussian.
 
-Guarantees: a charge passes only if at least one filter admits the sum *including* it. Each filter's sum only grows,
-so whoever chooses the events adaptively, the union bound over K filters gives (limit, δ)-DP. The figure shown is the
-smallest ε among the filters, never below what was spent; rounding up is left to whoever prints it.
+Guarantees: a charge passes only if at least one filter admits the sum *including* it. Sort all histories by the filter
+that admitted their last charge: within one class that filter's sum never exceeded its bound, so the class behaves as
+if that filter alone had ruled, and loses at most δ/K. Summed over K classes the whole is (limit, δ)-DP, however the
+events were chosen. The figure shown is the smallest ε among the filters, never below what was spent; rounding up is
+left to whoever prints it.
 
 Edge cases:
 
 | case | result |
 |---|---|
 | no events | ε 0 |
-| a value that is not finite or negative | ``ValueError``, never a smaller sum |
+| a value that is not finite or negative, steps that are no whole number | ``ValueError``, never a smaller sum |
 | δ outside (0, 1) | ``ValueError`` |
 """
 
@@ -27,6 +29,9 @@ import msgspec
 ORDERS: tuple[int, ...] = (2, 3, 4, 6, 8, 12, 16, 32)
 NUM_FILTERS = len(ORDERS) + 1
 GAUSSIAN = "gaussian-dp"
+_SMALLEST_TAIL = 1e-290  # below it float64 loses digits on its way to zero
+_OUTWARD = 1e-9
+"""Share of δ kept back, far above the rounding of ``gdp_delta``."""
 
 
 class SpentEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +51,9 @@ class SpentEvent(msgspec.Struct, frozen=True, kw_only=True):
         """
         if len(self.rdp_per_step) != len(ORDERS):
             raise ValueError(f"an event needs {len(ORDERS)} Rényi values, got {len(self.rdp_per_step)}")
-        if self.steps < 0 or any(not math.isfinite(value) or value < 0 for value in self.rdp_per_step):
+        if not isinstance(self.steps, int) or self.steps < 0:
+            raise ValueError(f"an event's steps must be a whole number and not negative, got {self.steps}")
+        if any(not math.isfinite(value) or value < 0 for value in self.rdp_per_step):
             raise ValueError("an event's values must be finite and not negative")
         if self.gaussian_mu is not None and not (math.isfinite(self.gaussian_mu) and self.gaussian_mu >= 0):
             raise ValueError("an event's μ must be finite and not negative")
@@ -70,14 +77,16 @@ def renyi_epsilon(rdp: float, order: int, delta: float) -> float:
 def gdp_delta(epsilon: float, mu: float) -> float:
     """Exact δ(ε) of μ-Gaussian-DP (Dong, Roth & Su 2022): Φ(−ε/μ + μ/2) − e^ε Φ(−ε/μ − μ/2).
 
-    ``erfc`` keeps both terms accurate in the tail; the second is formed in logarithms so that e^ε cannot overflow.
+    ``erfc`` keeps both terms accurate in the tail; the second is formed in logarithms so that e^ε cannot overflow, and
+    left out where it cannot be computed, which only makes δ larger.
     """
     if mu == 0:
         return 0.0
     first = 0.5 * math.erfc((epsilon / mu - mu / 2) / math.sqrt(2))
     tail = 0.5 * math.erfc((epsilon / mu + mu / 2) / math.sqrt(2))
-    second = math.exp(epsilon + math.log(tail)) if tail > 0 else 0.0
-    return max(first - second, 0.0) if tail > 0 else first
+    if tail < _SMALLEST_TAIL:
+        return first
+    return max(first - math.exp(epsilon + math.log(tail)), 0.0)
 
 
 def gdp_epsilon(mu: float, delta: float) -> float:
@@ -89,6 +98,7 @@ def gdp_epsilon(mu: float, delta: float) -> float:
     if not math.isfinite(mu) or mu < 0:
         raise ValueError(f"μ must be finite and not negative, got {mu}")
     _check_delta(delta)
+    delta *= 1 - _OUTWARD
     if mu == 0 or gdp_delta(0.0, mu) <= delta:
         return 0.0
     low, high = 0.0, 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import mpmath
 import pytest
 
 from core.privacy_filters import NUM_FILTERS, ORDERS, SpentEvent, admits, gdp_delta, gdp_epsilon, report
@@ -37,6 +38,17 @@ def test_epsilon_is_an_upper_bound_of_its_own_delta() -> None:
         epsilon = gdp_epsilon(mu, 1e-6)
         assert gdp_delta(epsilon, mu) <= 1e-6
         assert gdp_delta(epsilon * (1 - 1e-6), mu) > 1e-6
+
+
+@pytest.mark.parametrize("mu", [1e-3, 0.1, 1.0, 6.0, 25.0, 33.0, 36.0, 60.0, 500.0])
+@pytest.mark.parametrize("delta", [1e-5 / NUM_FILTERS, 1e-12])
+def test_never_below_fifty_digits_also_where_float64_loses_its_tail(mu: float, delta: float) -> None:
+    with mpmath.workdps(50):
+        epsilon, wide = mpmath.mpf(gdp_epsilon(mu, delta)), mpmath.mpf(mu)
+        true_delta = mpmath.ncdf(wide / 2 - epsilon / wide) - mpmath.exp(epsilon) * mpmath.ncdf(
+            -wide / 2 - epsilon / wide
+        )
+        assert true_delta <= mpmath.mpf(delta)
 
 
 def test_the_report_is_never_below_the_exact_value() -> None:
@@ -80,6 +92,9 @@ def test_no_value_can_make_a_sum_smaller(bad: float) -> None:
 def test_negative_steps_and_wrong_orders_are_refused() -> None:
     with pytest.raises(ValueError, match="not negative"):
         SpentEvent(rdp_per_step=(0.1,) * len(ORDERS), steps=-1)
+    for steps in (1.5, math.nan, math.inf):
+        with pytest.raises(ValueError, match="whole number"):
+            SpentEvent(rdp_per_step=(0.1,) * len(ORDERS), steps=steps)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="values"):
         SpentEvent(rdp_per_step=(0.1,), steps=1)
 
