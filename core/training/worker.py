@@ -68,7 +68,7 @@ def _train(job: TrainJob, key_descriptor: int | None, channel: Channel) -> None:
     level = _lock(job) if job.sandbox else "none"
     channel.start()
     channel.send(Ready(sandbox=level, pid=os.getpid()))
-    training = TrainingRound(job, key, channel, _rooms(job, key))
+    training = TrainingRound(job, key, channel, rooms_of(job, key))
     try:
         training.run()
     except Interrupted:
@@ -82,7 +82,7 @@ def _lock(job: TrainJob) -> str:
     )
 
 
-def _rooms(job: TrainJob, key: bytes) -> Rooms:
+def rooms_of(job: TrainJob, key: bytes) -> Rooms:
     """Open tokenizer and shards, and bind sampler, mechanism and chain for this job."""
     tokenizer = Tokenizer.load(job.tokenizer_path)
     if tokenizer.vocab_size > job.model.vocab_size:

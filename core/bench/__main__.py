@@ -1,0 +1,62 @@
+"""``python -m core.bench GROUP [--json]``: see ``hedgerow bench --help``. A row that was not measured prints *not run*."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from core.api.errors import HedgerowError
+from core.bench import pending
+from core.bench.rows import Row, print_json, print_table
+
+
+def _codec() -> list[Row]:
+    from core.bench.codec import measure
+
+    return measure()
+
+
+def _round() -> list[Row]:
+    from core.bench.round import measure
+
+    return measure()
+
+
+def _engine() -> list[Row]:
+    from core.bench.engine import measure
+
+    return measure()
+
+
+GROUPS: dict[str, Callable[[], list[Row]]] = {
+    "train": lambda: pending.TRAIN,
+    "data": lambda: pending.DATA,
+    "privacy": lambda: pending.PRIVACY,
+    "codec": _codec,
+    "round": _round,
+    "engine": _engine,
+    "gui": lambda: pending.GUI,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure one group and print it; 0 measured, 1 failed with a named error, 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="hedgerow bench", description="Measure one part, beside its anchor.")
+    parser.add_argument("group", choices=sorted(GROUPS))
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else on stdout")
+    given = parser.parse_args(arguments)
+    try:
+        rows = GROUPS[given.group]()
+    except HedgerowError as error:
+        print(f"{error.title}\n{error}", file=sys.stderr)
+        return 1
+    if given.json:
+        print_json(rows)
+    else:
+        print_table(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

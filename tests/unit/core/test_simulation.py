@@ -1,0 +1,119 @@
+"""The simulated federation: the whole loop learns, repeats itself exactly, and keeps its one sign convention."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.federation import config
+
+from core.config import (
+    CodecConfig,
+    FederationConfig,
+    ModelSpec,
+    OuterConfig,
+    PrivacyTerms,
+    ScheduleConfig,
+    TrainingConfig,
+)
+from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.jobs import PrivacyPlan
+from core.model.checkpoint_io import write_weights
+from core.simulation import Simulation
+
+WORDS = "the hedge keeps what grows inside and lets pass what is meant to pass".split()  # noqa: SIM905def prose(seed: int, sentences: int = 120) -> str:
+    rng = np.random.default_rng(seed)
+    return " ".join(" ".join(rng.choice(WORDS, 9)) + "." for _ in range(sentences))
+
+
+TEXTS = [[prose(10 * client + part) for part in range(3)] for client in range(2)]
+HELD_OUT = prose(99, 40)
+
+
+def small(unit: str = "none", **changes: Any) -> FederationConfig:
+    vocabulary = Tokenizer.load(builtin_tokenizer_path()).vocab_size
+    relation = {"none": "none", "record": "zero-out", "corpus": "replace-one"}[unit]
+    sections: dict[str, Any] = {
+        "model": ModelSpec(
+            preset="test", vocab_size=vocabulary, num_layers=1, d_model=32, num_heads=2, d_ff=64, max_seq_len=64
+        ),
+        "training": TrainingConfig(seq_len=32, batch_size=4, local_steps=4, learning_rate=1e-2),
+        "privacy": PrivacyTerms(unit=unit, relation=relation),  # type: ignore[arg-type]
+        "schedule": ScheduleConfig(rounds=2, cohort_size=2, quorum=2),
+    }
+    return config(**sections | changes)
+
+
+def test_the_federation_learns_and_repeats_itself_exactly(tmp_path: Path) -> None:
+    first = Simulation(small(), TEXTS, HELD_OUT, tmp_path / "a")
+    before = first.measure()[0]
+    rounds = list(first.run())
+    assert [r.server_round for r in rounds] == [1, 2]
+    assert rounds[-1].bits_per_byte < before - 0.3
+    second = Simulation(small(), TEXTS, HELD_OUT, tmp_path / "b")
+    again = list(second.run())
+    assert [r.updates for r in again] == [r.updates for r in rounds]
+    assert all(np.array_equal(first.weights[name], second.weights[name]) for name in first.weights)
+
+
+def test_clients_differ_and_so_do_their_updates(tmp_path: Path) -> None:
+    simulation = Simulation(small(), TEXTS, HELD_OUT, tmp_path)
+    closed = simulation.step()
+    assert len(set(closed.updates)) == 2
+    assert closed.upload_bytes < closed.dense_bytes / 3.5
+
+
+def test_one_client_with_fedavg_is_plain_training(tmp_path: Path) -> None:
+    """With one client, η = 1 and no loss in the codec, the new model is the client's model."""
+    terms = small(codec=CodecConfig(name="fp32"), outer=OuterConfig(optimizer="fedavg", learning_rate=1.0))
+    simulation = Simulation(terms, TEXTS[:1], HELD_OUT, tmp_path)
+    base = {name: array.copy() for name, array in simulation.weights.items()}
+    base_path = tmp_path / "again.safetensors"
+    write_weights(base_path, base)
+    other = Simulation(terms, TEXTS[:1], HELD_OUT, tmp_path / "other")
+    payload, _, _ = other.clients[0].train(terms, PrivacyPlan(unit="none"), base_path, 1, 1)
+    update = other.decode(payload)
+    simulation.step()
+    for name, moved in simulation.weights.items():
+        assert np.allclose(moved, base[name] - update.arrays[name], atol=1e-6)
+
+
+def test_the_stream_goes_on_in_the_next_round(tmp_path: Path) -> None:
+    """Two rounds of two steps on one client see other windows than the same round twice."""
+    terms = small(outer=OuterConfig(optimizer="fedavg"), codec=CodecConfig(name="fp32"))
+    simulation = Simulation(terms, TEXTS[:1], HELD_OUT, tmp_path)
+    base = tmp_path / "same.safetensors"
+    write_weights(base, simulation.weights)
+    client, plan = simulation.clients[0], PrivacyPlan(unit="none")
+    one, two = (client.train(terms, plan, base, number, 1)[1].mean_loss for number in (1, 2))
+    assert one != two
+
+
+def test_a_unit_of_privacy_needs_a_plan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs a plan"):
+        Simulation(small("record"), TEXTS, HELD_OUT, tmp_path)
+
+
+def test_record_draws_noise_for_every_step_and_says_so(tmp_path: Path) -> None:
+    plan = PrivacyPlan(unit="record", clip_norm=1.0, noise_multiplier=1.0, sampling_prob=0.2, steps=4, units=20)
+    simulation = Simulation(small("record"), TEXTS, HELD_OUT, tmp_path, plans=[plan, plan])
+    base = tmp_path / "base.safetensors"
+    write_weights(base, simulation.weights)
+    payload, sealed, record = simulation.clients[0].train(simulation.config, plan, base, 1, 1)
+    assert record is not None
+    assert record.noise_draws == 4 * sum(array.size for array in simulation.weights.values())
+    assert sealed.sha256 == hashlib.sha256(payload).hexdigest()
+
+
+def test_units_of_privacy_have_uploads_of_one_size(tmp_path: Path) -> None:
+    plan = PrivacyPlan(unit="corpus", clip_norm=1.0, noise_multiplier=1.0, sampling_prob=1.0, steps=1, units=1)
+    simulation = Simulation(small("corpus"), TEXTS, HELD_OUT, tmp_path, plans=[plan, plan])
+    sizes = set()
+    for number in (1, 2):
+        before = simulation.step()
+        sizes.add(before.upload_bytes)
+        assert number == before.server_round
+    assert len(sizes) == 1
