@@ -1,0 +1,140 @@
+"""May the trainer run now? The owner's pause, snooze, weekly hours and machine limits beat every coordinator's wish.
+
+Nothing here runs while nobody wants to train: the clock ticks only while a trainer runs or a round waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import time
+from collections.abc import AsyncIterator, Callable
+
+from core.engine.children import Child
+from core.engine.config_store import ConfigStore, Presence
+from core.engine.standing import Rule
+from core.ledger.store import Ledger
+
+TICK_S = 5.0
+
+
+class Governor:
+    """One trainer at a time, and only when the owner's rules allow it."""
+
+    def __init__(self, config: ConfigStore, ledger: Ledger, read_rule: Callable[[ConfigStore], Rule | None]) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._read_rule = read_rule
+        self._slot = asyncio.Lock()
+        self._turn = asyncio.Condition()
+        self._child: Child | None = None
+        self._began_at = 0.0
+        self._pausing: set[asyncio.Task[None]] = set()
+        self._snooze: asyncio.TimerHandle | None = None
+        self._seen: tuple[Presence, Rule | None] | None = None
+        self.rule: Rule | None = None
+        self.problem = False
+        """Set while something forbids all training, such as a ledger that went back in time."""
+        self.on_change: Callable[[], None] = lambda: None
+
+    @property
+    def resting(self) -> bool:
+        """Whether the owner paused or snoozed."""
+        presence = self._config.presence
+        return presence.paused or presence.snoozed_until > time.time()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether training may go on at this moment."""
+        return not self.resting and self.rule is None and not self.problem
+
+    def reconsider(self) -> None:
+        """Look at everything again; a running trainer is paused at once if it may not go on."""
+        self.rule = self._weekly_rule() or self._read_rule(self._config)
+        if self._child is not None and not self.allowed and not self._child.paused_by_us:
+            task = asyncio.ensure_future(self._child.pause())
+            self._pausing.add(task)
+            task.add_done_callback(self._pausing.discard)
+        self._arm_snooze()
+        state = (self._config.presence, self.rule)
+        if state != self._seen:
+            self._seen = state
+            self.on_change()
+        task = asyncio.ensure_future(self._wake())
+        self._pausing.add(task)
+        task.add_done_callback(self._pausing.discard)
+
+    async def settled(self) -> None:
+        """Wait until a pause that was ordered has been carried out."""
+        while self._pausing:
+            await asyncio.wait(self._pausing)
+
+    async def changed(self, timeout_s: float) -> None:
+        """Wait until something was reconsidered, or so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._turn:
+                await self._turn.wait()
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the one place to train and for permission."""
+        async with self._slot:
+            self.reconsider()
+            while not self.allowed:
+                await self.changed(TICK_S)
+                self.rule = self._weekly_rule() or self._read_rule(self._config)
+            yield
+
+    @contextlib.asynccontextmanager
+    async def running(self, child: Child) -> AsyncIterator[None]:
+        """Hold a trainer to the rules as long as it runs."""
+        self._child, self._began_at = child, time.monotonic()
+        ticking = asyncio.create_task(self._tick())
+        try:
+            self.reconsider()
+            yield
+        finally:
+            ticking.cancel()
+            self._child = None
+
+    async def stop(self) -> None:
+        """Pause the running trainer, as at shutdown."""
+        if self._snooze is not None:
+            self._snooze.cancel()
+        if self._child is not None:
+            await self._child.pause()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.reconsider()
+
+    async def _wake(self) -> None:
+        async with self._turn:
+            self._turn.notify_all()
+
+    def _arm_snooze(self) -> None:
+        if self._snooze is not None:
+            self._snooze.cancel()
+            self._snooze = None
+        left = self._config.presence.snoozed_until - time.time()
+        if left > 0:
+            self._snooze = asyncio.get_running_loop().call_later(min(left + 0.05, 86_400.0), self.reconsider)
+
+    def _weekly_rule(self) -> Rule | None:
+        offered = self._config.limits.offered_hours_per_week
+        if offered >= 168.0:
+            return None
+        running = time.monotonic() - self._began_at if self._child is not None else 0.0
+        if self._ledger.contribution().week_seconds + running < offered * 3_600:
+            return None
+        hours = f"{offered:g} hours" if offered != 1 else "hour"
+        text = f"This week's {hours} are given; it goes on on Monday. Raise offered_hours_per_week to go on now."
+        return Rule("weekly_hours", text, next_monday(time.time()))
+
+
+def next_monday(now: float) -> float:
+    """The coming Monday, 0:00 local time."""
+    today = datetime.datetime.fromtimestamp(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (today + datetime.timedelta(days=7 - today.weekday())).timestamp()

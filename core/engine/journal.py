@@ -1,0 +1,68 @@
+"""What a round needs to go on after a crash, besides the trainer's checkpoint: kept in the ledger's transport column.
+
+The inbox is a file of its own: the SuperLink hands a message over once, so it is written down before it is understood.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core import vault
+from core.federation.fleet import Delivery, Session
+from core.federation.protocol import TrainInstruction
+from core.ledger.store import Ledger
+
+
+class Journal(msgspec.Struct, kw_only=True):
+    """One release's way to and from the coordinator."""
+
+    instruction: TrainInstruction
+    delivery: Delivery
+    metrics: dict[str, float] = {}
+    session: Session | None = None
+    answered: str = ""
+    """Message id of the delivery that was answered in full."""
+
+
+def load(ledger: Ledger, release_id: int) -> Journal | None:
+    """The journal of a release, if it has one."""
+    raw = ledger.transport(release_id)
+    return None if raw is None else msgspec.convert(raw, Journal)
+
+
+def save(ledger: Ledger, release_id: int, journal: Journal) -> None:
+    """Keep a journal, durably."""
+    ledger.set_transport(release_id, msgspec.to_builtins(journal))
+
+
+class Received(msgspec.Struct, kw_only=True):
+    """A message taken over from the SuperLink and not yet dealt with."""
+
+    delivery: Delivery
+    record: dict[str, Any] | None = None
+    """Its content, once fetched; afterwards it may be confirmed."""
+
+
+class Inbox:
+    """At most one message, on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self) -> Received | None:
+        """What is there; a damaged file counts as nothing."""
+        try:
+            return msgspec.msgpack.decode(self._path.read_bytes(), type=Received)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
+    def put(self, received: Received) -> None:
+        """Write down, durably."""
+        vault.write_atomic(self._path, msgspec.msgpack.encode(received))
+
+    def clear(self) -> None:
+        """Dealt with."""
+        self._path.unlink(missing_ok=True)

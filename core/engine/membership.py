@@ -1,0 +1,75 @@
+"""One joining: consent, plan, key and the connections that go with it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from core.api.errors import KeystoreError
+from core.config import FederationConfig
+from core.engine.keystore import Keystore
+from core.engine.plans import Plan
+from core.federation.fleet import Fleet
+from core.federation.gateway import Gateway
+from core.federation.identity import NodeKey
+from core.federation.invite import GATEWAY_NAME, Invite
+from core.federation.manifest import open_manifest
+from core.federation.transport import Endpoint, Transport
+from core.ledger.rows import EventSpec, FederationRow
+
+
+class Membership:
+    """A joined federation with everything needed to take part."""
+
+    def __init__(self, row: FederationRow, keystore: Keystore) -> None:
+        """Open what was stored at consent.
+
+        Raises:
+            KeystoreError: the node key is gone.
+            ManifestError: the stored manifest does not fit its key any more.
+        """
+        self.row = row
+        opened = open_manifest(row.manifest, row.federation_key)
+        self.config: FederationConfig = opened.config
+        self.plans: Mapping[str, Plan] = {cid: msgspec.convert(raw, Plan) for cid, raw in row.plans.items()}
+        pem = keystore.get(row.key_name)
+        if pem is None:
+            raise KeystoreError(
+                f"The key for {row.name} is not in the {keystore.backend} any more.",
+                "Leave the federation and ask for a new invite.",
+            )
+        self.key = NodeKey.from_pem(pem)
+        self.transport = Transport(Endpoint(row.address, base64.b64decode(row.root_certificate), GATEWAY_NAME))
+        self.gateway = Gateway(self.transport, self.key)
+        self.fleet = Fleet(self.transport, self.key, row.node_id)
+
+    @property
+    def plan(self) -> Plan:
+        """The mechanism, the same for every corpus of this joining."""
+        return next(iter(self.plans.values()))
+
+    def lines(self, rounds: int = 1) -> list[tuple[str, EventSpec]]:
+        """What so many rounds cost: corpus id and event."""
+        return [(corpus_id, plan.event(rounds)) for corpus_id, plan in self.plans.items()]
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self.transport.close()
+
+
+def endpoint_of(invite: Invite) -> Endpoint:
+    """Where an invite leads."""
+    return Endpoint(invite.address, invite.root_certificate, GATEWAY_NAME)
+
+
+def key_name_of(federation_id: str, invite: Invite) -> str:
+    """Name of the node key of one invite: the same again if the answer of an enrolment was lost."""
+    return f"node-{federation_id}-{hashlib.sha256(invite.token).hexdigest()[:16]}"
+
+
+def encode_root(root_certificate: bytes) -> str:
+    """As the ledger keeps it."""
+    return base64.b64encode(root_certificate).decode()

@@ -1,0 +1,448 @@
+"""Taking part in one federation: stay online, take messages over, do the rounds, send, wait for receipts.
+
+Two loops. ``_listen`` speaks with the coordinator every few seconds and never does work; ``_work`` does one release
+after another and never waits for a message. They meet in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from core import vault
+from core.api.errors import (
+    BudgetExhausted,
+    ClockError,
+    CoordinatorError,
+    CorpusError,
+    HedgerowError,
+    StorageError,
+    UpdateError,
+)
+from core.engine import journal as journals
+from core.engine import rounds
+from core.engine.children import ChildDied
+from core.engine.journal import Inbox, Journal, Received
+from core.engine.membership import Membership
+from core.engine.rounds import Room, Round
+from core.federation.fleet import Delivery, RunEnded, Session
+from core.federation.identity import federation_id
+from core.federation.protocol import (
+    MESSAGE_TYPE,
+    ReplySeal,
+    TrainInstruction,
+    allowed_metrics,
+    metrics_hash,
+    read_instruction,
+)
+from core.federation.transport import RegistrationLost, Unreachable
+from core.jobs import Sealed
+from core.ledger.rows import OPEN_STATES, Release
+
+POLL_S = 2.0
+REST_POLL_S = 15.0
+HEARTBEAT_S = 30.0
+BUSY_HEARTBEAT_S = 120.0
+"""While a round is open a longer promise, so that a crash, a reboot or a short sleep does not lose it."""
+BACKOFF_S = (2.0, 60.0)
+REFUSED_RETRY_S = 60.0
+DISK_RETRY_S = 20.0
+MAX_DEATHS = 4
+_RECEIPT_GRACE_S = 300.0
+log = logging.getLogger("hedgerow.participation")
+
+
+class Participation:
+    """One federation, as long as the engine runs or until it is left."""
+
+    def __init__(self, room: Room, member: Membership) -> None:
+        self._room = room
+        self.member = member
+        self._inbox = Inbox(room.home / "rounds" / f"inbox-{member.row.federation_id}")
+        self._wake = asyncio.Event()
+        self._kick = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._beat_at = 0.0
+        self._beat_s = HEARTBEAT_S
+        self._deaths: dict[int, int] = {}
+        self._orphans: dict[int, str] = {}
+        """Releases whose Flower run ended before they were sent, with the message that nobody waits for any more."""
+        self._resent: set[int] = set()
+        """Releases that had ended and were sent again; a receipt may overrule how they ended."""
+        self.last_error = ""
+        self.unreachable = False
+        self.exhausted = False
+        self.on_change: Callable[[], None] = room.board.changed
+
+    def start(self) -> None:
+        """Begin to take part."""
+        self.count_budget()
+        self._tasks = [asyncio.create_task(self._forever(loop)) for loop in (self._listen, self._work)]
+
+    async def stop(self) -> None:
+        """Stop; whatever was begun goes on next time."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.member.close()
+
+    def kick(self) -> None:
+        """Look again now: the owner resumed, a corpus became ready, the budget rose."""
+        self._kick.set()
+        self._wake.set()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last planned round is over for this machine."""
+        last = self._room.ledger.federation(self.member.row.federation_id).high_water_round
+        return last >= self.member.config.schedule.rounds and not self._open()
+
+    def _open(self) -> list[Release]:
+        mine = self.member.row.federation_id
+        return [r for r in self._room.ledger.open_releases() if r.federation_id == mine]
+
+    async def _forever(self, loop: Callable[[], object]) -> None:
+        while True:
+            try:
+                await loop()  # type: ignore[misc]
+            except Exception:  # nothing may end the engine; the next try starts from what is on disk
+                log.exception("a loop of %s failed", self.member.row.name)
+                self._fail("The engine failed inside; see logs/engine.log. It goes on.", unreachable=False)
+                await asyncio.sleep(BACKOFF_S[0])
+
+    # Speaking with the coordinator
+
+    async def _listen(self) -> None:
+        failures = 0
+        while True:
+            delay = REST_POLL_S if self.finished else POLL_S
+            if not self._room.governor.allowed and not self._open():
+                # Offline to the coordinator, so that no round waits for a machine that rests.
+                delay = REFUSED_RETRY_S
+                self._room.governor.reconsider()
+            else:
+                try:
+                    await self._exchange()
+                    failures = 0
+                    self._well()
+                except Unreachable as error:
+                    failures += 1
+                    delay = min(BACKOFF_S[1], BACKOFF_S[0] * 2.0 ** min(failures, 6)) * random.uniform(0.6, 1.0)
+                    self._fail(str(error), unreachable=True)
+                except (ClockError, RegistrationLost) as error:
+                    delay = REFUSED_RETRY_S
+                    self._fail(str(error), unreachable=False)
+                except StorageError as error:
+                    delay = DISK_RETRY_S
+                    self._fail(str(error), unreachable=False)
+                except CoordinatorError as error:
+                    delay = POLL_S * 2
+                    self._fail(str(error), unreachable=False)
+            await _wait(self._kick, delay)
+
+    async def _exchange(self) -> None:
+        """One turn: a sign of life, a message if there is one, a receipt if one is due."""
+        interval = BUSY_HEARTBEAT_S if self._open() else HEARTBEAT_S
+        if time.monotonic() >= self._beat_at or interval > self._beat_s:
+            await self.member.fleet.heartbeat(interval)
+            self._beat_at, self._beat_s = time.monotonic() + HEARTBEAT_S, interval
+        received = self._inbox.get()
+        if received is None:
+            delivery = await self.member.fleet.pull()
+            if delivery is not None:
+                received = Received(delivery=delivery)
+                self._inbox.put(received)
+        if received is not None:
+            await self._take(received)
+        due = [r for r in self._open() if r.state == "sent"]
+        for release in [*due, *map(self._room.ledger.release, sorted(self._resent))]:
+            await self._ask_receipt(release)
+
+    async def _take(self, received: Received) -> None:
+        """Fetch, confirm, understand and file one message; whatever happens, it is dealt with once."""
+        fleet, delivery = self.member.fleet, received.delivery
+        try:
+            if delivery.message_type.split(".")[0] != MESSAGE_TYPE:
+                await fleet.decline(delivery)
+                return
+            if received.record is None:
+                received.record = await fleet.instruction(delivery)
+                self._inbox.put(received)
+            await fleet.confirm(delivery)
+            await self._file(delivery, read_instruction(received.record))
+        except (Unreachable, ClockError, RegistrationLost, StorageError):
+            raise  # not dealt with: the inbox keeps it
+        except RunEnded:
+            pass
+        except HedgerowError as error:
+            self._room.board.error(error)
+            await self._decline(delivery)
+        self._inbox.clear()
+
+    async def _file(self, delivery: Delivery, instruction: TrainInstruction) -> None:
+        """Begin a release or attach the message to the one it repeats."""
+        rounds.check(instruction, self.member)
+        ledger, row = self._room.ledger, self.member.row
+        release = ledger.begin_release(
+            row.federation_id, instruction.run_id, instruction.server_round, rounds.attributes(instruction, self.member)
+        )
+        if release.state == "abandoned":
+            raise CoordinatorError(f"Round {release.server_round} of {row.name} was given up and is not begun again.")
+        journal = journals.load(ledger, release.release_id)
+        if journal is None:
+            journal = Journal(instruction=instruction, delivery=delivery)
+        journal.instruction, journal.delivery = instruction, delivery
+        journals.save(ledger, release.release_id, journal)
+        if release.state not in OPEN_STATES or release.state == "sent":
+            # Asked again after it was answered: the same bytes go out once more.
+            await self._send(release)
+            if release.state not in ("accepted", "sent"):
+                self._resent.add(release.release_id)
+        self._wake.set()
+        self.on_change()
+
+    async def _decline(self, delivery: Delivery) -> None:
+        """Say no, so that nobody waits; that it is heard is a courtesy."""
+        try:
+            await self.member.fleet.decline(delivery)
+        except CoordinatorError as error:
+            log.info("declining failed: %s", error)
+
+    async def _ask_receipt(self, release: Release) -> None:
+        receipt = await self.member.gateway.receipt(release.sha256, self.member.row.federation_key)
+        if receipt is None:
+            journal = journals.load(self._room.ledger, release.release_id)
+            if journal is None or self.member.transport.now() > journal.delivery.expires_at + _RECEIPT_GRACE_S:
+                self._resent.discard(release.release_id)
+                if release.state == "sent":
+                    self._end(release, "late", "No receipt came.")
+            return
+        if receipt.server_round != release.server_round:
+            raise CoordinatorError("A receipt is about another round.", "It is ignored.")
+        self._resent.discard(release.release_id)
+        state = {"accepted": "accepted", "refused": "refused"}.get(receipt.state, "late")
+        if release.state in ("sent", "late") or state == "accepted":
+            self._end(release, state, receipt.reason[:300])
+        if state != "accepted":
+            text = f"{self.member.row.name} did not take the update of round {release.server_round}: {receipt.reason}"
+            self._room.board.notice("warning", f"update_{state}", text[:400])
+
+    def _end(self, release: Release, state: str, reason: str) -> None:
+        ended = self._room.ledger.mark(release.release_id, state, reason=reason)  # type: ignore[arg-type]
+        rounds.forget(self._room.home, ended)
+        rounds.drop_old(self._room.home, self._room.ledger, self._room.config.limits.disk_gb * 1e9)
+        progress = self._room.board.progress
+        if progress is not None and (progress.federation_id, progress.server_round) == (
+            release.federation_id, release.server_round,
+        ):  # fmt: skip
+            self._room.board.show(None)
+        self.on_change()
+
+    # Doing the rounds
+
+    async def _work(self) -> None:
+        while True:
+            self._wake.clear()
+            release = self._next()
+            await _wait(self._wake, 3_600.0 if release is None else await self._advance(release))
+
+    def _next(self) -> Release | None:
+        """The oldest release with something to do."""
+        pending = [r for r in self._open() if r.state != "sent"]
+        for release in pending:
+            journal = journals.load(self._room.ledger, release.release_id)
+            if journal is None or self._orphans.get(release.release_id) != journal.delivery.message_id:
+                return release
+            if release is not pending[-1]:  # its run ended and a later round came: nobody will ask again
+                self._end(release, "late", "The coordinator had gone on to a later round.")
+        return None
+
+    async def _advance(self, release: Release) -> float:
+        """Do what is next for one release; returns the seconds after which to look again."""
+        journal = journals.load(self._room.ledger, release.release_id)
+        if journal is None:  # begun, but the engine ended before the message was filed: the inbox still has it
+            return POLL_S
+        try:
+            if release.state in ("assigned", "training"):
+                if not await self._train(release, journal):
+                    return POLL_S
+                release = self._room.ledger.release(release.release_id)
+            await self._send(release)
+            return 0.0
+        except RunEnded:
+            # The same round comes again under a new run, with another message.
+            self._orphans[release.release_id] = journal.delivery.message_id
+            return 0.0
+        except Unreachable as error:
+            self._fail(str(error), unreachable=True)
+            return BACKOFF_S[0] * random.uniform(1.0, 2.0)
+        except (ClockError, RegistrationLost) as error:
+            self._fail(str(error), unreachable=False)
+            return REFUSED_RETRY_S
+        except StorageError as error:
+            if self.last_error != str(error):
+                self._room.board.error(error)
+            self._fail(str(error), unreachable=False)
+            return DISK_RETRY_S
+        except ChildDied as error:
+            return await self._died(release, journal, error)
+        except BudgetExhausted as error:
+            self.count_budget()
+            return await self._give_up(release, journal, error)
+        except HedgerowError as error:
+            return await self._give_up(release, journal, error)
+
+    async def _train(self, release: Release, journal: Journal) -> bool:
+        """From an assignment to a sealed update; ``False`` if it has to wait or was paused on the way."""
+        work = Round(self._room, self.member, release, journal.instruction)
+        if release.charge_id is None:
+            self._not_late(journal)
+            work.afford()
+        if not self._text_is_there():
+            return False
+        async with self._room.governor.turn():
+            if release.charge_id is None:
+                self._not_late(journal)
+            base = await work.download()
+            done = await work.train(base, lambda sealed: self._keep_metrics(release, sealed))
+        self.count_budget()
+        if not done:
+            self._room.board.show(None)
+        return done
+
+    def _text_is_there(self) -> bool:
+        """Whether every corpus offered is ready.
+
+        Raises:
+            CorpusError: one was removed.
+        """
+        self._room.corpora.watch()
+        states = {info.corpus_id: info.state for info in self._room.corpora.infos(0)}
+        if not set(self.member.plans) <= set(states):
+            raise CorpusError(
+                f"The text offered to {self.member.row.name} was removed.", "Leave and join again with other text."
+            )
+        return all(states[corpus_id] == "ready" for corpus_id in self.member.plans)
+
+    def _keep_metrics(self, release: Release, sealed: Sealed) -> None:
+        """What may be said beside the update, by the schema; written down before the update counts as sealed."""
+        known = {"steps": sealed.steps, "tokens": sealed.tokens, "loss": sealed.mean_loss, "seconds": sealed.seconds}
+        allowed = allowed_metrics(self.member.config.privacy.unit)
+        journal = journals.load(self._room.ledger, release.release_id)
+        assert journal is not None
+        journal.metrics = {name: float(v) for name in allowed if (v := known[name]) is not None}
+        journals.save(self._room.ledger, release.release_id, journal)
+
+    def count_budget(self) -> None:
+        """Find out whether another round fits the budgets."""
+        exhausted = not self._room.ledger.can_afford(self.member.lines())
+        if exhausted != self.exhausted:
+            self.exhausted = exhausted
+            self.on_change()
+
+    def _not_late(self, journal: Journal) -> None:
+        if rounds.late(journal.instruction, self.member.transport.now(), journal.delivery.expires_at):
+            number = journal.instruction.server_round
+            raise CoordinatorError(f"Round {number} of {self.member.row.name} was over before it could be begun.")
+
+    async def _send(self, release: Release) -> None:
+        """Send the sealed bytes, going on with an open session; never anything else than what was sealed."""
+        ledger, fleet = self._room.ledger, self.member.fleet
+        journal = journals.load(ledger, release.release_id)
+        payload = await self._payload(release)
+        assert journal is not None
+        work = Round(self._room, self.member, release, journal.instruction)
+        work.show("uploading", total_bytes=len(payload))
+        session = journal.session
+        if session is None or session.delivery != journal.delivery or session.expired:
+            seal = self._seal(journal, release)
+            session = await fleet.announce(journal.delivery, payload, journal.metrics, seal)
+            if not self._note(release, session):
+                return
+        if session.too_late:
+            if release.state in OPEN_STATES:
+                self._end(release, "late", f"{self.member.row.name} had closed the round before the update was sent.")
+            return
+        if release.state == "sealed":
+            release = ledger.mark(release.release_id, "uploading")
+        for done, total in fleet.steps(session, payload):
+            self._room.board.update(done_bytes=done, total_bytes=total)
+            await fleet.push_next(session, payload)
+            if not self._note(release, session):
+                return
+        if release.state in OPEN_STATES:
+            ledger.mark(release.release_id, "sent")
+        work.show("receipt", done_bytes=len(payload), total_bytes=len(payload))
+        self._kick.set()
+
+    def _note(self, release: Release, session: Session) -> bool:
+        """Keep the session; ``False`` if the round was asked again meanwhile, so that message is answered instead."""
+        newest = journals.load(self._room.ledger, release.release_id)
+        if newest is None or newest.delivery != session.delivery:
+            self._wake.set()
+            return False
+        newest.session = session
+        journals.save(self._room.ledger, release.release_id, newest)
+        return True
+
+    async def _payload(self, release: Release) -> bytes:
+        if not release.path:
+            raise UpdateError(f"The update of round {release.server_round} is no longer kept on this machine.")
+        try:
+            return await asyncio.to_thread(vault.decrypt_file, release.path, self._room.key, rounds.SEALED_CONTEXT)
+        except StorageError as error:
+            raise UpdateError(error.message, "The round is given up; its charge stays.") from error
+
+    def _seal(self, journal: Journal, release: Release) -> dict[str, object]:
+        instruction = journal.instruction
+        seal = ReplySeal(
+            federation_id=federation_id(self.member.row.federation_key),
+            run_id=instruction.run_id,
+            server_round=instruction.server_round,
+            nonce=instruction.nonce,
+            manifest_hash=instruction.manifest_hash,
+            base_hash=instruction.base_hash,
+            shard=instruction.shard,
+            update_sha256=release.sha256,
+            metrics_sha256=metrics_hash(journal.metrics),
+            public_key=self.member.key.public_pem,
+        )
+        return seal.signed_by(self.member.key).to_record()
+
+    async def _died(self, release: Release, journal: Journal, error: ChildDied) -> float:
+        """Start the trainer again a few times; it goes on from its checkpoint."""
+        deaths = self._deaths[release.release_id] = self._deaths.get(release.release_id, 0) + 1
+        self._room.board.error(error)
+        if deaths >= MAX_DEATHS:
+            return await self._give_up(release, journal, error)
+        return 2.0 * deaths
+
+    async def _give_up(self, release: Release, journal: Journal, error: HedgerowError) -> float:
+        """This round will not be answered; a charge stays."""
+        self._room.board.error(error)
+        self._end(release, "abandoned", str(error)[:300])
+        await self._decline(journal.delivery)
+        return 0.0
+
+    def _fail(self, sentence: str, *, unreachable: bool) -> None:
+        if (self.last_error, self.unreachable) != (sentence, unreachable):
+            self.last_error, self.unreachable = sentence, unreachable
+            self.on_change()
+
+    def _well(self) -> None:
+        if self.last_error:
+            self.last_error, self.unreachable = "", False
+            self.on_change()
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait for the event or so long, and reset it."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        pass
+    event.clear()

@@ -1,0 +1,250 @@
+"""What joining costs, solved before consent: q, σ and ε of the whole plan per corpus, memory, bytes.
+
+scipy and dp-accounting live in the planner child; here are only its answers, and the closed forms of other rooms.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from core.api.errors import EngineError, HedgerowError, from_code
+from core.api.messages import CorpusOffer, ManifestView
+from core.config import FederationConfig, Frozen, UnitOfPrivacy
+from core.engine.children import converse
+from core.federation.protocol import MAX_UPDATE_BYTES, allowed_metrics
+from core.jobs import PrivacyPlan
+from core.ledger.rows import CorpusRow, EventSpec
+from core.model.layout import parameter_shapes
+from core.model.presets import memory_bytes, num_parameters
+from core.postprocess.compression.codec import encoded_size
+from core.postprocess.privacy.accountant import bucket, target_delta
+
+PLANNER = "core.postprocess.privacy.planner"
+MECHANISM = {"record": "sampled_gaussian", "corpus": "gaussian", "none": "none"}
+MAX_HEADER = 1 << 20
+
+
+class Solved(msgspec.Struct, frozen=True):
+    """The planner's answer."""
+
+    units: int
+    sampling_prob: float
+    noise_multiplier: float
+    rdp_per_step: tuple[float, ...]
+    epsilon_planned: float
+    rounds_affordable: int
+
+
+class Plan(Frozen, frozen=True, kw_only=True):
+    """What was consented to for one corpus; never moves with later edits of the text."""
+
+    unit: UnitOfPrivacy
+    units: int
+    sampling_prob: float
+    noise_multiplier: float
+    clip_norm: float
+    steps: int
+    """Mechanism steps charged per round: local steps under ``record``, 1 under ``corpus``."""
+    relation: str
+    rdp_per_step: tuple[float, ...]
+    epsilon_limit: float
+    epsilon_planned: float
+    delta: float
+    rounds_affordable: int
+
+    def mechanism(self) -> PrivacyPlan:
+        """As the trainer is told."""
+        assert self.unit != "document"
+        return PrivacyPlan(
+            unit=self.unit,
+            clip_norm=self.clip_norm,
+            noise_multiplier=self.noise_multiplier,
+            sampling_prob=self.sampling_prob,
+            steps=self.steps,
+            units=self.units,
+        )
+
+    def event(self, rounds: int = 1) -> EventSpec:
+        """As the ledger is charged, for so many rounds."""
+        return msgspec.convert(
+            {
+                "mechanism": MECHANISM[self.unit],
+                "noise_multiplier": self.noise_multiplier,
+                "sampling_prob": self.sampling_prob,
+                "steps": self.steps * rounds,
+                "relation": self.relation,
+                "unit": self.unit,
+                "rdp_per_step": self.rdp_per_step,
+            },
+            EventSpec,
+        )
+
+
+class Planner:
+    """Asks the child, and remembers what it said: each question costs a second."""
+
+    def __init__(self, interpreter: str, log_path: Path) -> None:
+        self._interpreter = interpreter
+        self._log_path = log_path
+        self._known: dict[bytes, Solved | HedgerowError] = {}
+
+    async def plan(self, config: FederationConfig, records: int, epsilon: float, delta: float) -> Plan:
+        """Solve one plan over so many records.
+
+        Raises:
+            PrivacyError: the text is too little, or no noise makes the plan fit.
+            ChildDied: the planner failed.
+        """
+        terms, training = config.privacy, config.training
+        steps = training.local_steps if terms.unit == "record" else 1
+        if terms.unit == "none":
+            solved = Solved(records, 1.0, 0.0, (), 0.0, config.schedule.rounds)
+        else:
+            solved = await self._solve(
+                {
+                    "unit": terms.unit,
+                    "n": max(1, records) if terms.unit == "corpus" else records,
+                    "batch_size": training.batch_size,
+                    "steps_per_round": training.local_steps,
+                    "rounds": config.schedule.rounds,
+                    "epsilon": epsilon,
+                    "delta": delta,
+                    "min_noise_multiplier": terms.min_noise_multiplier,
+                    "max_sampling_prob": terms.max_sampling_prob,
+                }
+            )
+        return Plan(
+            unit=terms.unit,
+            units=solved.units,
+            sampling_prob=solved.sampling_prob,
+            noise_multiplier=solved.noise_multiplier,
+            clip_norm=terms.clip_norm,
+            steps=steps,
+            relation=terms.relation,
+            rdp_per_step=solved.rdp_per_step,
+            epsilon_limit=0.0 if terms.unit == "none" else epsilon,
+            epsilon_planned=solved.epsilon_planned,
+            delta=0.0 if terms.unit == "none" else delta,
+            rounds_affordable=solved.rounds_affordable,
+        )
+
+    async def _solve(self, question: dict[str, object]) -> Solved:
+        request = msgspec.json.encode({"solve": question})
+        known = self._known.get(request)
+        if known is None:
+            known = _answer(await converse(PLANNER, request, interpreter=self._interpreter, log_path=self._log_path))
+            self._known[request] = known
+        if isinstance(known, HedgerowError):
+            raise known
+        return known
+
+
+def _answer(raw: bytes) -> Solved | HedgerowError:
+    try:
+        value = msgspec.json.decode(raw)
+        if "error" in value:
+            error = value["error"]
+            return from_code(str(error["code"]), str(error["message"]), str(error.get("hint", "")))
+        return msgspec.convert(value, Solved)
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise EngineError("The planner's answer cannot be read.") from error
+
+
+def fresh_delta(config: FederationConfig, records: int) -> float:
+    """δ at the first consent: min(cap, 1/(10 n))."""
+    return target_delta(1 if config.privacy.unit == "corpus" else bucket(records), config.privacy.delta_cap)
+
+
+def unusable(config: FederationConfig, corpus: CorpusRow, tokenizer_sha256: str, present: bool) -> str:
+    """Why this corpus cannot be offered, or an empty string."""
+    if not present:
+        return "The folder is not there."
+    if corpus.facts.state == "reading":
+        return "It is still being read."
+    if corpus.facts.state != "ready" or not corpus.facts.shards:
+        return corpus.facts.error or "It could not be read."
+    if tokenizer_sha256 != config.tokenizer.sha256:
+        return "This federation uses another tokenizer, which this version cannot read text with."
+    if config.privacy.unit == "document":
+        return "The unit 'document' comes with a later version."
+    return ""
+
+
+def offer(corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
+    """One line of the consent page; a string is the reason why there is no plan."""
+    if isinstance(plan, str):
+        return CorpusOffer(corpus_id=corpus.corpus_id, name=corpus.name, usable=False, reason=plan)
+    return CorpusOffer(
+        corpus_id=corpus.corpus_id,
+        name=corpus.name,
+        usable=True,
+        units=plan.units,
+        sampling_prob=plan.sampling_prob if plan.unit == "record" else 0.0,
+        noise_multiplier=plan.noise_multiplier,
+        epsilon_limit=plan.epsilon_limit,
+        epsilon_planned=plan.epsilon_planned,
+        delta=plan.delta,
+        rounds_affordable=plan.rounds_affordable,
+        guarantee="none" if plan.unit == "none" else "guaranteed",
+    )
+
+
+def base_limit(config: FederationConfig) -> int:
+    """Most bytes a base checkpoint of this model may have."""
+    return 4 * num_parameters(config.model) + MAX_HEADER
+
+
+def upload_bytes(config: FederationConfig) -> int:
+    """Size of an encoded update; fixed by the codec."""
+    return encoded_size(parameter_shapes(config.model), config.codec)
+
+
+def memory_needed(config: FederationConfig) -> int:
+    """Closed-form memory of a round; the micro-batch only changes accumulation, so it is one sequence at least."""
+    return memory_bytes(config.model, 1, config.training.seq_len)
+
+
+def too_big(config: FederationConfig, allowed_bytes: int) -> str:
+    """Why this machine cannot take part, or an empty string."""
+    needed = memory_needed(config)
+    if needed > allowed_bytes:
+        return (
+            f"A round needs about {needed / 2**30:.1f} GB of memory, your limit is {allowed_bytes / 2**30:.1f} GB. "
+            "Raise the limit memory_gb, or stay out."
+        )
+    if upload_bytes(config) > MAX_UPDATE_BYTES:
+        return "Its updates are larger than 32 MB, which this version cannot send."
+    return ""
+
+
+def leaves(config: FederationConfig) -> list[str]:
+    """What leaves this machine each round, from the message schema."""
+    return ["update", *allowed_metrics(config.privacy.unit), "hashes", "signature"]
+
+
+def manifest_view(config: FederationConfig) -> ManifestView:
+    """The manifest for the consent page."""
+    return ManifestView(
+        name=config.name,
+        operator=config.operator,
+        jurisdiction=config.jurisdiction,
+        purpose=config.purpose,
+        licence=config.licence,
+        withdrawal=config.withdrawal,
+        unit=config.privacy.unit,
+        relation=config.privacy.relation,
+        rounds=config.schedule.rounds,
+        steps_per_round=config.training.local_steps,
+        batch_size=config.training.batch_size,
+        seq_len=config.training.seq_len,
+        clip_norm=config.privacy.clip_norm,
+        preset=config.model.preset,
+        parameters=num_parameters(config.model),
+        upload_bytes=upload_bytes(config),
+        download_bytes=4 * num_parameters(config.model),
+        cohort_size=config.schedule.cohort_size,
+        codec=config.codec.name,
+        shard=config.shard.mode,
+    )

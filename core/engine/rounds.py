@@ -1,0 +1,355 @@
+"""One round on this machine, from an instruction to a sealed update: check, download, train under the gate, seal.
+
+Everything is restartable. What was checked and charged is in the ledger, what was computed is in the round folder, and
+a sealed update is never computed a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from core import jobs, vault
+from core.api.errors import (
+    BudgetExhausted,
+    CoordinatorError,
+    ModelError,
+    PrivacyError,
+    SandboxError,
+    UpdateError,
+)
+from core.api.messages import RoundProgress
+from core.engine import machine, plans
+from core.engine.board import Board
+from core.engine.children import Child, ChildDied
+from core.engine.config_store import ConfigStore
+from core.engine.corpora import Corpora, check_store
+from core.engine.governor import Governor
+from core.engine.membership import Membership
+from core.federation.protocol import TrainInstruction
+from core.ledger.rows import Release, ReleaseAttributes
+from core.ledger.store import Ledger
+from core.model.presets import num_parameters
+
+TRAINER = "core.training.worker"
+SEALED_CONTEXT = b"sealed-update"
+KEPT_BLOBS = 3
+
+
+@dataclass(frozen=True)
+class Room:
+    """What every round needs from the engine."""
+
+    home: Path
+    ledger: Ledger
+    config: ConfigStore
+    key: bytes
+    board: Board
+    corpora: Corpora
+    governor: Governor
+
+
+def check(instruction: TrainInstruction, member: Membership) -> None:
+    """Refuse an instruction that is not what was consented to, before anything is fetched or allocated.
+
+    Raises:
+        CoordinatorError: naming what differs.
+    """
+    config, name = member.config, member.row.name
+    if instruction.run_id != config.run_id:
+        raise CoordinatorError(f"{name} asked for a round of another run.", "It was not answered.")
+    if instruction.manifest_hash != member.row.manifest_hash:
+        raise CoordinatorError(
+            f"{name} has changed its terms since you joined.", "Leave and join again if you agree to the new ones."
+        )
+    if instruction.server_round > config.schedule.rounds:
+        raise CoordinatorError(f"{name} asked for more rounds than it said it would.", "It was not answered.")
+    if instruction.local_steps > config.training.local_steps or (
+        config.privacy.unit != "none" and instruction.local_steps != config.training.local_steps
+    ):
+        raise CoordinatorError(f"{name} asked for another number of steps than agreed.", "It was not answered.")
+    if instruction.base_bytes > plans.base_limit(config):
+        raise CoordinatorError(
+            f"{name} wants to send {instruction.base_bytes:,} bytes of weights; its model has "
+            f"{4 * num_parameters(config.model):,}.",
+            "It was not answered.",
+        )
+
+
+def attributes(instruction: TrainInstruction, member: Membership) -> ReleaseAttributes:
+    """What the release of this round is bound to."""
+    return ReleaseAttributes(
+        base_hash=instruction.base_hash,
+        shard=instruction.shard,
+        corpora=tuple(sorted(member.plans)),
+        manifest_hash=instruction.manifest_hash,
+    )
+
+
+class Round:
+    """The work of one release."""
+
+    def __init__(self, room: Room, member: Membership, release: Release, instruction: TrainInstruction) -> None:
+        self._room = room
+        self._member = member
+        self._release = release
+        self._instruction = instruction
+        self._recorded: jobs.DPRecord | None = None
+        self.folder = room.home / "rounds" / str(release.release_id)
+
+    def show(self, phase: str, **fields: object) -> None:
+        """Put this round on the board."""
+        progress = RoundProgress(
+            federation_id=self._member.row.federation_id,
+            federation_name=self._member.row.name,
+            server_round=self._instruction.server_round,
+            rounds=self._member.config.schedule.rounds,
+            phase="idle",
+            steps=self._instruction.local_steps,
+            started_at=self._release.begun_at,
+            upload_bytes=plans.upload_bytes(self._member.config),
+        )
+        self._room.board.show(msgspec.structs.replace(progress, phase=phase, **fields))
+
+    def afford(self) -> None:
+        """The hard stop, before a byte is downloaded or a step is done.
+
+        Raises:
+            BudgetExhausted: the next charge would not pass the gate.
+        """
+        if self._release.charge_id is None and not self._room.ledger.can_afford(self._member.lines()):
+            raise BudgetExhausted(
+                f"The privacy budget has no room for another round of {self._member.row.name}.",
+                "Nothing was charged. Raise the limit, or offer other text.",
+            )
+
+    async def download(self) -> Path:
+        """Fetch the base weights, going on where an earlier try ended.
+
+        Raises:
+            Unreachable: try again.
+            CoordinatorError: they are not what their hash says.
+            StorageError: no room on the disk.
+        """
+        size = self._instruction.base_bytes
+        self.show("download", total_bytes=size)
+
+        def progress(done: int, total: int) -> None:
+            self._room.board.update(done_bytes=done, total_bytes=total)
+
+        blobs = self._room.home / "blobs"
+        path = await self._member.gateway.fetch_blob(self._instruction.base_hash, blobs, size, progress)
+        if path.stat().st_size != size:
+            raise CoordinatorError(f"{self._member.row.name} announced weights of another size.", "They are not used.")
+        _keep_newest(blobs, path)
+        return path
+
+    async def train(self, base: Path, on_sealed: Callable[[jobs.Sealed], None]) -> bool:
+        """Run the trainer until the update is sealed; ``False`` if the owner paused it.
+
+        Args:
+            base: the base weights.
+            on_sealed: called with what the trainer said, after it was checked and before the ledger calls it sealed.
+
+        Raises:
+            ChildDied: it may be started again.
+            HedgerowError: the round cannot be done.
+        """
+        self._check_machine()
+        job = self._job(base)
+        for folder in (job.round_dir, job.state_dir):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._room.board.device = job.device
+        self.show("training")
+        if self._release.state == "assigned":
+            self._release = self._room.ledger.mark(self._release.release_id, "training")
+        child = await Child.start(
+            TRAINER,
+            job,
+            key=self._room.key,
+            interpreter=self._room.config.node.worker_interpreter,
+            log_path=self._room.home / "logs" / "trainer.log",
+            threads=job.threads,
+        )
+        try:
+            async with self._room.governor.running(child), machine.energy_meter(job.device) as energy:
+                sealed: jobs.Sealed | None = None
+                async for message in child.messages():
+                    sealed = await self._hear(message, child) or sealed
+        finally:
+            await child.kill()
+        if sealed is not None:
+            path = await asyncio.to_thread(self._checked, sealed)
+            on_sealed(sealed)
+            self._room.ledger.seal(
+                self._release.release_id, sealed.sha256, sealed.size_bytes, sealed.dense_bytes, str(path)
+            )
+            # The trainer counts over all restarts of the round, so it is noted once.
+            self._room.ledger.add_contribution(self._release.release_id, sealed.tokens, sealed.seconds, *energy())
+            self._room.board.round_trained(sealed.steps)
+            return True
+        if child.paused_by_us:
+            return False
+        raise ChildDied("The trainer ended without an update.", "It is started again.")
+
+    def _check_machine(self) -> None:
+        allowed = machine.memory_limit(self._room.config.limits)
+        reason = plans.too_big(self._member.config, allowed)
+        if reason:
+            raise ModelError(reason)
+        for corpus_id in self._member.plans:
+            check_store(self._room.home, self._room.corpora.row(corpus_id))
+
+    def _job(self, base: Path) -> jobs.TrainJob:
+        instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
+        open_ended = config.privacy.unit == "none"
+        rows = [self._room.corpora.row(corpus_id) for corpus_id in sorted(self._member.plans)]
+        return jobs.TrainJob(
+            federation_id=self._member.row.federation_id,
+            run_id=instruction.run_id,
+            server_round=instruction.server_round,
+            round_dir=str(self.folder),
+            state_dir=str(self._room.home / "rounds" / "state" / self._member.row.federation_id),
+            base_path=str(base),
+            base_sha256=instruction.base_hash,
+            model=config.model,
+            training=config.training,
+            codec=config.codec,
+            privacy=self._member.plan.mechanism(),
+            corpora=tuple(jobs.CorpusRef(corpus_id=row.corpus_id, shards=row.facts.shards) for row in rows),
+            tokenizer_path=str(self._room.corpora.tokenizer_path),
+            step_clock=instruction.step_clock,
+            local_steps=instruction.local_steps,
+            token_budget=instruction.token_budget if open_ended else 0,
+            deadline_at=instruction.deadline_at - self._member.transport.skew_s if open_ended else 0.0,
+            device=machine.device(limits),
+            threads=machine.threads(limits),
+            checkpoint_interval_s=self._room.config.node.checkpoint_interval_s,
+        )
+
+    async def _hear(self, message: jobs.Up, child: Child) -> jobs.Sealed | None:
+        board, number = self._room.board, self._instruction.server_round
+        match message:
+            case jobs.Ready():
+                if not message.sandbox:
+                    raise SandboxError("The trainer could not be locked down.", "Nothing was trained.")
+                board.sandbox = message.sandbox
+            case jobs.HeldOut():
+                board.add_bits_per_byte(number, message.bits_per_byte)
+            case jobs.ChargeRequest():
+                await self._charge(message, child)
+            case jobs.Progress():
+                self._progress(message)
+            case jobs.DPRecord():
+                self._recorded = message
+                board.update(phase="sealing")
+            case jobs.Sealed():
+                return message
+            case _:
+                pass
+        return None
+
+    def _progress(self, message: jobs.Progress) -> None:
+        shown = self._room.board.progress
+        new_step = shown is None or message.step > shown.step
+        left = message.steps - message.step - (message.fraction or 0.0)
+        rate = message.seconds / message.step if message.step else 0.0
+        self.show(
+            "training",
+            step=message.step,
+            steps=message.steps,
+            tokens=message.tokens,
+            tokens_per_s=message.tokens_per_s,
+            eta_s=max(0.0, left * rate) if rate else None,
+        )
+        if message.loss is not None and new_step:
+            self._room.board.add_loss(self._instruction.server_round, message.step, message.loss)
+
+    async def _charge(self, message: jobs.ChargeRequest, child: Child) -> None:
+        """Charge what was consented to, durably, and only then say go."""
+        if message.plan != self._member.plan.mechanism():
+            await child.send(jobs.Refuse(reason="This is not the mechanism that was consented to."))
+            raise PrivacyError("The trainer asked for another charge than you consented to.", "Nothing was charged.")
+        try:
+            charge_id = self._room.ledger.charge(self._release.release_id, self._member.lines())
+        except PrivacyError as error:
+            await child.send(jobs.Refuse(reason=error.message))
+            raise
+        await child.send(jobs.Grant(charge_id=charge_id))
+        self._room.board.changed()
+
+    def _checked(self, sealed: jobs.Sealed) -> Path:
+        """Believe nothing: the mechanism, the file and its hash are checked before the update may ever leave."""
+        plan, config = self._member.plan, self._member.config
+        if plan.unit != "none":
+            _check_record(self._recorded, plan, num_parameters(config.model))
+        path = self.folder / "update.sealed"
+        payload = vault.decrypt_file(path, self._room.key, SEALED_CONTEXT)
+        if hashlib.sha256(payload).hexdigest() != sealed.sha256 or len(payload) != sealed.size_bytes:
+            raise UpdateError("The sealed update is not what the trainer said it is.", "It is not sent.")
+        if len(payload) != plans.upload_bytes(config):
+            raise UpdateError("The sealed update has another size than the codec fixes.", "It is not sent.")
+        return path
+
+
+def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, parameters: int) -> None:
+    """Raises PrivacyError unless the trainer did exactly the mechanism that was charged."""
+    if record is None:
+        raise PrivacyError("The trainer did not say what noise it added.", "Its update is not sent.")
+    draws = parameters * (plan.steps if plan.unit == "record" else 1)
+    same = (
+        record.unit == plan.unit
+        and record.clip_norm == plan.clip_norm
+        and record.noise_multiplier == plan.noise_multiplier
+        and (plan.unit != "record" or (record.steps, record.sampling_prob) == (plan.steps, plan.sampling_prob))
+        and record.noise_draws == draws
+    )
+    if not same:
+        raise PrivacyError("The trainer did not do what was charged for.", "Its update is not sent.")
+
+
+def _keep_newest(folder: Path, used: Path) -> None:
+    """Older base weights are not asked for again; a few stay in case a round is repeated."""
+
+    def age(path: Path) -> float:
+        return path.stat().st_mtime
+
+    used.touch()
+    whole = sorted((p for p in folder.iterdir() if len(p.name) == 64 or p.suffix == ".part"), key=age, reverse=True)
+    for path in whole[KEPT_BLOBS:]:
+        if path != used:
+            path.unlink(missing_ok=True)
+
+
+def forget(home: Path, release: Release) -> None:
+    """Remove what a finished round leaves behind, its sealed update excepted."""
+    folder = home / "rounds" / str(release.release_id)
+    if not folder.exists():
+        return
+    for path in folder.iterdir():
+        if path.name != "update.sealed" or release.state == "abandoned":
+            path.unlink(missing_ok=True)
+
+
+def drop_old(home: Path, ledger: Ledger, limit_bytes: float) -> None:
+    """Keep sealed updates up to the owner's disk limit; older ones are reduced to hash and summary."""
+    used = 0
+    for release in ledger.uploads(100_000):
+        if not release.path:
+            continue
+        used += release.size_bytes
+        if used > limit_bytes and release.finished_at is not None:
+            shutil.rmtree(home / "rounds" / str(release.release_id), ignore_errors=True)
+            ledger.drop_sealed_bytes(release.release_id)
+
+
+def late(instruction: TrainInstruction, now: float, expires_at: float) -> bool:
+    """Whether there is no point in starting any more."""
+    return now >= min(instruction.deadline_at, expires_at)

@@ -1,0 +1,490 @@
+"""The engine: everything put together, every request answered, the state told.
+
+A composition root: flat on purpose. Rules live in the modules it composes, facts in the ledger, and what a window sees
+is one ``Snapshot`` built here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core import vault
+from core.api import wire
+from core.api.client import engine_paths
+from core.api.errors import HedgerowError, KeystoreError, UsageError
+from core.api.messages import (
+    Acknowledged,
+    BudgetInfo,
+    BudgetList,
+    CheckList,
+    Contribution,
+    CorpusInfo,
+    CorpusList,
+    CorpusParams,
+    EngineInfo,
+    FederationInfo,
+    FederationParams,
+    HardwareParams,
+    HardwareProfile,
+    HistoryList,
+    InviteParams,
+    InviteView,
+    JoinParams,
+    LimitsParams,
+    LimitsView,
+    ManifestView,
+    Message,
+    Nothing,
+    PathsParams,
+    Sentence,
+    Snapshot,
+    SnoozeParams,
+    TermsView,
+    UploadDetail,
+    UploadInfo,
+    UploadList,
+    UploadParams,
+)
+from core.engine import doctor, joining, machine, plans, uploads
+from core.engine.board import Board
+from core.engine.config_store import ConfigStore, Presence
+from core.engine.corpora import Corpora
+from core.engine.governor import Governor
+from core.engine.ipc import Server
+from core.engine.joining import Registrar
+from core.engine.keystore import Keystore
+from core.engine.membership import Membership
+from core.engine.participation import Participation
+from core.engine.plans import Planner
+from core.engine.rounds import Room
+from core.engine.standing import Facts, standing
+from core.federation.manifest import open_manifest
+from core.ledger.budget import round_up
+from core.ledger.rows import BudgetRow, FederationRow
+from core.ledger.store import Ledger
+from core.privacy_filters import ORDERS
+
+STORE_KEY = "store-key"
+LEDGER_HEAD = "ledger-head"
+MAX_SNOOZE_S = 30 * 86_400.0
+MAX_UPLOADS_SHOWN = 50
+WATCH_S = 30.0
+SLOW_PARTS_S = 2.0
+log = logging.getLogger("hedgerow.engine")
+
+
+class KeystoreAnchor:
+    """The ledger's head, kept in the keystore."""
+
+    def __init__(self, keystore: Keystore) -> None:
+        self._keystore = keystore
+
+    def read(self) -> bytes | None:
+        """The head written last."""
+        return self._keystore.get(LEDGER_HEAD)
+
+    def write(self, head: bytes) -> None:
+        """Keep a head."""
+        self._keystore.set(LEDGER_HEAD, head)
+
+
+def open_store_key(home: Path, keystore: Keystore) -> bytes:
+    """The key of everything private on disk; made once.
+
+    Raises:
+        KeystoreError: there is a ledger but no key. A new one would make known text look new, and its budget fresh.
+    """
+    key = keystore.get(STORE_KEY)
+    if key is not None:
+        return key
+    if (home / "ledger.db").exists():
+        raise KeystoreError(
+            f"The key of {home} is not in the {keystore.backend}.",
+            "Unlock or restore the place it was kept in; without it this folder cannot be used.",
+        )
+    key = secrets.token_bytes(vault.KEY_BYTES)
+    keystore.set(STORE_KEY, key)
+    return key
+
+
+class _Slow(msgspec.Struct):
+    """Parts of the snapshot that cost database reads; kept for a moment."""
+
+    made_at: float
+    federations: list[FederationInfo]
+    contribution: Contribution
+    privacy: list[BudgetInfo]
+    uploads: list[UploadInfo]
+
+
+class Engine:
+    """One engine on one home folder."""
+
+    def __init__(self, home: Path, keystore: Keystore, version: str) -> None:
+        """Open everything; nothing runs yet.
+
+        Raises:
+            KeystoreError: the keys are not there.
+            StorageError: the ledger is damaged or cannot be written.
+        """
+        self.home = home
+        self.keystore = keystore
+        self.version = version
+        self.paths = engine_paths(home)
+        self.started_at = time.time()
+        key = open_store_key(home, keystore)
+        self.key = key
+        self.config = ConfigStore(home / "config.toml")
+        self.ledger = Ledger.open(home / "ledger.db", KeystoreAnchor(keystore))
+        self.board = Board(home / "series.enc", key)
+        self.corpora = Corpora(home, self.ledger, key, self.config, self.board)
+        self.governor = Governor(self.config, self.ledger, machine.rule)
+        self.planner = Planner(self.config.node.worker_interpreter, home / "logs" / "planner.log")
+        self.registrar = Registrar(self.ledger, keystore, self.config, self.corpora, self.planner)
+        self.room = Room(home, self.ledger, self.config, key, self.board, self.corpora, self.governor)
+        self.server = Server(self.paths, self.handle, self.snapshot, version)
+        self.joined: dict[str, Participation] = {}
+        self.broken: dict[str, HedgerowError] = {}
+        self.stopping = asyncio.Event()
+        self._revision = 0
+        self._slow: _Slow | None = None
+        self._views: dict[str, ManifestView] = {}
+        self._handlers: dict[str, Callable[[Any], Awaitable[Message]]] = {
+            "status": self._status,
+            "start": self._resume,
+            "pause": self._pause,
+            "resume": self._resume,
+            "snooze": self._snooze,
+            "shutdown": self._shutdown,
+            "corpus.add": self._corpus_add,
+            "corpus.list": self._corpus_list,
+            "corpus.inspect": self._corpus_inspect,
+            "corpus.remove": self._corpus_remove,
+            "invite.inspect": self._invite_inspect,
+            "federation.terms": self._terms,
+            "federation.join": self._join,
+            "federation.leave": self._leave,
+            "uploads.list": self._uploads_list,
+            "uploads.inspect": self._uploads_inspect,
+            "privacy": self._privacy,
+            "history": self._history,
+            "hardware": self._hardware,
+            "limits.show": self._limits_show,
+            "limits.set": self._limits_set,
+            "doctor": self._doctor,
+        }
+
+    # Life
+
+    async def run(self, ready: Callable[[str], None]) -> None:
+        """Serve until ``stopping`` is set, then put everything down."""
+        self.board.changed = self._changed
+        self.board.publish = self.server.notice
+        self.governor.on_change = self._reconsidered
+        self.governor.problem = self.ledger.rolled_back or bool(self.ledger.damage)
+        self.corpora.on_ready = self._reconsidered
+        self.corpora.resume()
+        for row in self.ledger.federations():
+            if row.left_at is None:
+                self._open(row)
+        self.governor.reconsider()
+        await self.server.start()
+        watching = asyncio.create_task(self._watch())
+        try:
+            ready(str(self.server.address))
+            await self.stopping.wait()
+        finally:
+            watching.cancel()
+            await self._close()
+
+    async def _close(self) -> None:
+        self.governor.problem = True
+        await self.governor.stop()
+        for one in self.joined.values():
+            await one.stop()
+        await self.corpora.close()
+        await self.server.stop()
+        self.ledger.close()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            with contextlib.suppress(HedgerowError):
+                self.corpora.watch()
+
+    def _open(self, row: FederationRow) -> None:
+        try:
+            self._begin(Membership(row, self.keystore))
+        except HedgerowError as error:
+            log.warning("federation %s cannot be opened: %s", row.federation_id, error)
+            self.broken[row.federation_id] = error
+
+    def _begin(self, member: Membership) -> Participation:
+        one = Participation(self.room, member)
+        one.on_change = self._refresh
+        self.joined[member.row.federation_id] = one
+        one.start()
+        return one
+
+    def _reconsidered(self) -> None:
+        for one in self.joined.values():
+            one.kick()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._slow = None
+        self._changed()
+
+    def _changed(self) -> None:
+        self._revision += 1
+        self.server.changed()
+
+    # What a window sees
+
+    def snapshot(self) -> Snapshot:
+        """The whole state now."""
+        if self._slow is None or time.monotonic() - self._slow.made_at > SLOW_PARTS_S:
+            self._slow = self._read_slow_parts()
+        slow, corpora = self._slow, self.corpora.infos()
+        now = standing(
+            Facts(
+                now=time.time(),
+                presence=self.config.presence,
+                problem=self._problem(),
+                federations=slow.federations,
+                corpora=corpora,
+                exhausted=frozenset(i for i, one in self.joined.items() if one.exhausted),
+                rule=self.governor.rule,
+                progress=self.board.progress,
+            )
+        )
+        return Snapshot(
+            revision=self._revision,
+            state=now.state,
+            why=now.why,
+            until=now.until,
+            engine=EngineInfo(
+                version=self.version,
+                pid=os.getpid(),
+                started_at=self.started_at,
+                home=str(self.home),
+                keystore=self.keystore.backend,
+                sandbox=self.board.sandbox,
+                device=self.board.device,
+            ),
+            round=self.board.progress,
+            federations=slow.federations,
+            corpora=corpora,
+            contribution=slow.contribution,
+            privacy=slow.privacy,
+            uploads=slow.uploads,
+            series=self.board.series,
+        )
+
+    def _problem(self) -> Sentence | None:
+        if self.ledger.rolled_back:
+            text = "The privacy ledger is older than it was: nothing more is spent until the newer one is back."
+            return Sentence(code="ledger_rolled_back", text=text)
+        if self.ledger.damage:
+            return Sentence(code="ledger_damaged", text=f"The privacy ledger does not add up: {self.ledger.damage[0]}.")
+        if self.config.problem and self.config.presence.paused:
+            return Sentence(
+                code="settings_damaged", text=f"{self.config.problem} Check your limits, then press Resume."
+            )
+        return None
+
+    def _read_slow_parts(self) -> _Slow:
+        given = self.ledger.contribution()
+        return _Slow(
+            made_at=time.monotonic(),
+            federations=[self._federation_info(row) for row in self.ledger.federations() if row.left_at is None],
+            contribution=msgspec.structs.replace(
+                given, week_offered_s=self.config.limits.offered_hours_per_week * 3_600.0
+            ),
+            privacy=self._budgets(),
+            uploads=uploads.listed(self.ledger, MAX_UPLOADS_SHOWN),
+        )
+
+    def _federation_info(self, row: FederationRow) -> FederationInfo:
+        one = self.joined.get(row.federation_id)
+        error = one.last_error if one else str(self.broken.get(row.federation_id, ""))
+        state = "active"
+        if one is not None and one.finished:
+            state, error = "finished", ""
+        elif one is None or (one.unreachable and error):
+            state = "unreachable"
+        done = [u for u in self.ledger.uploads(1_000_000) if u.federation_id == row.federation_id]
+        return msgspec.convert(
+            {
+                "federation_id": row.federation_id,
+                "name": row.name,
+                "operator": row.operator,
+                "address": row.address,
+                "manifest_hash": row.manifest_hash,
+                "manifest": self._view(row),
+                "corpora": list(row.plans),
+                "joined_at": row.joined_at,
+                "state": state,
+                "last_contact_at": one.member.transport.last_contact_at if one else None,
+                "server_round": max(0, row.high_water_round),
+                "rounds_done": sum(1 for u in done if u.state == "accepted"),
+                "last_error": error,
+            },
+            FederationInfo,
+        )
+
+    def _view(self, row: FederationRow) -> ManifestView:
+        if row.manifest_hash not in self._views:
+            config = open_manifest(row.manifest, row.federation_key).config
+            self._views[row.manifest_hash] = plans.manifest_view(config)
+        return self._views[row.manifest_hash]
+
+    def _budgets(self) -> list[BudgetInfo]:
+        return [self._budget(row) for row in self.ledger.budgets()]
+
+    def _budget(self, row: BudgetRow) -> BudgetInfo:
+        offered = [
+            plan.event()
+            for one in self.joined.values()
+            for corpus_id, plan in one.member.plans.items()
+            if corpus_id == row.corpus_id and plan.unit == row.unit and plan.unit != "none"
+        ]
+        left = [self.ledger.rounds_left(row.corpus_id, event) for event in offered]
+        return BudgetInfo(
+            corpus_id=row.corpus_id,
+            corpus_name=row.corpus_name,
+            unit=row.unit,
+            guarantee="none" if row.ended_by_none or row.unit == "none" else "guaranteed",
+            epsilon=round_up(row.epsilon),
+            limit=row.limit,
+            delta=row.delta,
+            relation=row.relation,
+            method=row.method,
+            orders=[float(order) for order in ORDERS],
+            rounds_left=min(left) if left else None,
+            releases=row.releases,
+            ended_by_none=row.ended_by_none,
+        )
+
+    # Requests
+
+    async def handle(self, request: wire.Request) -> Message:
+        """Answer one request.
+
+        Raises:
+            HedgerowError: it cannot be done, in one sentence.
+        """
+        if request.method == "hello":
+            raise UsageError("This connection has said hello already.")
+        return await self._handlers[request.method](request.params)
+
+    async def _status(self, params: Nothing) -> Snapshot:
+        return self.snapshot()
+
+    async def _set_presence(self, presence: Presence) -> Acknowledged:
+        self.config.set_presence(presence)
+        if not presence.paused:
+            self.config.problem = ""
+        self.governor.reconsider()
+        await self.governor.settled()
+        return Acknowledged(detail=self.snapshot().why.text)
+
+    async def _resume(self, params: Nothing) -> Acknowledged:
+        return await self._set_presence(Presence())
+
+    async def _pause(self, params: Nothing) -> Acknowledged:
+        return await self._set_presence(Presence(paused=True))
+
+    async def _snooze(self, params: SnoozeParams) -> Acknowledged:
+        if not 0 < params.seconds <= MAX_SNOOZE_S:
+            raise UsageError("A snooze lasts from a moment to 30 days.", "Use pause to stop for longer.")
+        return await self._set_presence(Presence(snoozed_until=time.time() + params.seconds))
+
+    async def _shutdown(self, params: Nothing) -> Acknowledged:
+        asyncio.get_running_loop().call_later(0.1, self.stopping.set)
+        return Acknowledged(detail="The engine stops; what was begun goes on next time.")
+
+    async def _corpus_add(self, params: PathsParams) -> CorpusInfo:
+        return self.corpora.add(params.paths, params.name)
+
+    async def _corpus_list(self, params: Nothing) -> CorpusList:
+        self.corpora.watch()
+        return CorpusList(corpora=self.corpora.infos())
+
+    async def _corpus_inspect(self, params: CorpusParams) -> CorpusInfo:
+        self.corpora.watch()
+        return self.corpora.info(self.corpora.row(params.corpus_id))
+
+    async def _corpus_remove(self, params: CorpusParams) -> Acknowledged:
+        name = self.corpora.row(params.corpus_id).name
+        await self.corpora.remove(params.corpus_id)
+        self._reconsidered()
+        return Acknowledged(detail=f"{name} is no longer used. What it was charged stays in the ledger.")
+
+    async def _invite_inspect(self, params: InviteParams) -> InviteView:
+        return joining.inspect(params.invite)
+
+    async def _terms(self, params: InviteParams) -> TermsView:
+        return await self.registrar.terms(params.invite, params.epsilon)
+
+    async def _join(self, params: JoinParams) -> FederationInfo:
+        member = await self.registrar.join(params.invite, params.manifest_hash, params.corpora)
+        self.broken.pop(member.row.federation_id, None)
+        self._begin(member)
+        self._refresh()
+        return self._federation_info(member.row)
+
+    async def _leave(self, params: FederationParams) -> Acknowledged:
+        one = self.joined.get(params.federation_id)
+        if one is None:
+            if params.federation_id not in self.broken:
+                raise UsageError("This machine is in no such federation.", "`hedgerow federations` shows all.")
+            self.ledger.leave_federation(params.federation_id)
+            del self.broken[params.federation_id]
+        else:
+            await self.registrar.leave(one.member)
+            del self.joined[params.federation_id]
+            await one.stop()
+            self.board.show(None)
+        self._refresh()
+        return Acknowledged(detail="You left, and the key was destroyed. What was charged stays charged.")
+
+    async def _uploads_list(self, params: Nothing) -> UploadList:
+        return UploadList(uploads=uploads.listed(self.ledger, 1_000))
+
+    async def _uploads_inspect(self, params: UploadParams) -> UploadDetail:
+        return await asyncio.to_thread(uploads.inspect, self.ledger, self.key, params.upload_id)
+
+    async def _privacy(self, params: Nothing) -> BudgetList:
+        return BudgetList(budgets=self._budgets())
+
+    async def _history(self, params: Nothing) -> HistoryList:
+        rows = await asyncio.to_thread(self.ledger.history, 500)
+        return HistoryList(rows=rows, contribution=self.snapshot().contribution)
+
+    async def _hardware(self, params: HardwareParams) -> HardwareProfile:
+        return await asyncio.to_thread(machine.profile, self.home, params.probe)
+
+    async def _limits_show(self, params: Nothing) -> LimitsView:
+        return LimitsView(values=self.config.values())
+
+    async def _limits_set(self, params: LimitsParams) -> LimitsView:
+        self.config.set(params.key, params.value)
+        self.governor.reconsider()
+        self._refresh()
+        return LimitsView(values=self.config.values())
+
+    async def _doctor(self, params: Nothing) -> CheckList:
+        joined = list(self.joined.values())
+        parts = (self.home, self.ledger, self.keystore, self.config, self.corpora, self.board, joined)
+        return CheckList(checks=await asyncio.to_thread(doctor.examine, *parts))

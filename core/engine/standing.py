@@ -1,0 +1,128 @@
+"""The engine's state and the one sentence that says why, computed from facts and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.api.messages import CorpusInfo, FederationInfo, RoundProgress, Sentence, State
+from core.engine.config_store import Presence
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A limit of the owner's that says not now."""
+
+    code: str
+    text: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All that the sentence depends on."""
+
+    now: float
+    presence: Presence
+    problem: Sentence | None = None
+    """Something that stops all work, such as a ledger that went back in time."""
+    federations: Sequence[FederationInfo] = ()
+    corpora: Sequence[CorpusInfo] = ()
+    exhausted: frozenset[str] = field(default_factory=frozenset)
+    """Federations whose next round does not fit a budget."""
+    rule: Rule | None = None
+    progress: RoundProgress | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """State, sentence, and when it changes by itself, if it does."""
+
+    state: State
+    why: Sentence
+    until: float | None = None
+
+
+def standing(facts: Facts) -> Standing:
+    """Order matters: what stops everything first, then the owner's wish, their rules, the budget, the work."""
+    active = [f for f in facts.federations if f.state != "left"]
+    if facts.problem is not None:
+        return Standing("problem", facts.problem)
+    if not active:
+        return _not_joined(facts)
+    if facts.presence.paused:
+        return Standing("paused", _say("paused", "Paused by you, until you press Resume."))
+    if facts.presence.snoozed_until > facts.now:
+        until = facts.presence.snoozed_until
+        text = f"Paused by you until {_clock(until, facts.now)}."
+        return Standing("paused", _say("snoozed", text, until=until), until)
+    if facts.rule is not None:
+        return Standing("paused_rule", _say(facts.rule.code, facts.rule.text), facts.rule.until)
+    if facts.progress is not None:
+        return _working(facts.progress)
+    return _waiting(facts, active)
+
+
+def _not_joined(facts: Facts) -> Standing:
+    if any(c.state == "reading" for c in facts.corpora):
+        return Standing("not_joined", _say("reading", "Reading your text; paste an invite to join a federation."))
+    if not facts.corpora:
+        return Standing("not_joined", _say("no_text", "Choose text of yours, then paste an invite to join."))
+    return Standing("not_joined", _say("not_joined", "Not in any federation yet: paste an invite to join."))
+
+
+def _working(progress: RoundProgress) -> Standing:
+    name, number, rounds = progress.federation_name, progress.server_round, progress.rounds
+    args: dict[str, str | int | float] = {"federation": name, "round": number, "rounds": rounds}
+    match progress.phase:
+        case "download":
+            text = f"Downloading the model for round {number} of {rounds} of {name}."
+        case "training" if progress.step == 0:
+            text = f"Preparing round {number} of {rounds} of {name}."
+        case "training":
+            text = f"Training round {number} of {rounds} of {name}: step {progress.step} of {progress.steps}."
+        case "sealing":
+            text = f"Sealing the update of round {number} of {name}."
+        case "uploading":
+            text = f"Sending the update of round {number} of {name}."
+        case _:
+            text = f"The update of round {number} of {name} is sent; waiting for its receipt."
+            return Standing("waiting", _say("receipt", text, **args))
+    return Standing("training", _say(f"working_{progress.phase}", text, **args))
+
+
+def _waiting(facts: Facts, active: Sequence[FederationInfo]) -> Standing:
+    unfinished = [f for f in active if f.state != "finished"]
+    if not unfinished:
+        names = _list([f.name for f in active])
+        return Standing("waiting", _say("finished", f"{names} has finished all its rounds. Thank you.", name=names))
+    missing = [c for c in facts.corpora if c.state == "missing" and any(c.corpus_id in f.corpora for f in unfinished)]
+    if missing:
+        name = missing[0].name
+        text = f"The text {name!r} is not there any more: put it back, or remove it in Data."
+        return Standing("problem", _say("corpus_missing", text, corpus=name))
+    if all(f.federation_id in facts.exhausted for f in unfinished):
+        text = "The privacy budget of your text is used up, so nothing more is trained on it."
+        return Standing("no_budget", _say("no_budget", text))
+    lost = [f for f in unfinished if f.last_error]
+    if lost and len(lost) == len(unfinished):
+        state: State = "waiting" if lost[0].state == "unreachable" else "problem"
+        return Standing(state, _say("coordinator_error", lost[0].last_error, federation=lost[0].name))
+    if any(c.state == "reading" for c in facts.corpora):
+        return Standing("waiting", _say("reading", "Reading your text before the next round."))
+    names = _list([f.name for f in unfinished])
+    return Standing("waiting", _say("waiting", f"Waiting for the next round of {names}.", name=names))
+
+
+def _say(code: str, text: str, **args: str | int | float) -> Sentence:
+    return Sentence(code=code, text=text, args=args)
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _clock(at: float, now: float) -> str:
+    pattern = "%H:%M" if at - now < 20 * 3_600 else "%A %H:%M"
+    return time.strftime(pattern, time.localtime(at))

@@ -1,0 +1,97 @@
+"""Every update that left, as rows and opened up: decoded from the sealed bytes, because nothing else is ever sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from core import vault
+from core.api.errors import StorageError, UsageError
+from core.api.messages import LayerNorm, UploadDetail, UploadInfo
+from core.engine import journal as journals
+from core.engine.rounds import SEALED_CONTEXT
+from core.federation.manifest import open_manifest
+from core.ledger.rows import FederationRow, Release
+from core.ledger.store import Ledger
+from core.model.layout import parameter_shapes
+from core.postprocess.compression.codec import decode
+
+BINS = 41
+SHOWN = {"sealed", "uploading", "sent", "accepted", "refused", "late"}
+
+
+def listed(ledger: Ledger, limit: int) -> list[UploadInfo]:
+    """Updates that left or are about to, newest first."""
+    names = {row.federation_id: row for row in ledger.federations()}
+    return [info(release, names) for release in ledger.uploads(limit) if release.state in SHOWN]
+
+
+def info(release: Release, federations: Mapping[str, FederationRow]) -> UploadInfo:
+    """One update as a row."""
+    federation = federations[release.federation_id]
+    return msgspec.convert(
+        {
+            "upload_id": str(release.release_id),
+            "federation_id": release.federation_id,
+            "federation_name": federation.name,
+            "server_round": release.server_round,
+            "state": release.state,
+            "sealed_at": release.sealed_at or release.begun_at,
+            "sent_at": release.sent_at,
+            "size_bytes": release.size_bytes,
+            "dense_bytes": release.dense_bytes,
+            "sha256": release.sha256,
+            "unit": release.unit,
+            "epsilon_after": release.epsilon_after,
+            "epsilon_cost": release.epsilon_cost,
+            "delta": release.delta,
+            "reason": release.reason,
+        },
+        UploadInfo,
+    )
+
+
+def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
+    """Decrypt, check and decode one update.
+
+    Raises:
+        UsageError: there is none of that id, or its bytes are no longer kept.
+        StorageError: its file is damaged.
+    """
+    if not upload_id.isdecimal() or len(upload_id) > 18:
+        raise UsageError(f"There is no upload {upload_id[:40]!r}.", "`hedgerow uploads` shows all.")
+    release = ledger.release(int(upload_id))
+    if release.sealed_at is None:
+        raise UsageError(f"Nothing has been sealed for round {release.server_round} yet.", "Look again later.")
+    if not release.path:
+        raise UsageError(
+            f"The bytes of upload {upload_id} are no longer kept; hash and size are.", "Raise the limit disk_gb."
+        )
+    payload = vault.decrypt_file(release.path, key, SEALED_CONTEXT)
+    if hashlib.sha256(payload).hexdigest() != release.sha256:
+        raise StorageError(f"The file of upload {upload_id} is not what was sealed.", "It is not used.")
+    federation = ledger.federation(release.federation_id)
+    config = open_manifest(federation.manifest, federation.federation_key).config
+    update = decode(payload, parameter_shapes(config.model), config.codec)
+    journal = journals.load(ledger, release.release_id)
+    values = update.flat()
+    spread = float(np.max(np.abs(values), initial=0.0)) or 1.0
+    counts, _ = np.histogram(values, bins=BINS, range=(-spread, spread))
+    return UploadDetail(
+        upload=info(release, {federation.federation_id: federation}),
+        codec=config.codec.name,
+        base_hash=release.attributes.base_hash,
+        nonce=journal.instruction.nonce.hex() if journal else "",
+        manifest_hash=release.attributes.manifest_hash,
+        metrics=dict(journal.metrics) if journal else {},
+        layers=[
+            LayerNorm(name=name, size=array.size, norm=float(np.linalg.norm(array.astype(np.float64))))
+            for name, array in update.arrays.items()
+        ],
+        histogram=[int(count) for count in counts],
+        histogram_low=-spread,
+        histogram_high=spread,
+    )
