@@ -17,6 +17,7 @@ from core.api.errors import StorageError
 
 BUSY_TIMEOUT_S: Final = 5.0
 PRAGMAS: Final = ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON", "trusted_schema = OFF")
+_CUT_SHORT: Final = (sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
 _NETWORK_FILE_SYSTEMS: Final = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs",
 }  # fmt: skip
@@ -144,10 +145,11 @@ class Database:
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> StorageError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    full_code = getattr(error, "sqlite_errorcode", 0)
+    code = full_code & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return StorageError(f"The disk is full: {path} could not be written.", "Free some space; nothing was lost.")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or full_code in _CUT_SHORT:
         return _damaged(path)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StorageError(f"{path} is in use by another program.", "Stop the other engine, then try again.")

@@ -90,8 +90,14 @@ class Ledger(ChargeBook, ContributionBook):
             self._anchored = known
         self._move_anchor()
 
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; harmless when closed."""
         self._db.close()
 
     def charge(self, release_id: int, lines: Iterable[Line]) -> int:
