@@ -16,7 +16,7 @@ Edge cases:
 |---|---|
 | no events | ε 0 |
 | a value that is not finite or negative, steps that are no whole number | ``ValueError``, never a smaller sum |
-| δ outside (0, 1) | ``ValueError`` |
+| δ outside (0, 1), or so small that float64 cannot hold its share | ``ValueError`` |
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ ORDERS: tuple[int, ...] = (2, 3, 4, 6, 8, 12, 16, 32)
 NUM_FILTERS = len(ORDERS) + 1
 GAUSSIAN = "gaussian-dp"
 _SMALLEST_TAIL = 1e-290  # below it float64 loses digits on its way to zero
+_LEAST_DELTA = 1e-250
 _OUTWARD = 1e-9
 """Share of δ kept back, far above the rounding of ``gdp_delta``."""
 
@@ -114,8 +115,8 @@ def gdp_epsilon(mu: float, delta: float) -> float:
 
 
 def _check_delta(delta: float) -> None:
-    if not 0 < delta < 1:
-        raise ValueError(f"δ must lie between 0 and 1, got {delta}")
+    if not _LEAST_DELTA <= delta < 1:
+        raise ValueError(f"δ must lie between {_LEAST_DELTA:g} and 1, got {delta}")
 
 
 def report(events: Iterable[SpentEvent], delta: float) -> FilterReport:

@@ -8,7 +8,8 @@ Gaussian under add-or-remove applies (Mironov et al. 2019, arXiv 1908.10530). ``
 against noise σC, so μ = 2/σ per release.
 
 Guarantees: σ is rounded up and rounds down; ``solve_noise_multiplier`` returns a value whose *whole plan* the gate
-admits, checked with the rounded value itself.
+admits, checked with the rounded value itself. Rényi values are rounded outwards by more than dp-accounting's own
+rounding, which matters where a tiny q leaves it a difference of almost equal numbers.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ from core.api.errors import PrivacyError
 from core.config import UnitOfPrivacy
 from core.privacy_filters import ORDERS, SpentEvent, admits
 
+MIN_NOISE = 1e-3
 MAX_NOISE = 10_000.0
+MAX_STEPS = 10**12
+_LEAST_SOLVED = 0.05
 _DIGITS = 4
+_OUTWARD = 1e-12
 
 Mechanism = Literal["sampled_gaussian", "gaussian"]
 
@@ -42,12 +47,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: a parameter is out of range.
         """
-        if not (math.isfinite(self.noise_multiplier) and self.noise_multiplier > 0):
-            raise ValueError(f"noise_multiplier must be positive, got {self.noise_multiplier}")
+        if not MIN_NOISE <= self.noise_multiplier <= MAX_NOISE:
+            raise ValueError(
+                f"noise_multiplier must lie between {MIN_NOISE:g} and {MAX_NOISE:g}, got {self.noise_multiplier}"
+            )
         if not 0 < self.sampling_prob <= 1:
             raise ValueError(f"sampling_prob must lie in (0, 1], got {self.sampling_prob}")
-        if self.steps < 0:
-            raise ValueError(f"steps must not be negative, got {self.steps}")
+        if not 0 <= self.steps <= MAX_STEPS:
+            raise ValueError(f"steps must lie between 0 and {MAX_STEPS:,}, got {self.steps}")
         if self.mechanism == "gaussian" and self.sampling_prob != 1:
             raise ValueError("an unsampled Gaussian has no sampling probability")
 
@@ -58,7 +65,7 @@ def relation_of(unit: UnitOfPrivacy) -> str:
 
 
 def rdp_vector(event: Event) -> tuple[float, ...]:
-    """Rényi divergence bound of one step at each of ``ORDERS``, from dp-accounting."""
+    """Rényi divergence bound of one step at each of ``ORDERS``, from dp-accounting, rounded outwards."""
     import dp_accounting
     from dp_accounting import rdp
 
@@ -69,7 +76,7 @@ def rdp_vector(event: Event) -> tuple[float, ...]:
         inner = dp_accounting.PoissonSampledDpEvent(event.sampling_prob, gaussian)
     accountant = rdp.RdpAccountant(list(ORDERS), dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE)
     accountant.compose(inner, 1)
-    return tuple(float(value) for value in accountant.rdp)
+    return tuple(max(float(value), 0.0) * (1 + _OUTWARD) + _OUTWARD for value in accountant.rdp)
 
 
 def spent(event: Event) -> SpentEvent:
@@ -81,8 +88,9 @@ def spent(event: Event) -> SpentEvent:
 def bucket(num_units: int) -> int:
     """Coarse public n: rounded *down* to four significant binary digits, so at most 1/8 below the truth.
 
-    q = B / bucket is then fixed at consent. The true n is never smaller, so the expected draw is at least B and the
-    fixed normaliser B never magnifies a gradient; edits within the bucket change nothing that others can see.
+    q = B / bucket is fixed at consent and charged as it is, so the privacy figure does not depend on n at all. The true
+    n is never smaller, so a draw has q·n ≥ B examples on average, fewer than 9/8·B, while the normaliser stays B: the
+    step is up to an eighth longer than the mean gradient, and edits within the bucket change nothing others can see.
     """
     if num_units <= 0:
         return 0
@@ -134,7 +142,7 @@ def solve_noise_multiplier(
         raise PrivacyError(
             f"No amount of noise makes {steps} steps fit ε {epsilon:g}.", "Raise the limit or plan fewer rounds."
         )
-    low, high = max(minimum, 0.05), MAX_NOISE
+    low, high = max(minimum, _LEAST_SOLVED), MAX_NOISE
     if _fits(unit, low, sampling_prob, steps, epsilon, delta):
         return low
     while high / low > 1 + 10.0 ** -(_DIGITS + 1):
@@ -143,8 +151,11 @@ def solve_noise_multiplier(
             high = middle
         else:
             low = middle
-    scale = 10.0**_DIGITS
-    return math.ceil(high * scale) / scale
+    scale: int = 10**_DIGITS
+    ticks = math.ceil(high * scale)
+    while not _fits(unit, min(ticks / scale, MAX_NOISE), sampling_prob, steps, epsilon, delta):
+        ticks += 1
+    return min(ticks / scale, MAX_NOISE)
 
 
 def rounds_affordable(

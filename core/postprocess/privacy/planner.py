@@ -14,9 +14,10 @@ import msgspec
 from core.api.errors import HedgerowError, PrivacyError, UsageError
 from core.config import UnitOfPrivacy
 from core.postprocess.privacy import accountant
-from core.privacy_filters import ORDERS, SpentEvent, report
+from core.privacy_filters import ORDERS, report
 
 MAX_REQUEST = 1 << 16
+_LEAST_PROBABILITY = 1e-9
 
 
 class Solve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +33,21 @@ class Solve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     delta: float
     min_noise_multiplier: float = 0.0
     max_sampling_prob: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check every number.
+
+        Raises:
+            ValueError: one is out of range.
+        """
+        if min(self.batch_size, self.steps_per_round, self.rounds) < 1 or not self.epsilon > 0:
+            raise ValueError("a plan needs a batch, steps, rounds and a budget above zero")
+        if self.n < 0 or self.rounds * self.steps_per_round > accountant.MAX_STEPS:
+            raise ValueError("the number of units or of planned steps is absurd")
+        if not _LEAST_PROBABILITY <= self.max_sampling_prob <= 1:
+            raise ValueError(f"max_sampling_prob must lie in (0, 1], got {self.max_sampling_prob}")
+        if not 0 <= self.min_noise_multiplier <= accountant.MAX_NOISE:
+            raise ValueError(f"min_noise_multiplier is {self.min_noise_multiplier}")
 
 
 class Solved(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,10 +98,8 @@ def solve(request: Solve) -> Solved:
 
     Raises:
         PrivacyError: too little text for the federation's batch, or no σ makes the plan fit.
-        UsageError: a number is out of range.
+        ValueError: the unit has no mechanism, or δ is out of range.
     """
-    if min(request.batch_size, request.steps_per_round, request.rounds) < 1 or not request.epsilon > 0:
-        raise UsageError("A plan needs a batch, steps, rounds and a budget above zero.")
     releases = request.unit == "corpus"
     units = 1 if releases else accountant.bucket(request.n)
     q = 1.0
@@ -124,14 +138,12 @@ def estimate(request: Estimate) -> Estimated:
     """Price a mechanism.
 
     Raises:
-        UsageError: a number is out of range, or the unit has no ε.
+        ValueError: a number is out of range, or the unit has no ε.
     """
-    try:
-        event = accountant.event_for(request.unit, request.noise_multiplier, request.sampling_prob, request.steps)
-        events: list[SpentEvent] = [accountant.spent(event)]
-        cost = report(events, request.delta)
-    except ValueError as error:
-        raise UsageError(f"This cannot be estimated: {error}.") from error
+    if request.unit == "corpus" and request.sampling_prob != 1:
+        raise ValueError("a corpus is not sampled, so it has no sampling_prob")
+    event = accountant.event_for(request.unit, request.noise_multiplier, request.sampling_prob, request.steps)
+    cost = report([accountant.spent(event)], request.delta)
     return Estimated(
         epsilon=cost.epsilon, delta=request.delta, relation=accountant.relation_of(request.unit), method=cost.method
     )
@@ -149,10 +161,13 @@ def answer(raw: bytes) -> bytes:
         request = msgspec.json.decode(raw, type=Request)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise UsageError(f"The planner's request does not fit: {error}.") from error
-    if request.solve is not None and request.estimate is None:
-        return msgspec.json.encode(solve(request.solve))
-    if request.estimate is not None and request.solve is None:
-        return msgspec.json.encode(estimate(request.estimate))
+    try:
+        if request.solve is not None and request.estimate is None:
+            return msgspec.json.encode(solve(request.solve))
+        if request.estimate is not None and request.solve is None:
+            return msgspec.json.encode(estimate(request.estimate))
+    except ValueError as error:
+        raise UsageError(f"This plan has no privacy figure: {error}.") from error
     raise UsageError("The planner needs exactly one request.")
 
 
