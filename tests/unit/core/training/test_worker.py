@@ -1,0 +1,413 @@
+"""The worker as the engine meets it: a locked process behind three descriptors, over real shards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+
+from core import vault
+from core.config import CodecConfig, ModelSpec, TrainingConfig
+from core.data.store import Document, write_shard
+from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.jobs import (
+    Alive,
+    ChargeRequest,
+    CorpusRef,
+    DPRecord,
+    Evaluated,
+    EvaluateJob,
+    Failed,
+    Grant,
+    HeldOut,
+    Job,
+    Pause,
+    Paused,
+    PrivacyPlan,
+    Progress,
+    Ready,
+    Refuse,
+    Sealed,
+    ShardRef,
+    TrainJob,
+    decode_up,
+    encode,
+)
+from core.model.checkpoint_io import encode_weights
+from core.model.initialise import seeded_weights
+from core.model.layout import parameter_shapes
+from core.model.presets import num_parameters
+from core.postprocess.base import build_chain
+from core.training.round import SEALED_CONTEXT, SEALED_NAME
+
+pytestmark = pytest.mark.slow
+
+SPEC = ModelSpec(preset="test", vocab_size=4_096, num_layers=1, d_model=32, num_heads=2, d_ff=64, max_seq_len=64)
+KEY = bytes(range(32))
+SECRET = "Rumpelstiltskin"
+PLANS = {
+    "none": PrivacyPlan(unit="none"),
+    "corpus": PrivacyPlan(unit="corpus", clip_norm=1.0, noise_multiplier=0.01, units=1),
+    "record": PrivacyPlan(unit="record", clip_norm=1.0, noise_multiplier=0.8, sampling_prob=0.2, steps=6, units=40),
+}
+MakeJob = Callable[..., TrainJob]
+_Wanted = TypeVar("_Wanted", bound=Job)
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory: pytest.TempPathFactory) -> ShardRef:
+    """40 documents of real words, two of them held out."""
+    from pydoc_data import topics
+
+    tokenizer = Tokenizer.load(builtin_tokenizer_path())
+    texts = [f"{SECRET} {text[:600]}" for text in list(topics.topics.values())[:40]]
+    documents = [Document(tokenizer.encode(text), len(text.encode())) for text in texts]
+    facts = write_shard(
+        tmp_path_factory.mktemp("store"), KEY, documents[2:], documents[:2], end_of_text=tokenizer.end_of_text,
+        tokenizer_sha256=tokenizer.sha256, extractor_version=1, dtype=tokenizer.dtype,
+    )  # fmt: skip
+    return ShardRef(
+        path=facts.path, sha256=facts.sha256, tokens=facts.tokens, documents=facts.documents,
+        text_bytes=facts.text_bytes,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def make_job(tmp_path: Path, shard: ShardRef) -> MakeJob:
+    def make(unit: str, **changes: Any) -> TrainJob:
+        base = tmp_path / "base.safetensors"
+        base.write_bytes(encode_weights(seeded_weights(SPEC, 1)))
+        folder = tmp_path / str(changes.pop("folder", "round"))
+        folder.mkdir(exist_ok=True)
+        job = TrainJob(
+            federation_id="f" * 32, run_id="e" * 32, server_round=1, round_dir=str(folder),
+            state_dir=str(tmp_path / f"{folder.name}-state"), base_path=str(base),
+            base_sha256=hashlib.sha256(base.read_bytes()).hexdigest(), model=SPEC,
+            training=TrainingConfig(seq_len=32, batch_size=8, local_steps=6, learning_rate=5e-3, decay_steps=40),
+            codec=CodecConfig(), privacy=PLANS[unit], corpora=(CorpusRef(corpus_id="c", shards=(shard,)),),
+            tokenizer_path=str(builtin_tokenizer_path()), step_clock=0, local_steps=6,
+        )  # fmt: skip
+        return msgspec.structs.replace(job, **changes)
+
+    return make
+
+
+class Worker:
+    """The engine's side of one worker process."""
+
+    def __init__(self, job: Job, key: bytes = KEY, limit: Callable[[], None] | None = None) -> None:
+        in_read, in_write = os.pipe()
+        out_read, out_write = os.pipe()
+        key_read, key_write = os.pipe()
+        os.write(key_write, key)
+        os.close(key_write)
+        command = [sys.executable, "-I", "-m", "core.training.worker"]
+        for name, descriptor in (("in", in_read), ("out", out_write), ("key", key_read)):
+            command += [f"--{name}-fd", str(descriptor)]
+        self.process = subprocess.Popen(
+            command, pass_fds=(in_read, out_write, key_read), stderr=subprocess.PIPE, preexec_fn=limit
+        )
+        for descriptor in (in_read, out_write, key_read):
+            os.close(descriptor)
+        self.down, self.up = os.fdopen(in_write, "wb", buffering=0), os.fdopen(out_read, "rb")
+        self.seen: list[Job] = []
+        self.raw = b""
+        self.send(job)
+
+    def send(self, message: Job) -> None:
+        self.down.write(encode(message))
+
+    def until(self, kind: type[_Wanted], when: Callable[[_Wanted], bool] = lambda _: True) -> _Wanted:
+        """Read up to a message; grants every charge."""
+        while line := self.up.readline():
+            self.raw += line
+            message = decode_up(line)
+            self.seen.append(message)
+            if isinstance(message, ChargeRequest) and kind is not ChargeRequest:
+                self.send(Grant(charge_id=5))
+            if isinstance(message, kind) and when(message):
+                return message
+        raise AssertionError(f"no {kind.__name__}: {self.seen[-3:]} {self.errors()}")
+
+    def errors(self) -> str:
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode()
+
+    def end(self) -> int:
+        """Exit code, after which nothing of the process is left."""
+        while line := self.up.readline():
+            self.raw += line
+            self.seen.append(decode_up(line))
+        code = self.process.wait(30)
+        self.close()
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.down, self.up, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def kinds(self) -> list[type[Job]]:
+        return [type(m) for m in self.seen if not isinstance(m, Alive | Progress)]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Worker]]:
+    workers: list[Worker] = []
+
+    def begin(*arguments: Any, **named: Any) -> Worker:
+        workers.append(Worker(*arguments, **named))
+        return workers[-1]
+
+    yield begin
+    for worker in workers:
+        worker.close()
+
+
+def payload(job: TrainJob) -> bytes:
+    return vault.decrypt_file(Path(job.round_dir) / SEALED_NAME, KEY, SEALED_CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        ("none", [Ready, HeldOut, ChargeRequest, Sealed]),
+        ("corpus", [Ready, HeldOut, ChargeRequest, DPRecord, Sealed]),
+        ("record", [Ready, HeldOut, ChargeRequest, DPRecord, Sealed]),
+    ],
+)
+def test_a_whole_round(make_job: MakeJob, start: Callable[..., Worker], unit: str, expected: list[type[Job]]) -> None:
+    job = make_job(unit)
+    worker = start(job)
+    ready = worker.until(Ready)
+    assert ready.sandbox.startswith("seccomp")
+    assert ready.pid == worker.process.pid
+    assert "Seccomp:\t2" in Path(f"/proc/{ready.pid}/status").read_text()
+    worker.until(Sealed)
+    assert worker.end() == 0
+    assert worker.kinds() == expected
+    sealed = worker.seen[-1]
+    assert isinstance(sealed, Sealed)
+    plain = payload(job)
+    assert hashlib.sha256(plain).hexdigest() == sealed.sha256
+    assert sealed.size_bytes == len(plain) < sealed.dense_bytes / 3
+    update = build_chain(job.privacy, job.codec).decode(plain, parameter_shapes(SPEC))
+    assert update.norm() > 0
+    assert SECRET.encode() not in worker.raw
+    for record in (m for m in worker.seen if isinstance(m, DPRecord)):
+        steps = 6 if unit == "record" else 1
+        assert (record.unit, record.noise_draws) == (unit, steps * num_parameters(SPEC))
+
+
+def test_training_moves_the_model_towards_the_text(make_job: MakeJob, start: Callable[..., Worker]) -> None:
+    job = make_job("none", local_steps=40)
+    worker = start(job)
+    worker.until(Sealed)
+    losses = [m.loss for m in worker.seen if isinstance(m, Progress) and m.loss is not None]
+    assert losses[-1] < losses[0] - 1.0
+    assert worker.end() == 0
+
+
+def test_killed_without_warning_it_resumes_to_the_same_bytes(make_job: MakeJob, start: Callable[..., Worker]) -> None:
+    whole = make_job("none", folder="whole", local_steps=60)
+    reference = start(whole)
+    reference.until(Sealed)
+    assert reference.end() == 0
+    job = make_job("none", folder="killed", local_steps=60, checkpoint_interval_s=0.05)
+    worker = start(job)
+    worker.until(Progress, lambda m: m.step >= 20)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert worker.process.wait() == -signal.SIGKILL
+    assert not (Path(job.round_dir) / SEALED_NAME).exists()
+    again = start(job)
+    first = again.until(Progress)
+    assert 0 < first.step <= 60
+    again.until(Sealed)
+    assert again.end() == 0
+    assert ChargeRequest not in again.kinds()
+    assert payload(job) == payload(whole)
+
+
+def test_a_private_round_killed_and_resumed_twice_makes_the_same_draws(
+    make_job: MakeJob, start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    job = make_job("record", local_steps=60, privacy=msgspec.structs.replace(PLANS["record"], steps=60))
+    worker = start(job)
+    worker.until(Progress, lambda m: m.step >= 3)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    worker.process.wait()
+    copy = msgspec.structs.replace(job, round_dir=str(tmp_path / "copy"), state_dir=str(tmp_path / "copy-state"))
+    shutil.copytree(job.round_dir, copy.round_dir)
+    for each in (job, copy):
+        again = start(each)
+        again.until(Sealed)
+        assert again.end() == 0
+        assert ChargeRequest not in again.kinds()
+    assert payload(job) == payload(copy)
+
+
+@pytest.mark.parametrize("unit", ["none", "record"])
+def test_pause_is_felt_within_a_second_and_nothing_is_lost(
+    make_job: MakeJob, start: Callable[..., Worker], unit: str
+) -> None:
+    plan = msgspec.structs.replace(PLANS[unit], steps=4_000 if unit == "record" else 0)
+    job = make_job(unit, local_steps=4_000, privacy=plan)
+    worker = start(job)
+    worker.until(Progress, lambda m: m.step >= 3)
+    began = time.monotonic()
+    worker.send(Pause())
+    paused = worker.until(Paused)
+    assert time.monotonic() - began < 1.0
+    assert paused.step >= 3
+    assert worker.end() == 0
+    again = start(job)
+    assert again.until(Progress).step == paused.step
+    assert again.until(Progress, lambda m: m.step > paused.step)
+    assert ChargeRequest not in again.kinds()
+
+
+def test_a_crash_between_seal_and_message_is_answered_with_the_same_bytes(
+    make_job: MakeJob, start: Callable[..., Worker]
+) -> None:
+    job = make_job("record")
+    worker = start(job)
+    first = worker.until(Sealed)
+    assert worker.end() == 0
+    plain = payload(job)
+    again = start(job)
+    assert again.until(Sealed) == first
+    assert again.end() == 0
+    assert again.kinds() == [Ready, DPRecord, Sealed]
+    assert payload(job) == plain
+
+
+def test_an_engine_that_dies_stops_the_worker(make_job: MakeJob, start: Callable[..., Worker]) -> None:
+    job = make_job("none", local_steps=100_000)
+    worker = start(job)
+    worker.until(Progress, lambda m: m.step >= 2)
+    worker.down.close()
+    worker.up.close()
+    assert worker.process.wait(5) in (0, 1)
+    assert list(Path(job.round_dir).glob("checkpoint.*"))
+
+
+def _no_shard(job: TrainJob) -> TrainJob:
+    corpus = job.corpora[0]
+    gone = msgspec.structs.replace(corpus.shards[0], path=corpus.shards[0].path + ".gone")
+    return msgspec.structs.replace(job, corpora=(msgspec.structs.replace(corpus, shards=(gone,)),))
+
+
+def _no_base(job: TrainJob) -> TrainJob:
+    return msgspec.structs.replace(job, base_path=job.base_path + ".gone")
+
+
+def _bad_base(job: TrainJob) -> TrainJob:
+    Path(job.base_path).write_bytes(b"\x00" * 100)
+    return msgspec.structs.replace(job, base_sha256=hashlib.sha256(b"\x00" * 100).hexdigest())
+
+
+def _too_big(job: TrainJob) -> TrainJob:
+    return msgspec.structs.replace(job, memory_bytes=1)
+
+
+def _bad_plan(job: TrainJob) -> TrainJob:
+    return msgspec.structs.replace(job, local_steps=7)
+
+
+def _little_text(job: TrainJob) -> TrainJob:
+    return msgspec.structs.replace(job, corpora=(), privacy=PLANS["none"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [(_no_shard, "storage"), (_no_base, "storage"), (_bad_base, "model"), (_too_big, "model"), (_bad_plan, "privacy"),
+     (_little_text, "corpus")],
+    ids=lambda v: getattr(v, "__name__", v).strip("_"),
+)  # fmt: skip
+def test_every_failure_is_one_sentence_and_exit_code_1(
+    make_job: MakeJob, start: Callable[..., Worker], damage: Callable[[TrainJob], TrainJob], code: str
+) -> None:
+    worker = start(damage(make_job("record")))
+    failed = worker.until(Failed)
+    assert failed.code == code
+    assert failed.message.endswith(".")
+    assert "Traceback" not in failed.message
+    assert worker.end() == 1
+    assert Sealed not in worker.kinds()
+
+
+def test_a_refused_charge_ends_the_worker_with_the_engines_reason(
+    make_job: MakeJob, start: Callable[..., Worker]
+) -> None:
+    worker = start(make_job("record"))
+    worker.until(ChargeRequest)
+    worker.send(Refuse(reason="The budget of Letters is used up."))
+    failed = worker.until(Failed)
+    assert (failed.code, failed.message) == ("privacy", "The budget of Letters is used up.")
+    assert worker.end() == 1
+
+
+def test_another_key_opens_nothing(make_job: MakeJob, start: Callable[..., Worker]) -> None:
+    worker = start(make_job("record"), key=b"o" * 32)
+    assert worker.until(Failed).code == "storage"
+    assert worker.end() == 1
+
+
+def test_a_disk_that_refuses_is_a_storage_error(make_job: MakeJob, start: Callable[..., Worker]) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, 64 << 10))
+
+    job = make_job("record")
+    worker = start(job, limit=small_files)
+    failed = worker.until(Failed)
+    assert failed.code == "storage"
+    assert worker.end() == 1
+    assert not list(Path(job.round_dir).iterdir())
+
+
+def test_evaluation_of_a_plain_text_needs_no_key(make_job: MakeJob, start: Callable[..., Worker]) -> None:
+    import math
+    from pydoc_data import topics
+
+    job = make_job("none")
+    folder = Path(job.round_dir)
+    text = str(topics.topics["assert"]) * 2
+    (folder / "text.txt").write_text(text)
+    worker = start(
+        EvaluateJob(
+            model=SPEC, weights_path=job.base_path, tokenizer_path=job.tokenizer_path,
+            text_path=str(folder / "text.txt"), seq_len=32,
+        )
+    )  # fmt: skip
+    found = worker.until(Evaluated)
+    assert worker.end() == 0
+    assert len(text.encode()) - 12 <= found.text_bytes <= len(text.encode())
+    assert found.nats_per_token == pytest.approx(math.log(4_096), abs=0.2)
+    assert found.bits_per_byte == pytest.approx(
+        found.nats_per_token * found.tokens / math.log(2) / found.text_bytes, rel=1e-6
+    )
+
+
+def test_evaluation_of_a_missing_text_is_named(make_job: MakeJob, start: Callable[..., Worker]) -> None:
+    job = make_job("none")
+    worker = start(
+        EvaluateJob(
+            model=SPEC, weights_path=job.base_path, tokenizer_path=job.tokenizer_path, text_path="/gone.txt", seq_len=8
+        )
+    )
+    assert "/gone.txt" in worker.until(Failed).message
+    assert worker.end() == 1
