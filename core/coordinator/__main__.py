@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -141,6 +142,7 @@ def _run(options: argparse.Namespace) -> None:
     from core.coordinator.home import Federation
     from core.coordinator.service import Service
 
+    os.umask(0o077)  # Flower's own files too
     show = _line if options.json else _words
     Service(Federation(options.dir), options.listen, show).run(
         keep_serving=options.keep_serving, parent_pid=options.parent_pid

@@ -99,7 +99,7 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
             relation=RELATIONS[choices.unit],
             clip_norm=1.0 if choices.clip_norm is None else choices.clip_norm,
         )
-        return FederationConfig(
+        config = FederationConfig(
             run_id=secrets.token_hex(16),
             name=choices.name,
             operator=choices.operator,
@@ -124,9 +124,10 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
                 deadline_s=choices.deadline_s,
             ),
         )
+        return msgspec.convert(msgspec.to_builtins(config), FederationConfig)
     except HedgerowError:
         raise
-    except ValueError as error:
+    except (ValueError, msgspec.ValidationError) as error:
         raise UsageError(f"The federation cannot be made: {error}.", "Change that option.") from error
 
 

@@ -118,6 +118,14 @@ def _kernel_fields(pid: int) -> list[str]:
         return []
 
 
+def lives(pid: int, started_at: int) -> bool | None:
+    """Whether the process that started then still runs (a zombie does not); ``None`` where the system does not say."""
+    if not started_at:
+        return None
+    fields = _kernel_fields(pid)
+    return len(fields) > 19 and int(fields[19]) == started_at and fields[0] not in "ZX"
+
+
 def end_exactly(pid: int, started_at: int) -> None:
     """SIGKILL a process if it is still the one that started then."""
     if pid > 1 and started_at and started(pid) == started_at:

@@ -17,7 +17,8 @@ from typing import Any
 from core.api.errors import CoordinatorError, from_code
 from core.coordinator.enrolment import Enrolment
 from core.coordinator.home import Federation
-from core.coordinator.processes import Child, end_exactly, rotate
+from core.coordinator.processes import Child, end_exactly, lives, rotate
+from core.coordinator.schema import Sign
 from core.coordinator.store import SERVER_APP, Store
 from core.coordinator.superlink import (
     Control,
@@ -30,7 +31,12 @@ from core.coordinator.superlink import (
 
 SUPERLINK_START_S = 60.0
 GATEWAY_START_S = 30.0
-SIGN_STALE_S = 4.0
+SILENT_S = 30.0
+"""Silence of a living ServerApp that counts as hanging."""
+UNKNOWN_SILENT_S = 10.0
+"""The same where the system does not say whether a process lives."""
+HEALTHY_S = 60.0
+"""A run that lasted this long clears the count of failures."""
 FIRST_SIGN_S = 45.0
 STATUS_EVERY_S = 1.0
 MAX_RUN_FAILURES = 8
@@ -179,7 +185,7 @@ class Supervisor:
             self.run_id = self.control.start_run(self._federation.home)
         except CoordinatorError as error:
             self._say("waiting", {"why": error.message})
-            self._retry_run()
+            self._retry_run(error.message)
             return
         self._run_started_at = time.monotonic()
 
@@ -192,15 +198,16 @@ class Supervisor:
         except CoordinatorError:
             return  # It has just finished by itself.
 
-    def _retry_run(self) -> None:
+    def _retry_run(self, why: str) -> None:
+        """Try again soon: at once after the first failure, then slower and slower."""
         self.run_id = ""
         self._run_failures += 1
         if self._run_failures > MAX_RUN_FAILURES:
             raise CoordinatorError(
-                f"The ServerApp failed {self._run_failures} times in a row.",
+                f"The ServerApp failed {self._run_failures} times in a row: {why[:300]}",
                 f"See {self._federation.home.log_path('server_app')}.",
             )
-        self._try_run_at = time.monotonic() + min(30.0, 0.5 * 2**self._run_failures)
+        self._try_run_at = time.monotonic() + min(30.0, float(2**self._run_failures - 2))
 
     def _watch_run(self) -> None:
         now = time.monotonic()
@@ -209,35 +216,41 @@ class Supervisor:
                 self._begin_run()
             return
         sign = self._store.sign(SERVER_APP)
-        if sign is not None and sign.flower_run == self.run_id:
-            if time.time() - sign.at <= SIGN_STALE_S:
-                self._run_failures = 0
-                return
-        elif now - self._run_started_at < FIRST_SIGN_S and now - self._asked_at < STATUS_EVERY_S:
+        began = sign is not None and sign.flower_run == self.run_id
+        if sign is not None and began and self._is_well(sign):
             return
         if self.finished():
             self.run_id = ""
             return
+        if not began and now - self._run_started_at < FIRST_SIGN_S and now - self._asked_at < STATUS_EVERY_S:
+            return
         self._asked_at = now
-        self._replace_run(silent=sign is not None and sign.flower_run == self.run_id)
+        self._replace_run(died=began)
 
-    def _replace_run(self, *, silent: bool) -> None:
-        """Start a new run if this one has ended, has gone silent, or never began."""
+    def _is_well(self, sign: Sign) -> bool:
+        """Whether the ServerApp lives and works. A dead one shows at once, one that hangs by its silence."""
+        alive = lives(sign.pid, sign.pid_started)
+        silence_s = time.time() - sign.at
+        return alive is not False and silence_s <= (SILENT_S if alive else UNKNOWN_SILENT_S)
+
+    def _replace_run(self, *, died: bool) -> None:
+        """Start a new run if this one has ended, has died or gone silent, or never began."""
+        why = "it gave no sign of life"
         try:
             status = self.control.run_status(self.run_id)
         except CoordinatorError:
-            return  # The SuperLink is away; its turn comes first.
-        ended = status.status == "finished"
-        late = time.monotonic() - self._run_started_at >= FIRST_SIGN_S
-        if not (ended or silent or late):
-            return
-        why = status.details or ("it gave no sign of life" if silent else "it did not start")
-        self._say("restarted", {"process": "server_app", "why": why[:300]})
-        if silent:
-            self._begin_run()
+            if not died:
+                return  # The SuperLink is away; its turn comes first.
         else:
-            self._end_run(self.run_id)
-            self._retry_run()
+            late = time.monotonic() - self._run_started_at >= FIRST_SIGN_S
+            if not (died or late or status.status == "finished"):
+                return
+            why = status.details or why
+        self._say("restarted", {"process": "server_app", "why": why[:300]})
+        if time.monotonic() - self._run_started_at > HEALTHY_S:
+            self._run_failures = 0
+        self._end_run(self.run_id)
+        self._retry_run(why)
 
     # Stopping
 

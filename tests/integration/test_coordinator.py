@@ -96,7 +96,7 @@ def eventually(probe: Callable[[], T | None], what: str, patience_s: float = PAT
         if found_it:
             return found_it
         assert time.monotonic() < give_up_at, f"waited {patience_s:g} s in vain for {what}"
-        time.sleep(0.05)
+        time.sleep(0.25)
 
 
 class Coordinator:
@@ -431,10 +431,12 @@ def test_rounds_go_on_through_forgery_and_the_death_of_every_flower_process(tmp_
         coordinator.event("round_closed", round=2)
         assert_moved(coordinator, 2, payloads(2))
 
-        # Round 3: the SuperLink dies while both are training.
+        # Round 3: SuperLink and gateway die while both are training.
         hers, his = ada.task(), bob.task()
         os.kill(coordinator.pid_of("flower-superlink"), signal.SIGKILL)
+        os.kill(next(pid for pid, words in coordinator.processes().items() if ".gateway " in words), signal.SIGKILL)
         coordinator.event("restarted", process="superlink")
+        coordinator.event("restarted", process="gateway")
         ada.answer(hers, work[ada.identity, 3])
         bob.answer(his, work[bob.identity, 3])
         coordinator.event("round_closed", round=3)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from core.api.errors import CoordinatorError, UsageError
+from core.coordinator.__main__ import duration_s, main
+from core.coordinator.home import Federation
+from core.coordinator.service import Service, export, invite, status
+from core.coordinator.store import token_hash
+from core.federation.invite import parse
+
+
+def set_setting(federation: Federation, **values: str) -> None:
+    path = federation.home.settings_path
+    text = path.read_text()
+    for name, value in values.items():
+        old = next(line for line in text.splitlines() if line.startswith(f"{name} = "))
+        text = text.replace(old, f'{name} = "{value}"')
+    path.write_text(text)
+
+
+def test_an_invite_says_what_the_volunteer_needs(federation: Federation) -> None:
+    federation.store().set_meta("address", "127.0.0.1:8443")
+    made = invite(federation.home.root, 3, 3_600)
+    read = parse(made["invite"])
+    assert (read.name, read.address, read.uses) == ("Test <b>&", "127.0.0.1:8443", 3)
+    assert read.federation_key == federation.key.public_bytes
+    assert 3_500 < read.expires_at - time.time() <= 3_600
+    volunteer = federation.store().bind(b"a key", read.token, time.time())
+    assert volunteer.token_hash == token_hash(read.token)
+
+
+@pytest.mark.parametrize(
+    ("address", "running", "listen", "expected"),
+    [
+        ("", "", "10.0.0.1:8443", "10.0.0.1:8443"),
+        ("example.org", "", "0.0.0.0:8443", "example.org:8443"),
+        ("example.org:443", "", "0.0.0.0:8443", "example.org:443"),
+        ("example.org", "0.0.0.0:5000", "0.0.0.0:0", "example.org:5000"),
+        ("2001:db8::1", "", "[::]:8443", "[2001:db8::1]:8443"),
+        ("[2001:db8::1]:443", "", "[::]:8443", "[2001:db8::1]:443"),
+    ],
+)
+def test_the_address_of_an_invite(
+    federation: Federation, address: str, running: str, listen: str, expected: str
+) -> None:
+    set_setting(federation, address=address, listen=listen)
+    federation.store().set_meta("address", running)
+    assert invite(federation.home.root, 1, 600)["address"] == expected
+
+
+@pytest.mark.parametrize(
+    ("listen", "uses", "lifetime_s", "words"),
+    [
+        ("127.0.0.1:0", 1, 600, "port is not known"),
+        ("0.0.0.0:8443", 1, 600, "Nobody can connect"),
+        ("10.0.0.1:1", 0, 600, "0 uses"),
+        ("10.0.0.1:1", 1, 1, "between a minute and a year"),
+    ],
+)
+def test_an_invite_nobody_could_use_is_not_made(
+    federation: Federation, listen: str, uses: int, lifetime_s: float, words: str
+) -> None:
+    set_setting(federation, listen=listen)
+    with pytest.raises(UsageError, match=words):
+        invite(federation.home.root, uses, lifetime_s)
+
+
+def test_status_of_a_federation_at_rest(federation: Federation) -> None:
+    found = status(federation.home.root)
+    assert (found["running"], found["address"], found["rounds"], found["rounds_planned"]) == (False, "", [], 2)
+    assert found["bits_per_byte"] == {"initial": None, "final": None}
+    json.dumps(found)
+
+
+def test_a_second_process_on_the_same_folder_is_refused(federation: Federation) -> None:
+    with (
+        FileLock(federation.home.lock_path),
+        pytest.raises(CoordinatorError, match="already being run"),
+    ):
+        Service(federation, "127.0.0.1:0", lambda line: None).run()
+
+
+def test_the_newest_model_is_exported_once(federation: Federation, tmp_path: Path) -> None:
+    vocabulary = {chr(256 + number): number for number in range(255)} | {"<|endoftext|>": 255}
+    tokenizer = {"model": {"type": "BPE", "vocab": vocabulary, "merges": []}, "added_tokens": []}
+    federation.tokenizer_path.write_text(json.dumps(tokenizer))
+    made = export(federation.home.root, tmp_path / "model")
+    assert made["checkpoint"] == federation.store().latest_checkpoint().sha256
+    assert (tmp_path / "model" / "model.safetensors").is_file()
+    with pytest.raises(UsageError, match="exists already"):
+        export(federation.home.root, tmp_path / "model")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("15m", 900), ("12h", 43_200), ("7d", 604_800)])
+def test_durations(text: str, seconds: float) -> None:
+    assert duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "-1h", "1 hour", "1e9", "nan"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a duration"):
+        duration_s(text)
+
+
+Run = Callable[..., tuple[int, dict[str, object], str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, dict[str, object], str]:
+        code = main([*map(str, arguments), "--json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out), err
+
+    return call
+
+
+def test_create_then_status_then_invite(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    code, made, _ = run(
+        *("create", root, "--name", "Mine", "--privacy", "none", "--rounds", 4, "--cohort", 1, "--local-steps", 3),
+        *("--deadline", "2m", "--listen", "127.0.0.1:9000", "--seed", 5, "--codec", "fp32", "--outer-momentum", "0.9"),
+    )
+    assert code == 0
+    federation = Federation(root)
+    assert made["manifest_hash"] == federation.manifest_hash
+    config = federation.config
+    assert (config.training.local_steps, config.schedule.deadline_s, config.schedule.quorum) == (3, 120.0, 1)
+    assert (config.seed, config.codec.name, config.outer.momentum, config.privacy.unit) == (5, "fp32", 0.9, "none")
+    assert config.model.vocab_size == 4_096
+    assert run("status", root)[1]["name"] == "Mine"
+    assert parse(str(run("invite", root, "--expires", "2h")[1]["invite"])).address == "127.0.0.1:9000"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--preset", "giant"), "giant"),
+        (("--privacy", "document"), "not supported"),
+        (("--rounds", "0"), "schedule.rounds"),
+        (("--quorum", "5"), "schedule.quorum"),
+        (("--learning-rate", "nan"), "training.learning_rate"),
+        (("--seq-len", "1000000"), "max_seq_len"),
+        (("--tokenizer", "/nowhere/t.json"), "/nowhere/t.json cannot be read"),
+        (("--evaluate", "/nowhere/text"), "/nowhere/text cannot be read"),
+        (("--evaluate", "/dev/null"), "is empty"),
+        (("--deadline", "soon"), "is not a duration"),
+        (("--name", ""), "$.name"),
+        (("--name", "x" * 121), "$.name"),
+    ],
+)
+def test_what_cannot_be_created_is_named_and_leaves_nothing(
+    run: Run, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    code, said, err = run("create", tmp_path / "new", "--name", "New", *options)
+    assert code == 2
+    message = said["error"]["message"]  # type: ignore[index]
+    assert words in message
+    assert message in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_existing_folder_is_left_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").write_text("dear")
+    code, said, _ = run("create", tmp_path / "mine", "--name", "X")
+    assert code == 2
+    assert "exists already" in said["error"]["message"]  # type: ignore[index]
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter"]
+
+
+def test_what_is_no_federation_is_named(run: Run, tmp_path: Path) -> None:
+    for command in (
+        ("run", tmp_path),
+        ("status", tmp_path),
+        ("invite", tmp_path),
+        ("export", tmp_path, tmp_path / "o"),
+    ):
+        code, said, _ = run(*command)
+        assert code == 2
+        assert "holds no federation" in said["error"]["message"]  # type: ignore[index]
