@@ -5,6 +5,15 @@ backwards on the server. Every chain has exactly one explicit privacy mechanism,
 none, and its constructor refuses an order in which the guarantee would not hold.
 
 Order of a valid chain: ``[bound → noise | verified DP-SGD record | no guarantee] → compress``.
+
+| refused | because |
+|---|---|
+| no mechanism, and no statement that there is none | nobody could tell protection from its absence |
+| two mechanisms | a figure would be printed for one of them only |
+| noise before or without its bound | the noise is scaled to a bound that does not hold |
+| a bound without noise | it protects nothing and looks as if it did |
+| compression before the mechanism | what is bounded and noised must be what is released |
+| a codec of variable rate beside a guarantee | the size of its bytes depends on the text |
 """
 
 from __future__ import annotations
@@ -15,12 +24,12 @@ from typing import Literal, Protocol
 
 from core.config import CodecConfig, PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
-from core.postprocess.compression.codec import decode, encode
+from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
 from core.update import ModelUpdate
 
-Role = Literal["bound", "noise", "verified", "no_guarantee", "compress"]
+Role = Literal["bound", "noise", "verified", "no_guarantee"]
 MECHANISMS: tuple[Role, ...] = ("noise", "verified", "no_guarantee")
 
 
@@ -35,7 +44,7 @@ class Context:
 
 
 class Postprocessor(Protocol):
-    """One link. It never changes its input."""
+    """One link from update to update. It never changes its input."""
 
     @property
     def role(self) -> Role:
@@ -49,29 +58,22 @@ class Postprocessor(Protocol):
 
 
 class Chain:
-    """Links in order, then a codec.
+    """Links in order; the chain itself compresses what they leave, so that nothing can come after.
 
     Raises:
-        ValueError: no mechanism, two mechanisms, noise without a bound before it, or a bound that bounds nothing.
+        ValueError: the order is one of those that the module's table refuses.
     """
 
-    def __init__(self, links: Sequence[Postprocessor], codec: CodecConfig) -> None:
-        roles = [link.role for link in links]
-        found = [role for role in roles if role in MECHANISMS]
-        if "compress" in roles:
-            raise ValueError("compression is the chain's last step and not a link before the mechanism")
-        if not found:
-            raise ValueError("a chain needs a privacy mechanism, or has to say that there is no guarantee")
-        if len(found) > 1:
-            raise ValueError(f"a chain has one privacy mechanism, not {len(found)}: {', '.join(found)}")
-        if roles.count("bound") > 1:
-            raise ValueError("a chain bounds the update once")
-        if found[0] == "noise" and roles != ["bound", "noise"]:
-            raise ValueError("noise must directly follow the bound that it is scaled to")
-        if found[0] != "noise" and "bound" in roles:
-            raise ValueError("a bound without noise after it protects nothing and would be mistaken for protection")
-        self.links = tuple(links)
+    def __init__(self, links: Sequence[Postprocessor | Compress], codec: CodecConfig) -> None:
         self.codec = codec
+        self.links = tuple(link for link in links if not isinstance(link, Compress))
+        self._compress = Compress(codec)
+        if len(self.links) != len(links):
+            raise ValueError("compression comes last: what is bounded and noised must be what is released")
+        roles = [link.role for link in self.links]
+        _check_mechanism(roles)
+        if "no_guarantee" not in roles and not self._compress.fixed_rate:
+            raise ValueError("a codec of variable rate tells by its size what the noise hides")
 
     def encode(
         self, update: ModelUpdate, record: DPRecord | None = None, noise: CsprngNormal | None = None
@@ -90,7 +92,7 @@ class Chain:
         for link in self.links:
             update, more = link.forward(update, context)
             metrics |= more
-        return encode(update, self.codec), metrics
+        return self._compress.forward(update), metrics
 
     def decode(self, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> ModelUpdate:
         """Server: decode, then all links backwards.
@@ -98,10 +100,24 @@ class Chain:
         Raises:
             UpdateError: the bytes are not an update of this layout.
         """
-        update = decode(payload, shapes, self.codec)
+        update = self._compress.backward(payload, shapes)
         for link in reversed(self.links):
             update = link.backward(update)
         return update
+
+
+def _check_mechanism(roles: Sequence[Role]) -> None:
+    found = [role for role in roles if role in MECHANISMS]
+    if not found:
+        raise ValueError("a chain needs a privacy mechanism, or has to say that there is no guarantee")
+    if len(found) > 1:
+        raise ValueError(f"a chain has one privacy mechanism, not {len(found)}: {', '.join(found)}")
+    if roles.count("bound") > 1:
+        raise ValueError("a chain bounds the update once")
+    if found[0] != "noise" and "bound" in roles:
+        raise ValueError("a bound without noise after it protects nothing and would be mistaken for protection")
+    if found[0] == "noise" and "bound" not in roles[: roles.index("noise")]:
+        raise ValueError("noise needs a bound before it, to which it is scaled")
 
 
 def build_chain(privacy: PrivacyTerms | PrivacyPlan, codec: CodecConfig, num_parameters: int | None = None) -> Chain:

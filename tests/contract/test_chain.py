@@ -9,6 +9,8 @@ from core.api.errors import PrivacyError
 from core.config import CodecConfig, PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.base import Chain, Postprocessor, build_chain
+from core.postprocess.compression.codec import CODECS
+from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
 from core.update import ModelUpdate
@@ -30,10 +32,10 @@ def record(**changes: object) -> DPRecord:
     return DPRecord(**{**good, **changes})  # type: ignore[arg-type]
 
 
-def links(*names: str) -> list[Postprocessor]:
-    table: dict[str, Postprocessor] = {
+def links(*names: str) -> list[Postprocessor | Compress]:
+    table: dict[str, Postprocessor | Compress] = {
         "bound": BoundUpdate(1.0), "noise": AddGaussian(1.0, 1.0), "verified": VerifyDPRecord(RECORD),
-        "none": NoGuarantee(),
+        "none": NoGuarantee(), "compress": Compress(FP32),
     }  # fmt: skip
     return [table[name] for name in names]
 
@@ -51,8 +53,11 @@ def test_valid_orders(order: tuple[str, ...]) -> None:
         (("bound", "noise", "noise"), "one privacy mechanism"),
         (("verified", "none"), "one privacy mechanism"),
         (("bound", "noise", "verified"), "one privacy mechanism"),
-        (("noise",), "must directly follow the bound"),
-        (("noise", "bound"), "must directly follow the bound"),
+        (("noise",), "needs a bound before it"),
+        (("noise", "bound"), "needs a bound before it"),
+        (("compress", "bound", "noise"), "compression comes last"),
+        (("bound", "compress", "noise"), "compression comes last"),
+        (("bound", "noise", "compress"), "compression comes last"),
         (("bound", "bound", "noise"), "bounds the update once"),
         (("bound", "none"), "protects nothing"),
         (("bound", "verified"), "protects nothing"),
@@ -61,6 +66,30 @@ def test_valid_orders(order: tuple[str, ...]) -> None:
 def test_refused_orders(order: tuple[str, ...], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Chain(links(*order), FP32)
+
+
+def test_every_refused_order_has_its_own_sentence() -> None:
+    orders = [(), ("verified", "none"), ("noise", "bound"), ("bound", "none"), ("compress", "bound", "noise")]
+    sentences = []
+    for order in orders:
+        with pytest.raises(ValueError) as caught:  # noqa: PT011
+            Chain(links(*order), FP32)
+        sentences.append(str(caught.value))
+    assert len(set(sentences)) == len(orders)
+
+
+def test_a_codec_of_variable_rate_is_refused_beside_a_guarantee(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CODECS, "elastic", CODECS["fp32"]._replace(fixed_rate=False))
+    elastic = CodecConfig(name="elastic")  # type: ignore[arg-type]
+    for order in (("bound", "noise"), ("verified",)):
+        with pytest.raises(ValueError, match="variable rate"):
+            Chain(links(*order), elastic)
+    assert Chain(links("none"), elastic).codec == elastic
+
+
+def test_an_unknown_codec_is_refused() -> None:
+    with pytest.raises(ValueError, match="no codec"):
+        Chain(links("none"), CodecConfig(name="zip"))  # type: ignore[arg-type]
 
 
 def test_a_matching_record_passes() -> None:
@@ -74,6 +103,7 @@ def test_a_matching_record_passes() -> None:
     [
         ({"unit": "none"}, "unit"),
         ({"steps": 21, "noise_draws": 21 * 2_000}, "steps"),
+        ({"steps": 19, "noise_draws": 19 * 2_000}, "steps"),
         ({"sampling_prob": 0.051}, "sampling"),
         ({"clip_norm": 1.01}, "clip"),
         ({"noise_multiplier": 0.79}, "noise multiplier"),

@@ -33,9 +33,11 @@ Flat = NDArray[np.float32]
 
 
 class Codec(NamedTuple):
-    """One way to write a flat vector at a fixed rate."""
+    """One way to write a flat vector."""
 
     wire_id: int
+    fixed_rate: bool
+    """Whether the size depends on layout and settings alone; under DP nothing else may be used."""
     payload_size: Callable[[int, int], int]
     """(values, block size) → bytes."""
     write: Callable[[Flat, int], bytes]
@@ -73,10 +75,10 @@ def _read_int8(payload: memoryview, count: int, block: int) -> Flat:
 
 
 CODECS: dict[str, Codec] = {
-    "fp32": Codec(1, lambda count, _block: 4 * count, _write_fp32, _read_fp32),
-    "int8": Codec(2, lambda count, block: 4 * _blocks(count, block) + count, _write_int8, _read_int8),
+    "fp32": Codec(1, True, lambda count, _block: 4 * count, _write_fp32, _read_fp32),
+    "int8": Codec(2, True, lambda count, block: 4 * _blocks(count, block) + count, _write_int8, _read_int8),
 }
-"""Every codec a manifest may name. All are fixed-rate, so all are allowed under DP."""
+"""Every codec a manifest may name, so every value of ``CodecConfig.name``."""
 
 
 def _count(shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -17,6 +17,7 @@ float64 to the sum. The result is then divided by the fixed expected batch size,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -36,8 +37,9 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
 def _norm(gradients: Sequence[Tensor]) -> float:
     total = 0.0
     for gradient in gradients:
-        total += float(torch.linalg.vector_norm(gradient, dtype=torch.float64)) ** 2
-    return float(total**0.5)
+        part = float(torch.linalg.vector_norm(gradient, dtype=torch.float64))
+        total += part * part  # not **, which raises where this overflows to infinity
+    return math.sqrt(total)
 
 
 def clipped_sum(
@@ -67,7 +69,7 @@ def clipped_sum(
         loss = loss_fn(model, example)
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         norm = _norm(gradients)
-        if np.isfinite(norm):
+        if math.isfinite(norm):
             scale = 1.0 if norm <= target else target / norm
             for sum_, gradient in zip(total, gradients, strict=True):
                 sum_.add_(gradient, alpha=scale)

@@ -1,0 +1,43 @@
+"""The last link of every chain: an update becomes bytes, and bytes become an update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.config import CodecConfig
+from core.postprocess.compression.codec import CODECS, decode, encode
+from core.update import ModelUpdate
+
+
+class Compress:
+    """A codec with its settings, as the chain's last link.
+
+    Raises:
+        ValueError: no codec of this name is known.
+    """
+
+    def __init__(self, codec: CodecConfig) -> None:
+        if codec.name not in CODECS:
+            raise ValueError(f"no codec is called {codec.name!r}; known are {', '.join(sorted(CODECS))}")
+        self.codec = codec
+
+    @property
+    def fixed_rate(self) -> bool:
+        """Whether the number of bytes depends on the layout alone."""
+        return CODECS[self.codec.name].fixed_rate
+
+    def forward(self, update: ModelUpdate) -> bytes:
+        """Client: the bytes to seal.
+
+        Raises:
+            UpdateError: a value is not finite.
+        """
+        return encode(update, self.codec)
+
+    def backward(self, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> ModelUpdate:
+        """Server: the update in these bytes.
+
+        Raises:
+            UpdateError: they are not an update of this layout.
+        """
+        return decode(payload, shapes, self.codec)
