@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -99,5 +101,45 @@ def test_a_value_that_is_not_finite_never_leaves() -> None:
             encode(update, CodecConfig(name=name))  # type: ignore[arg-type]
 
 
-def test_wire_ids_are_unique() -> None:
+def test_every_wire_value_has_a_codec_of_its_own() -> None:
+    named = get_args(get_type_hints(CodecConfig)["name"])
+    assert sorted(CODECS) == sorted(named)
     assert len({codec.wire_id for codec in CODECS.values()}) == len(CODECS)
+
+
+@pytest.mark.parametrize("other", [CodecConfig(name="fp32"), CodecConfig(name="int8", block_size=61)])
+def test_another_codec_or_block_size_is_refused(other: CodecConfig) -> None:
+    update, _, payload = sample()
+    with pytest.raises(UpdateError):
+        decode(payload, update.shapes, other)
+
+
+def test_version_1_bytes_are_frozen() -> None:
+    update = ModelUpdate({"a": np.array([1.0, -0.5, 0.25, 127.0], dtype=np.float32), "b": np.zeros(17, np.float32)})
+    payload = encode(update, CodecConfig(name="int8", block_size=16))
+    head, scales, codes = payload[:20], payload[52:60], payload[60:81]
+    assert head == b"HGUP\x01\x02\x00\x00" + (16).to_bytes(4, "little") + (21).to_bytes(8, "little")
+    assert scales == np.array([1.0, 0.0], "<f4").tobytes()
+    assert codes == np.array([1, 0, 0, 127] + [0] * 17, np.int8).tobytes()
+    assert payload[81:] == hashlib.sha256(payload[:81]).digest()
+
+
+def test_a_wrong_length_is_refused_before_anything_is_allocated() -> None:
+    shapes = {"w": (1 << 15, 1 << 15)}
+    tracemalloc.start()
+    try:
+        for raw in (b"", b"HGUP" * 10, b"HGUP" + b"\xff" * 10_000):
+            with pytest.raises(UpdateError, match="bytes"):
+                decode(raw, shapes, CodecConfig())
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_size_says_nothing_about_the_values() -> None:
+    shape = (300, 7)
+    quiet = ModelUpdate({"w": np.zeros(shape, np.float32)})
+    loud = ModelUpdate({"w": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+    for name in CODECS:
+        config = CodecConfig(name=name)  # type: ignore[arg-type]
+        assert len(encode(quiet, config)) == len(encode(loud, config))

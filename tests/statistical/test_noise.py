@@ -11,7 +11,7 @@ from core.config import CodecConfig
 from core.jobs import PrivacyPlan
 from core.postprocess.base import build_chain
 from core.postprocess.privacy.dp_sgd import add_noise
-from core.postprocess.privacy.gaussian import CsprngNormal
+from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.update import ModelUpdate
 
 KEY = bytes(range(32))
@@ -52,6 +52,17 @@ def test_two_keys_are_uncorrelated_and_one_key_repeats() -> None:
     one, two = CsprngNormal(KEY).normal(200_000), CsprngNormal(b"\x01" * 32).normal(200_000)
     assert abs(float(np.corrcoef(one, two)[0, 1])) < 5 / np.sqrt(one.size)
     assert np.array_equal(one, CsprngNormal(KEY).normal(200_000))
+
+
+def test_two_releases_of_one_update_are_uncorrelated_and_never_equal() -> None:
+    plan = PrivacyPlan(unit="corpus", clip_norm=1.0, noise_multiplier=1.0, steps=1, units=1)
+    chain = build_chain(plan, CodecConfig(name="int8"))
+    zero = ModelUpdate({"w": np.zeros(100_000, dtype=np.float32)})
+    one, two = (
+        chain.decode(chain.encode(zero, noise=CsprngNormal(fresh_key()))[0], zero.shapes).flat() for _ in range(2)
+    )
+    assert not np.array_equal(one, two)
+    assert abs(float(np.corrcoef(one, two)[0, 1])) < 6 / np.sqrt(one.size)
 
 
 def test_a_restored_position_continues_the_stream() -> None:
