@@ -1,8 +1,8 @@
 """The engine's socket: JSON-RPC lines for this user's own programs and nobody else.
 
 Folder 0700, socket and token 0600, the peer's uid checked, the token compared in constant time in the first message.
-A client that does not read is never waited for: snapshots are coalesced to four a second, and one whose queue is full
-or whose socket stays blocked is dropped.
+A client that does not read is never waited for: snapshots are coalesced to four a second and to the newest one, notices
+beyond a bounded queue are dropped, and whoever leaves hundreds of its own answers unread is disconnected.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from core.vault import write_atomic
 
 SNAPSHOT_INTERVAL_S = 0.25
 HELLO_TIMEOUT_S = 10.0
-SEND_TIMEOUT_S = 10.0
 MAX_QUEUE = 256
 MAX_CLIENTS = 16
 MAX_RUNNING = 16
@@ -97,8 +96,8 @@ class Server:
     def notice(self, notice: Notice) -> None:
         """Tell every client about a passing event."""
         line = wire.encode_event("notice", notice)
-        for client in list(self._clients):
-            client.put(line)
+        for client in self._clients:
+            client.offer(line)
 
     def snapshot_line(self) -> bytes:
         """The newest state as an event line, encoded once for all clients."""
@@ -153,8 +152,13 @@ class _Client:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sent_at = 0.0
 
+    def offer(self, line: bytes) -> None:
+        """Queue a line that may be lost if the client does not read."""
+        if len(self._queue) < MAX_QUEUE // 2:
+            self.put(line)
+
     def put(self, line: bytes) -> None:
-        """Queue a line; a full queue means the client does not read and is dropped."""
+        """Queue an answer; a full queue means that the client asks and never reads, and it is dropped."""
         if len(self._queue) >= MAX_QUEUE:
             self.close()
             return
@@ -217,11 +221,11 @@ class _Client:
                 await self.send(self.server.snapshot_line())
 
     async def send(self, line: bytes) -> None:
-        """Write one line; a socket that stays blocked is closed."""
+        """Write one line and wait until there is room for another; only this client's writer waits."""
         try:
             self.writer.write(line)
-            await asyncio.wait_for(self.writer.drain(), SEND_TIMEOUT_S)
-        except (ConnectionError, TimeoutError):
+            await self.writer.drain()
+        except ConnectionError:
             self.writer.transport.abort()
 
 

@@ -182,7 +182,9 @@ class Round:
             async with self._room.governor.running(child), machine.energy_meter(job.device) as energy:
                 sealed: jobs.Sealed | None = None
                 async for message in child.messages():
-                    sealed = await self._hear(message, child) or sealed
+                    sealed = await self._hear(message, child)
+                    if sealed is not None:  # on disk for good; nobody waits for torch to unload
+                        break
         finally:
             await child.kill()
         if sealed is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import stat
 import time
 from collections.abc import AsyncIterator
@@ -205,26 +204,45 @@ def test_a_thousand_changes_in_a_second_are_few_snapshots_and_the_last_arrives(t
     asyncio.run(main())
 
 
-def test_a_client_that_does_not_read_is_dropped_and_nobody_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ipc, "SEND_TIMEOUT_S", 0.3)
+def test_a_client_that_does_not_read_keeps_nobody_waiting_and_gets_the_newest_state_later(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with bench(tmp_path) as one:
+            deaf_reader, deaf = await one.greet()
+            deaf.transport.pause_reading()  # type: ignore[attr-defined]
+            reader, writer = await one.greet()
+            long = Notice(level="info", sentence=Sentence(code="n", text="x" * 100_000), at=0.0)
+            for _ in range(300):
+                one.server.notice(long)
+                one.change()
+                await asyncio.wait_for(reader.readline(), 5)
+            (waiting,) = (c for c in one.server._clients if c._queue)
+            assert len(waiting._queue) <= ipc.MAX_QUEUE // 2
+            deaf.transport.resume_reading()  # type: ignore[attr-defined]
+            revision = 0
+            while revision < 300:
+                event = wire.decode_incoming(await asyncio.wait_for(deaf_reader.readline(), 5))
+                assert isinstance(event, wire.Event)
+                revision = getattr(event.value, "revision", 0)
+            writer.close()
+
+    asyncio.run(main())
+
+
+def test_a_client_that_asks_and_never_reads_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipc, "MAX_QUEUE", 8)
 
     async def main() -> None:
         async with bench(tmp_path) as one:
-            _deaf_reader, deaf = await one.greet()
-            deaf.transport.pause_reading()  # type: ignore[attr-defined]
-            deaf.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-            reader, _ = await one.greet()
-            long = Notice(level="info", sentence=Sentence(code="n", text="x" * 100_000), at=0.0)
-            for _ in range(40):
-                one.server.notice(long)
-                await asyncio.wait_for(reader.readline(), 5)
-            for _ in range(100):
-                if len(one.server._clients) == 1:
-                    return
-                await asyncio.sleep(0.05)
-            raise AssertionError("the deaf client was kept")
+            _reader, writer = await one.greet()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            with contextlib.suppress(ConnectionError):
+                for number in range(100_000):
+                    writer.write(wire.encode_request(number + 2, "start", Nothing()))
+                    if number % 100 == 0:
+                        await asyncio.wait_for(writer.drain(), 10)
+                    if not one.server._clients:
+                        return
+            assert not one.server._clients
 
     asyncio.run(main())
 
