@@ -29,6 +29,8 @@ MAX_STEPS = 10**12
 _LEAST_SOLVED = 0.05
 _DIGITS = 4
 _OUTWARD = 1e-12
+_SLACK = 1e-9
+"""Share of ε kept free, so that the last round of a plan fits although the ledger adds its rounds one by one."""
 
 Mechanism = Literal["sampled_gaussian", "gaussian"]
 
@@ -119,7 +121,11 @@ def event_for(unit: UnitOfPrivacy, noise_multiplier: float, sampling_prob: float
 
 
 def _fits(unit: UnitOfPrivacy, sigma: float, q: float, steps: int, epsilon: float, delta: float) -> bool:
-    return admits([], [spent(event_for(unit, sigma, q, steps))], epsilon, delta)
+    return _admits(spent(event_for(unit, sigma, q, steps)), epsilon, delta)
+
+
+def _admits(plan: SpentEvent, epsilon: float, delta: float) -> bool:
+    return admits([], [plan], epsilon * (1 - _SLACK), delta)
 
 
 def solve_noise_multiplier(
@@ -167,7 +173,7 @@ def rounds_affordable(
 
     def fits(rounds: int) -> bool:
         steps = rounds * (1 if unit == "corpus" else steps_per_round)
-        return admits([], [msgspec.structs.replace(one, steps=steps)], epsilon, delta)
+        return _admits(msgspec.structs.replace(one, steps=steps), epsilon, delta)
 
     low, high = 0, 1
     while high <= most and fits(high):

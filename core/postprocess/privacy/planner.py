@@ -7,6 +7,7 @@ the Rényi values of a volunteer's whole plan; ``{"estimate": {…}}`` answers `
 
 from __future__ import annotations
 
+import math
 import sys
 
 import msgspec
@@ -105,7 +106,7 @@ def solve(request: Solve) -> Solved:
     q = 1.0
     if not releases:
         if units * request.max_sampling_prob < request.batch_size:
-            least = int(request.batch_size / request.max_sampling_prob) + 1
+            least = math.ceil(request.batch_size / request.max_sampling_prob)
             raise PrivacyError(
                 f"This text has {request.n:,} {request.unit}s; the federation's batch needs at least about {least:,}.",
                 "Add more text.",

@@ -151,6 +151,8 @@ def test_the_whole_solved_plan_fits_and_is_tight(unit: str, q: float, steps: int
     sigma = accountant.solve_noise_multiplier(unit, q, steps, epsilon, 1e-5)  # type: ignore[arg-type]
     event = accountant.event_for(unit, sigma, q, steps)  # type: ignore[arg-type]
     assert admits([], [spent(event)], epsilon, 1e-5)
+    one_by_one = [spent(accountant.event_for(unit, sigma, q, 1))] * steps  # type: ignore[arg-type]
+    assert admits(one_by_one[:-1], one_by_one[-1:], epsilon, 1e-5)
     less = accountant.event_for(unit, sigma * 0.99, q, steps)  # type: ignore[arg-type]
     assert not admits([], [spent(less)], epsilon, 1e-5)
 
