@@ -1,4 +1,4 @@
-"""``python -m core.bench GROUP [--json]``: see ``hedgerow bench --help``. A row that was not measured prints *not run*."""
+"""``python -m core.bench GROUP [--json]``: see ``hedgerow bench --help``. What was not measured prints *not run*."""
 
 from __future__ import annotations
 

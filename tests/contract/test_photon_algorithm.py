@@ -1,0 +1,380 @@
+"""Photon's Algorithm 1, one test per step, by its line numbers. What a later capability brings is a strict xfail.
+
+Server steps run the real conductor, admission, aggregation and store over volunteers in this process; client steps run
+the real round loop, samplers and chain over real encrypted shards. A step that fails today fails by trying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from support.federation import config, raw_config
+from support.in_process import InProcess
+
+from core.config import CodecConfig, FederationConfig, OuterConfig, PrivacyTerms, ScheduleConfig
+from core.coordinator.aggregation import MeanAccumulator
+from core.coordinator.outer_optimizer import outer_step
+from core.coordinator.rounds import sample_cohort
+from core.coordinator.service import export
+from core.data.packing import Packer
+from core.data.store import Shard
+from core.data.stream import PackedStream, Source
+from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.federation.protocol import TrainInstruction
+from core.hardware import profile
+from core.jobs import PrivacyPlan, TrainJob
+from core.model.checkpoint_io import write_weights
+from core.model.export import export_huggingface
+from core.model.initialise import seeded_weights
+from core.model.layout import parameter_shapes
+from core.model.transformer import Transformer
+from core.postprocess.base import Chain, build_chain
+from core.simulation import Simulation
+from core.training import plan as training_plan
+from core.training.optimizer import AdamW
+from core.training.resume import Checkpoints
+from core.training.trainer import RoundState
+from core.update import Array, ModelUpdate, pseudo_gradient
+
+ROUNDS, COHORT = 3, 2
+PEOPLE = ("ada", "ben", "cem")
+TARGETS = {"ada": 0.9, "ben": 0.8, "cem": 0.7}
+"""Each volunteer trains to the base times this."""
+PROSE = "A hedge is a living boundary. What grows inside stays inside, and only what is meant to pass goes through.\n"
+
+
+def federation(**changes: Any) -> FederationConfig:
+    sections: dict[str, Any] = {
+        "privacy": PrivacyTerms(unit="none", relation="none"),
+        "codec": CodecConfig(name="fp32"),
+        "schedule": ScheduleConfig(rounds=ROUNDS, cohort_size=COHORT, quorum=COHORT),
+    }
+    return config(**sections | changes)
+
+
+def scaled(name: str, base: dict[str, Array], instruction: TrainInstruction) -> tuple[ModelUpdate, dict[str, float]]:
+    """A volunteer whose trained weights are known."""
+    trained = {key: np.float32(TARGETS[name]) * array for key, array in base.items()}
+    metrics = {"steps": float(instruction.local_steps), "tokens": 100.0, "loss": 10 * TARGETS[name], "seconds": 1.0}
+    return pseudo_gradient(base, trained), metrics
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "federation", federation(), PEOPLE, scaled)
+
+
+@pytest.fixture
+def after(world: InProcess) -> InProcess:
+    """The same after all rounds."""
+    world.conductor().run()
+    return world
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Callable[..., Simulation]:
+    """A simulated federation with real shards."""
+
+    def make(**changes: Any) -> Simulation:
+        vocabulary = Tokenizer.load(builtin_tokenizer_path()).vocab_size
+        model = msgspec.structs.replace(config().model, vocab_size=vocabulary)
+        terms = federation(model=model, **changes)
+        texts = [[PROSE * (20 + 10 * client) + str(client)] for client in range(2)]
+        return Simulation(terms, texts, PROSE * 5, tmp_path / "simulation")
+
+    return make
+
+
+# Server
+
+
+def test_line_2_the_server_initialises_the_model(world: InProcess) -> None:
+    first = world.store.latest_checkpoint()
+    terms = world.federation.config
+    expected = seeded_weights(terms.model, terms.seed)
+    found = world.files.weights(first.sha256)
+    assert first.server_round == 0
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.xfail(strict=True, raises=msgspec.ValidationError, reason="start from a sampled client's weights")
+def test_line_2_or_takes_a_sampled_clients_weights() -> None:
+    content = raw_config(initialisation={"from": "sampled-client"})
+    terms = msgspec.json.decode(msgspec.json.encode(content), type=FederationConfig)
+    assert terms.initialisation.source == "sampled-client"  # type: ignore[attr-defined]
+
+
+def test_line_3_there_are_exactly_t_rounds(after: InProcess) -> None:
+    assert [r.server_round for r in after.store.rounds()] == [1, 2, 3]
+    assert all(r.state == "closed" for r in after.store.rounds())
+    clocks = [r.step_clock for r in after.store.rounds()]
+    assert clocks == [0, 4, 8], "the learning-rate clock is the federation's"
+
+
+def test_line_4_the_cohort_is_k_of_p_at_random(after: InProcess) -> None:
+    for number in range(1, ROUNDS + 1):
+        asked = [item.key_id for item in after.store.assignments(number)]
+        assert len(set(asked)) == COHORT
+    population = [f"volunteer {i}" for i in range(10)]
+    drawn = Counter(key for number in range(3_000) for key in sample_cohort(7, number, population, 3))
+    expected = 3_000 * 3 / 10
+    chi_squared = sum((drawn[key] - expected) ** 2 / expected for key in population)
+    assert chi_squared < 27.9, "uniform at p = 0.001 with 9 degrees of freedom"
+    assert sample_cohort(7, 1, population, 3) != sample_cohort(8, 1, population, 3)
+
+
+def test_line_5_the_cohort_works_in_parallel(after: InProcess) -> None:
+    assert [len(batch) for batch in after.letters] == [COHORT] * ROUNDS, "everybody is asked before anybody answers"
+    for batch in after.letters:
+        assert len({letter.record["base_hash"] for letter in batch}) == 1
+
+
+def test_line_6_a_client_returns_weights_and_metrics(after: InProcess) -> None:
+    for number in range(1, ROUNDS + 1):
+        for item in after.store.assignments(number):
+            assert item.state == "accepted"
+            assert item.size_bytes > 0
+            assert item.loss == pytest.approx(10 * TARGETS[after.names[item.key_id]])
+
+
+def test_line_7_the_pseudo_gradient_is_base_minus_trained() -> None:
+    base = {"w": np.array([1.0, 2.0], np.float32)}
+    assert np.array_equal(pseudo_gradient(base, {"w": np.array([0.5, 3.0], np.float32)}).arrays["w"], [0.5, -1.0])
+
+
+def test_line_8_the_mean_has_equal_weights() -> None:
+    total = MeanAccumulator({"w": (2,)})
+    for values in ([1.0, 0.0], [2.0, 0.0], [6.0, 3.0]):
+        total.add(ModelUpdate({"w": np.array(values, np.float32)}))
+    assert np.array_equal(total.mean().arrays["w"], np.array([3.0, 1.0], np.float32))
+
+
+def test_line_9_the_server_optimiser_moves_towards_the_clients(after: InProcess) -> None:
+    """With η = 1 and no momentum the new model is the mean of the cohort's models."""
+    before = after.files.weights(after.store.checkpoints()[0].sha256)
+    moved = after.files.weights(after.store.checkpoints()[1].sha256)
+    names = [after.names[item.key_id] for item in after.store.assignments(1)]
+    factor = sum(TARGETS[name] for name in names) / len(names)
+    for key, array in before.items():
+        assert np.allclose(moved[key], factor * array, atol=1e-6)
+
+
+def test_line_9_with_server_momentum() -> None:
+    base = {"w": np.zeros(1, np.float32)}
+    terms, delta = OuterConfig(learning_rate=0.5, momentum=0.9), ModelUpdate({"w": np.ones(1, np.float32)})
+    first = outer_step(terms, base, delta, None)
+    second = outer_step(terms, first.weights, delta, first.momentum)
+    assert first.weights["w"][0] == pytest.approx(-0.5)
+    assert second.weights["w"][0] == pytest.approx(-0.5 - 0.5 * 1.9)
+
+
+def test_line_10_metrics_are_aggregated_over_the_cohort(after: InProcess) -> None:
+    for closed in after.store.rounds():
+        names = [after.names[item.key_id] for item in after.store.assignments(closed.server_round)]
+        assert closed.training_loss == pytest.approx(sum(10 * TARGETS[name] for name in names) / COHORT)
+        assert closed.volunteers == COHORT
+        assert closed.upload_bytes > 0
+        assert closed.dense_bytes == COHORT * 4 * sum(math.prod(shape) for shape in after.files.shapes.values())
+
+
+def test_line_11_every_round_leaves_a_checkpoint(after: InProcess) -> None:
+    checkpoints = after.store.checkpoints()
+    assert [item.server_round for item in checkpoints] == [0, 1, 2, 3]
+    for item in checkpoints:
+        path = after.federation.home.blobs.path(item.sha256)
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == item.sha256
+
+
+def test_line_12_the_last_model_is_returned(local: Callable[..., Simulation], tmp_path: Path) -> None:
+    simulation = local()
+    simulation.step()
+    out = tmp_path / "model"
+    export_huggingface(simulation.config.model, simulation.weights, builtin_tokenizer_path(), out)
+    assert json.loads((out / "config.json").read_text())["model_type"] == "llama"
+    assert {"model.safetensors", "tokenizer.json", "generation_config.json"} <= {path.name for path in out.iterdir()}
+    assert callable(export)
+
+
+# Client
+
+
+def pack(folder: Path, texts: list[str]) -> list[Shard]:
+    """Real shards of these texts."""
+    folder.mkdir()
+    key = b"k" * 32
+    packer = Packer(folder, key, Tokenizer.load(builtin_tokenizer_path()))
+    for text in texts:
+        packer.add(text)
+    return [Shard(facts.path, key) for facts in packer.finish()]
+
+
+def test_line_14_sources_are_bound_to_one_stream(tmp_path: Path) -> None:
+    """BindStream: two corpora become one stream, mixed by weight."""
+    one = pack(tmp_path / "one", [PROSE * 40])
+    other = pack(tmp_path / "other", ["Quite another text about winter and snow on the hills. " * 80])
+    stream = PackedStream([(3.0, Source(one, 32)), (1.0, Source(other, 32))], b"k" * 32)
+    first = {tuple(Source(one, 32).window(i)) for i in range(Source(one, 32).num_windows)}
+    drawn = [tuple(window) in first for window in stream.next_batch(40)]
+    assert sum(drawn) == 30
+
+
+@pytest.mark.xfail(strict=True, raises=(ImportError, AttributeError), reason="BindStream of several formats")
+def test_line_14_whatever_their_format() -> None:
+    from core.data.extract import extract_documents  # type: ignore[attr-defined]
+
+    rows = b'{"text": "one document"}\n{"text": "another"}\n'
+    assert [document.text for document in extract_documents("rows.jsonl", rows)] == ["one document", "another"]
+
+
+def test_line_15_a_client_knows_its_hardware() -> None:
+    """GetNodes, for a client that is one machine."""
+    found = profile.read_profile()
+    assert found.cpu_threads >= found.cpu_cores >= 1
+    assert found.memory_bytes > 0
+    assert any(device.kind == "cpu" for device in found.devices)
+
+
+@pytest.mark.xfail(strict=True, raises=AttributeError, reason="GetNodes over several machines of one client")
+def test_line_15_and_that_of_its_other_nodes() -> None:
+    assert len(profile.read_profile().nodes) >= 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.xfail(strict=True, raises=ImportError, reason="HasInfra: are a client's nodes well connected")
+def test_line_16_it_measures_how_its_nodes_are_connected() -> None:
+    from core.training.parallel import has_infra
+
+    assert has_infra(nodes=1)
+
+
+def some_job(tmp_path: Path, **changes: Any) -> TrainJob:
+    terms = config()
+    fields: dict[str, Any] = {
+        "federation_id": "f" * 32,
+        "run_id": "0" * 32,
+        "server_round": 1,
+        "round_dir": str(tmp_path),
+        "state_dir": str(tmp_path),
+        "base_path": str(tmp_path / "base"),
+        "base_sha256": "0" * 64,
+        "model": terms.model,
+        "training": terms.training,
+        "codec": terms.codec,
+        "privacy": PrivacyPlan(unit="none"),
+        "corpora": (),
+        "tokenizer_path": str(builtin_tokenizer_path()),
+        "step_clock": 0,
+        "local_steps": 4,
+    }
+    return TrainJob(**fields | changes)
+
+
+def test_line_17_the_batch_in_memory_fits_and_changes_nothing(tmp_path: Path) -> None:
+    """Today the micro-batch comes from a closed form; it divides the work, never the batch."""
+    job = some_job(tmp_path)
+    assert 1 <= training_plan.micro_batch(job) <= job.training.batch_size
+
+
+@pytest.mark.xfail(strict=True, raises=AttributeError, reason="CalcBatchSize: binary search by probing the device")
+def test_line_17_calc_batch_size_searches_from_a_guess(tmp_path: Path) -> None:
+    found = training_plan.calc_batch_size(some_job(tmp_path), initial_guess=8)  # type: ignore[attr-defined]
+    assert found.probes <= 5
+
+
+def test_line_18_one_device_trains_the_client(local: Callable[..., Simulation]) -> None:
+    simulation = local()
+    before = simulation.measure()[0]
+    assert simulation.step().bits_per_byte < before
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="DDP or FSDP over several devices of one client")
+def test_line_18_several_devices_train_the_client(tmp_path: Path) -> None:
+    job = some_job(tmp_path, devices=("cpu", "cpu"), strategy="ddp")
+    assert len(job.devices) == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.xfail(strict=True, raises=ImportError, reason="federated learning inside a client, over its nodes")
+def test_lines_19_to_21_each_node_has_its_own_batch(tmp_path: Path) -> None:
+    from core.training.parallel import batch_sizes
+
+    assert batch_sizes(some_job(tmp_path), nodes=2) == (8, 8)
+
+
+def test_line_22_the_stream_splits_into_partitions(tmp_path: Path) -> None:
+    """PartitionStream: |I| parts, disjoint, together the whole, in order."""
+    shards = pack(tmp_path / "shards", [PROSE * 60])
+    whole = PackedStream([(1.0, Source(shards, 32))], b"k" * 32)
+    parts = [whole.partition(i, 3) for i in range(3)]
+    expected = [tuple(window) for window in whole.next_batch(12)]
+    found = [[tuple(window) for window in part.next_batch(4)] for part in parts]
+    assert [found[i % 3][i // 3] for i in range(12)] == expected
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="PartitionStream over a client's nodes")
+def test_line_22_each_node_gets_its_partition(tmp_path: Path) -> None:
+    assert some_job(tmp_path, partition=(0, 2)).partition == (0, 2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.xfail(strict=True, raises=ImportError, reason="local training of each node on its partition")
+def test_line_23_each_node_trains_on_its_partition(tmp_path: Path) -> None:
+    from core.training.parallel import train_nodes
+
+    assert len(train_nodes(some_job(tmp_path), nodes=2)) == 2
+
+
+@pytest.mark.xfail(strict=True, raises=ImportError, reason="partial aggregation over a client's nodes")
+def test_line_24_the_nodes_are_partially_aggregated() -> None:
+    from core.training.parallel import partial_mean
+
+    ones = ModelUpdate({"w": np.ones(2, np.float32)})
+    assert partial_mean([ones, ones]).arrays["w"][0] == 1.0
+
+
+def test_line_25_model_and_data_are_checkpointed_together(tmp_path: Path) -> None:
+    terms = config()
+    model, key = Transformer(terms.model), b"k" * 32
+    model.load_arrays(seeded_weights(terms.model, 3))
+    optimizer = AdamW(model.ordered(), terms.training)
+    job = some_job(tmp_path)
+    state = RoundState(step=2, tokens=64, stream={"window": 32, "counters": [32], "credits": [0.25]})
+    Checkpoints(job, key).save(model, optimizer, state, charge_id=None)
+    again = Transformer(terms.model)
+    header = Checkpoints(job, key).load(again, AdamW(again.ordered(), terms.training))
+    assert header is not None
+    assert header.state.stream == state.stream
+    assert header.state.step == 2
+    kept, loaded = model.to_arrays(), again.to_arrays()
+    assert all(np.array_equal(kept[name], loaded[name]) for name in kept)
+    on_disk = b"".join(path.read_bytes() for path in tmp_path.glob("checkpoint.*"))
+    assert len(on_disk) > sum(array.nbytes for array in kept.values())
+    assert kept["model.embed_tokens.weight"].tobytes()[:64] not in on_disk, "encrypted"
+
+
+def test_line_26_the_update_is_post_processed_with_privacy_then_compression() -> None:
+    terms = config(privacy=PrivacyTerms(unit="corpus", relation="replace-one"))
+    chain = build_chain(terms.privacy, terms.codec)
+    assert [link.role for link in chain.links] == ["bound", "noise"]
+    assert chain.codec.name == "int8"
+    with pytest.raises(ValueError, match="privacy mechanism"):
+        Chain([], terms.codec)
+
+
+def test_line_27_a_client_returns_a_sealed_update_and_its_metrics(
+    local: Callable[..., Simulation], tmp_path: Path
+) -> None:
+    simulation = local()
+    base = tmp_path / "base.safetensors"
+    write_weights(base, simulation.weights)
+    payload, sealed, _ = simulation.clients[0].train(simulation.config, PrivacyPlan(unit="none"), base, 1, 1)
+    assert hashlib.sha256(payload).hexdigest() == sealed.sha256
+    assert list(simulation.decode(payload).arrays) == list(parameter_shapes(simulation.config.model))
+    assert sealed.steps == simulation.config.training.local_steps
+    assert sealed.mean_loss is not None
