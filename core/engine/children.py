@@ -12,7 +12,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from core.api.errors import EngineError, from_code
@@ -135,7 +135,7 @@ class Child:
             if self._down >= 0:
                 await asyncio.to_thread(_write_all, self._down, encode(message))
 
-    async def messages(self) -> AsyncIterator[Up]:
+    async def messages(self) -> AsyncGenerator[Up, None]:
         """Everything the child says, until it ends.
 
         Raises:

@@ -7,6 +7,7 @@ a sealed update is never computed a second time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
@@ -179,9 +180,13 @@ class Round:
             threads=job.threads,
         )
         try:
-            async with self._room.governor.running(child), machine.energy_meter(job.device) as energy:
+            async with (
+                self._room.governor.running(child),
+                machine.energy_meter(job.device) as energy,
+                contextlib.aclosing(child.messages()) as heard,
+            ):
                 sealed: jobs.Sealed | None = None
-                async for message in child.messages():
+                async for message in heard:
                     sealed = await self._hear(message, child)
                     if sealed is not None:  # on disk for good; nobody waits for torch to unload
                         break
