@@ -1,101 +1,257 @@
-"""Finding the files of a corpus: regular files only, never through a symbolic link, each refusal with its reason.
+"""Finding the files of a corpus, and opening them without being led elsewhere.
 
-Folders are walked by descriptors with ``O_NOFOLLOW``, so nothing that is swapped during the walk leads outside. Hidden
-files and generated folders are left out. The order is the sorted path, the same on every run.
+Folders are walked by descriptor and every component is opened with ``O_NOFOLLOW``: whoever swaps a folder for a link
+while the walk is on gets an error, not a file outside. Links, pipes, sockets and devices are never opened. The order
+is that of the bytes of the names, so the same folder is always read in the same order.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-TEXT_SUFFIXES = frozenset({".txt", ".md", ".markdown", ".rst", ".text", ""})
-"""Formats read today. A file without a suffix is looked at and taken if it is text."""
-GENERATED = frozenset({"__pycache__", "node_modules", "build", "dist", "target", "venv", "site-packages"})
-MAX_DEPTH = 64
+from core.api.errors import CorpusError
+
+MAX_DEPTH: Final = 64
+MAX_FILES: Final = 1_000_000
+TEXT_SUFFIXES: Final = frozenset((".txt", ".text", ".md", ".markdown", ".mdown", ".rst", ".adoc", ".asciidoc", ".org"))
+TEXT_NAMES: Final = frozenset(
+    ("readme", "license", "licence", "copying", "notice", "authors", "contributing", "changelog", "changes", "news")
+)
+GENERATED_FOLDERS: Final = frozenset(
+    (
+        "__pycache__", "node_modules", "bower_components", "site-packages", "dist-packages", "venv", "build", "dist",
+        "target", "vendor",
+    )
+)  # fmt: skip
+_OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
+
+OnSkip = Callable[[str, str], None]
+"""Called with a path and the reason why it is set aside."""
 
 
-class Found(NamedTuple):
-    """One file, opened; the caller closes the descriptor."""
+class Unusable(Exception):
+    """One file is set aside; the reason is a few words without anything of its text."""
 
-    path: str
-    descriptor: int
+
+@dataclass(frozen=True)
+class Found:
+    """One file to read: the folder the owner chose, and the way from there."""
+
+    root: str
+    parts: tuple[str, ...]
+    """Names below ``root``; empty where the owner chose the file itself."""
+
+    @property
+    def path(self) -> str:
+        """The whole path. A name that is no UTF-8 keeps its bytes; see ``shown``."""
+        return os.path.join(self.root, *self.parts)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a file system says about a file; equal stamps mean an unchanged file, unless it is very young."""
+
     size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """The stamp in an answer of ``stat``."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
 
 
-class Refused(NamedTuple):
-    """One source set aside before it was opened."""
-
-    path: str
-    reason: str
-
-
-def find_files(paths: tuple[str, ...], max_file_bytes: int) -> Iterator[Found | Refused]:
-    """Every usable file under the given files and folders.
+def find(paths: Sequence[str], skip: OnSkip) -> list[Found]:
+    """Every text file under ``paths``, each file once however often it is named or linked.
 
     Args:
-        paths: what the owner pointed at; a path that is itself a link is refused by name.
-        max_file_bytes: larger files are refused.
+        paths: folders or files the owner chose; a link is followed here, and only here.
+        skip: told of everything that is set aside.
+
+    Raises:
+        CorpusError: there are too many files.
     """
+    found: list[Found] = []
+    seen: set[tuple[int, int]] = set()
     for path in paths:
-        yield from _entry(path, None, Path(path).name, max_file_bytes, 0, chosen=True)
+        root = os.path.realpath(path)
+        try:
+            status = os.stat(root)
+            descriptor = os.open(root, _FOLDER) if stat.S_ISDIR(status.st_mode) else -1
+        except OSError as error:
+            skip(path, _reason(error))
+            continue
+        if descriptor >= 0:
+            with _closing(descriptor):
+                found.extend(_bounded(_walk(descriptor, Found(root, ()), seen, skip), len(found)))
+        elif _usable(status, root, seen, skip):
+            found.append(Found(root, ()))
+    return found
 
 
-def _entry(
-    path: str, parent: int | None, name: str, limit: int, depth: int, *, chosen: bool = False
-) -> Iterator[Found | Refused]:
-    target = path if parent is None else name
-    try:
-        # O_NONBLOCK: opening a FIFO without a writer would wait for ever.
-        descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-    except OSError as error:
-        yield Refused(path, _why(path, error, parent, name))
+def _bounded(files: Iterator[Found], before: int) -> Iterator[Found]:
+    for number, file in enumerate(files, before + 1):
+        if number > MAX_FILES:
+            raise CorpusError(
+                f"There are more than {MAX_FILES:,} text files.", "Add parts of the folder as several corpora."
+            )
+        yield file
+
+
+def _walk(descriptor: int, here: Found, seen: set[tuple[int, int]], skip: OnSkip) -> Iterator[Found]:
+    status = os.fstat(descriptor)
+    if (status.st_dev, status.st_ino) in seen:
         return
-    handed_over = False
+    seen.add((status.st_dev, status.st_ino))
     try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            yield from _folder(path, descriptor, limit, depth)
-        elif not stat.S_ISREG(status.st_mode):
-            yield Refused(path, "is not a regular file")
-        elif not chosen and Path(name).suffix.lower() not in TEXT_SUFFIXES:
-            yield Refused(path, f"format {Path(name).suffix.lower()} is not read yet")
-        elif status.st_size > limit:
-            yield Refused(path, f"is larger than {limit >> 20} MiB")
-        elif status.st_size == 0:
-            yield Refused(path, "is empty")
-        else:
-            handed_over = True
-            yield Found(path, descriptor, status.st_size)
-    finally:
-        if not handed_over:
-            os.close(descriptor)
-
-
-def _folder(path: str, descriptor: int, limit: int, depth: int) -> Iterator[Found | Refused]:
-    if depth >= MAX_DEPTH:
-        yield Refused(path, f"is nested deeper than {MAX_DEPTH} folders")
-        return
-    try:
-        names = sorted(os.listdir(descriptor))
+        names = sorted(os.listdir(descriptor), key=os.fsencode)
     except OSError as error:
-        yield Refused(path, f"cannot be listed: {error.strerror}")
+        skip(here.path, _reason(error))
         return
     for name in names:
-        if not name.startswith(".") and name not in GENERATED:
-            yield from _entry(os.path.join(path, name), descriptor, name, limit, depth + 1)
+        child = Found(here.root, (*here.parts, name))
+        try:
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except OSError as error:
+            skip(child.path, _reason(error))
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            yield from _enter(descriptor, child, seen, skip)
+        elif name.startswith("."):
+            skip(child.path, "hidden")
+        elif not stat.S_ISLNK(status.st_mode) and not looks_like_text(name):
+            skip(child.path, "not a text or Markdown file")
+        elif _usable(status, child.path, seen, skip):
+            yield child
 
 
-def _why(path: str, error: OSError, parent: int | None, name: str) -> str:
+def _enter(descriptor: int, child: Found, seen: set[tuple[int, int]], skip: OnSkip) -> Iterator[Found]:
+    name = child.parts[-1]
+    if name.startswith("."):
+        skip(child.path, "hidden")
+    elif name.lower() in GENERATED_FOLDERS or name.endswith(".egg-info"):
+        skip(child.path, "made by a program")
+    elif len(child.parts) >= MAX_DEPTH:
+        skip(child.path, f"more than {MAX_DEPTH} folders deep")
+    else:
+        try:
+            inner = os.open(name, _FOLDER, dir_fd=descriptor)
+        except OSError as error:
+            skip(child.path, _reason(error))
+            return
+        with _closing(inner):
+            yield from _walk(inner, child, seen, skip)
+
+
+def _usable(status: os.stat_result, path: str, seen: set[tuple[int, int]], skip: OnSkip) -> bool:
+    """Whether this is a regular file that was not met before under another name."""
+    if stat.S_ISLNK(status.st_mode):
+        skip(path, "a link, which is not followed")
+    elif not stat.S_ISREG(status.st_mode):
+        skip(path, "not a regular file")
+    elif (status.st_dev, status.st_ino) in seen:
+        skip(path, "the same file as one before")
+    else:
+        seen.add((status.st_dev, status.st_ino))
+        return True
+    return False
+
+
+def looks_like_text(name: str) -> bool:
+    """Whether a name is that of a text or Markdown file."""
+    stem, suffix = os.path.splitext(name.lower())
+    return suffix in TEXT_SUFFIXES or (not suffix and stem in TEXT_NAMES)
+
+
+def shown(path: str) -> str:
+    """A path that can be written into a message, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+class Opener:
+    """Opens found files one after the other; the folder of the last one stays open for the next."""
+
+    def __init__(self) -> None:
+        self._folder: tuple[str, tuple[str, ...]] | None = None
+        self._descriptor = -1
+
+    def open(self, file: Found) -> int:
+        """A descriptor of a regular file, opened without following a link on the way.
+
+        Raises:
+            Unusable: it is gone, not readable, or not a regular file any more.
+        """
+        try:
+            if file.parts:
+                descriptor = os.open(file.parts[-1], _OPEN, dir_fd=self._enter(file.root, file.parts[:-1]))
+            else:
+                descriptor = os.open(file.root, _OPEN)
+        except OSError as error:
+            raise Unusable(_reason(error)) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Unusable("not a regular file")
+        return descriptor
+
+    def _enter(self, root: str, parts: tuple[str, ...]) -> int:
+        if self._folder == (root, parts):
+            return self._descriptor
+        self.close()
+        descriptor = os.open(root, _FOLDER)
+        for part in parts:
+            outer = descriptor
+            with _closing(outer):
+                descriptor = os.open(part, _FOLDER, dir_fd=outer)
+        self._folder, self._descriptor = (root, parts), descriptor
+        return descriptor
+
+    def close(self) -> None:
+        """Let go of the last folder."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._folder, self._descriptor = None, -1
+
+
+def read_bytes(descriptor: int, most: int) -> bytes:
+    """All of an open file.
+
+    Raises:
+        Unusable: it is larger than ``most`` bytes, however large it says it is, or cannot be read to its end.
+    """
+    parts, left = [], most + 1
     try:
-        status = os.stat(path if parent is None else name, dir_fd=parent, follow_symlinks=False)
-        if stat.S_ISLNK(status.st_mode):
-            return "is a symbolic link"
-        if stat.S_ISSOCK(status.st_mode):
-            return "is not a regular file"
-    except OSError:
-        return "is not there any more" if parent is not None else "is not there"
-    return f"cannot be opened: {error.strerror}"
+        while left > 0 and (part := os.read(descriptor, min(left, 1 << 20))):
+            parts.append(part)
+            left -= len(part)
+    except OSError as error:
+        raise Unusable(_reason(error)) from error
+    if left <= 0:
+        raise Unusable(f"larger than {most / (1 << 20):.3g} MiB")
+    return b"".join(parts)
+
+
+@contextlib.contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOENT, errno.ESTALE):
+        return "not there any more"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "may not be read"
+    if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
+        return "a link, which is not followed"
+    return f"could not be read ({error.strerror or type(error).__name__})"

@@ -2,34 +2,61 @@
 
 It lies beside the shards as ``generation``, encrypted, and is replaced atomically as the last step of reading; until
 then the previous generation stands with all its shards. Shards that no generation names are swept afterwards. A file
-is known by hash(bytes, extractor version, tokenizer hash); when all are as before, nothing is read again.
+is known by hash(bytes, extractor version, tokenizer hash): where that is as before, its tokens are copied from the
+shards and nothing is extracted or tokenised again; where even its stamp is as before, it is not opened.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from core import vault
 from core.api.errors import StorageError
+from core.data.store import Shard, Tokens
 from core.jobs import ReadResult
 
 NAME = "generation"
+VERSION = 1
 _CONTEXT = b"generation"
 
 
-class Generation(msgspec.Struct, frozen=True, kw_only=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source file."""
+
+    name: str
+    """Hash of its path; a name may have any bytes."""
+    hash: str
+    """What it is known by; empty where it could not be read to its end."""
+    stamp: tuple[int, ...] | None = None
+    """What the file system said of it; none where it was too young to be told from its next change."""
+    documents: tuple[tuple[str, int], ...] = ()
+    """Digest and words of each of its documents, copies included."""
+    reason: str = ""
+    """Why it is set aside."""
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One state of a corpus."""
 
-    version: int = 1
+    version: int = VERSION
     number: int
     tokenizer_sha256: str
-    sources: tuple[str, ...]
-    """Hashes of the source files, in order."""
+    extractor_version: int
+    sources: tuple[Source, ...]
+    contents: tuple[tuple[str, ...], ...]
+    """For each shard the digests of its documents, in order."""
     result: ReadResult
+
+
+def path_hash(path: str) -> str:
+    """How a source is named."""
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 
 
 def source_hash(data: bytes, extractor_version: int, tokenizer_sha256: str) -> str:
@@ -44,20 +71,67 @@ def load(folder: Path, key: bytes) -> Generation | None:
     if not path.exists():
         return None
     try:
-        return msgspec.json.decode(vault.decrypt_file(path, key, _CONTEXT), type=Generation)
-    except (StorageError, msgspec.DecodeError, msgspec.ValidationError):
+        found = msgspec.json.decode(vault.decrypt_file(path, key, _CONTEXT), type=Generation)
+    except (StorageError, msgspec.MsgspecError):
         return None
+    return found if found.version == VERSION and len(found.contents) == len(found.result.shards) else None
 
 
 def store(folder: Path, key: bytes, generation: Generation) -> None:
-    """Make this the current generation, then sweep shards it does not name.
+    """Make this the current generation.
 
     Raises:
         StorageError: the disk is full; the previous generation stands.
     """
     vault.encrypt_file(folder / NAME, key, msgspec.json.encode(generation), _CONTEXT)
-    named = {Path(shard.path).name for shard in generation.result.shards}
-    for path in folder.glob("*.shard"):
+
+
+def sweep(folder: Path, current: Generation | None) -> None:
+    """Remove shards that ``current`` does not name, and what a killed reader left half written."""
+    named = {Path(shard.path).name for shard in current.result.shards} if current else set()
+    for path in (*folder.glob("*.shard"), *folder.glob(".*.part")):
         if path.name not in named:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+class OldTokens:
+    """Tokens of a generation's documents, by digest."""
+
+    def __init__(self, generation: Generation, key: bytes) -> None:
+        self._key = key
+        self._paths = [shard.path for shard in generation.result.shards]
+        self._contents = generation.contents
+        self._open: dict[int, Shard] = {}
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        for number, digests in enumerate(generation.contents):
+            for index, digest in enumerate(digests):
+                self._places.setdefault(digest, []).append((number, index))
+
+    def verify(self) -> None:
+        """Read every block of every shard.
+
+        Raises:
+            StorageError: one is gone or damaged.
+        """
+        for number in range(len(self._paths)):
+            self._shard(number).verify()
+
+    def tokens(self, digest: str) -> Tokens:
+        """All tokens of a document; one that was split for holding back is put together again.
+
+        Raises:
+            StorageError: there is no such document, or its shard is gone or damaged.
+        """
+        places = self._places.get(digest)
+        if places is None:
+            raise StorageError("A document is not in the shards.")
+        return np.concatenate([self._shard(number).document(index) for number, index in places])
+
+    def _shard(self, number: int) -> Shard:
+        if number not in self._open:
+            shard = Shard(self._paths[number], self._key)
+            if shard.num_documents != len(self._contents[number]):
+                raise StorageError(f"The token shard {shard.path.name} is not the one its generation names.")
+            self._open[number] = shard
+        return self._open[number]

@@ -1,26 +1,34 @@
 """From documents to shards: exact copies count once, some text is held back, shards fill up and are written.
 
 Held out are documents, chosen by a keyed hash, about one in twenty; a corpus of fewer than twenty documents holds back
-the last twentieth of each one instead, as a document of its own. Memory is bounded by one shard.
+the last twentieth of each one instead, as a document of its own. So does a document that was chosen but makes up much
+of the corpus. The choice depends on the store key and the document alone: what was held out stays so in every
+generation, and also when the corpus is removed and added again. Memory is bounded by one shard and twenty documents.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from core import vault
+from core.api.errors import CorpusError
 from core.data import extract
-from core.data.store import Document, ShardFacts, Tokens, write_shard
+from core.data.store import Document, ShardFacts, write_shard
 from core.data.stream import MIN_RECORD_TOKENS
-from core.data.tokenizer import Tokenizer
+from core.data.tokenizer import Tokenizer, Tokens
 
 HELD_OUT_ONE_IN = 20
 SHARD_TOKENS = 8 << 20
 RECORD_TOKENS = 128
 """Length at which records are counted for the owner."""
+MAX_DOCUMENTS = 500_000
+"""All their digests go up the pipe in one message."""
+_LARGE_SHARE = 10
+"""A document above one part in so many of the corpus is never held out whole."""
 
 
 class Totals(NamedTuple):
@@ -34,6 +42,14 @@ class Totals(NamedTuple):
     held_out_tokens: int
 
 
+class Identity(NamedTuple):
+    """What is known of a document without its text."""
+
+    digest: str
+    """Keyed, of its normal form: independent of extractor and tokenizer."""
+    words: int
+
+
 class Packer:
     """Takes documents one by one and writes shards.
 
@@ -41,58 +57,97 @@ class Packer:
         folder: where shards go.
         key: the store key.
         tokenizer: the federation's.
+        corpus_bytes: about how much text will come, to tell which documents are large; 0 where that is not known.
     """
 
-    def __init__(self, folder: Path, key: bytes, tokenizer: Tokenizer) -> None:
+    def __init__(self, folder: Path, key: bytes, tokenizer: Tokenizer, corpus_bytes: int = 0) -> None:
         self._folder = folder
         self._key = key
         self._tokenizer = tokenizer
+        self._large = corpus_bytes // _LARGE_SHARE
         self._digest_key = vault.derive(key, b"lineage-sketch")
         self._choice_key = vault.derive(key, b"held-out")
-        self._early: list[tuple[bytes, Document]] = []
+        self._early: list[Document] = []
         self._many = False
         self._training: list[Document] = []
         self._held_out: list[Document] = []
         self._pending = 0
         self.digests: dict[str, None] = {}
         self.shards: list[ShardFacts] = []
+        self.contents: list[tuple[str, ...]] = []
+        """For each shard the digests of its documents, in order."""
         self.totals = Totals(0, 0, 0, 0, 0, 0)
 
-    def add(self, text: str) -> bool:
+    def identify(self, text: str, between: Callable[[], None] = lambda: None) -> Identity:
+        """Digest and words of a document; ``between`` is called often and may raise to stop."""
+        digest = hmac.new(self._digest_key, digestmod=hashlib.sha256)
+        for part in extract.normal_form(text, between):
+            digest.update(part.encode())
+        return Identity(digest.hexdigest(), extract.count_words(text))
+
+    def add(self, text: str, between: Callable[[], None] = lambda: None) -> bool:
         """Pack one document; False if an exact copy was packed before.
 
+        Args:
+            text: without lone surrogates.
+            between: called often; may raise to stop, and the document is then not packed.
+
         Raises:
+            CorpusError: there are too many documents.
             StorageError: a full shard could not be written.
         """
-        raw = text.encode("utf-8", "replace")
-        normal = " ".join(text.split()).encode("utf-8", "replace")
-        digest = hmac.new(self._digest_key, normal, hashlib.sha256).hexdigest()
-        if digest in self.digests:
+        identity = self.identify(text, between)
+        if identity.digest in self.digests:
             return False
-        self.digests[digest] = None
-        document = Document(self._tokenizer.encode(raw.decode()).astype(self._tokenizer.dtype), len(raw))
+        return self.add_tokens(identity, self._tokenizer.encode(text, between))
+
+    def add_tokens(self, identity: Identity, tokens: Tokens) -> bool:
+        """Pack one document whose tokens are known; see ``add``."""
+        if identity.digest in self.digests:
+            return False
+        if len(self.digests) >= MAX_DOCUMENTS:
+            raise CorpusError(
+                f"There are more than {MAX_DOCUMENTS:,} documents.", "Add parts of the folder as several corpora."
+            )
+        self.digests[identity.digest] = None
+        document = self._part(tokens, identity.digest)
         t = self.totals
         self.totals = t._replace(
-            documents=t.documents + 1, tokens=t.tokens + len(document.tokens), text_bytes=t.text_bytes + len(raw),
-            words=t.words + len(text.split()),
+            documents=t.documents + 1, tokens=t.tokens + len(tokens), text_bytes=t.text_bytes + document.text_bytes,
+            words=t.words + identity.words,
         )  # fmt: skip
-        choice = hmac.new(self._choice_key, normal, hashlib.sha256).digest()
         if self._many:
-            self._place(document, self._is_held_out(choice))
+            self._place(document, self._choice(document) % HELD_OUT_ONE_IN == 0)
             return True
-        self._early.append((choice, document))
+        self._early.append(document)
         if len(self._early) == HELD_OUT_ONE_IN:
             self._many = True
-            lowest = min(choice for choice, _ in self._early)
-            for choice, early in self._early:
-                self._place(early, choice == lowest)
+            lowest = min(self._early, key=self._choice).digest
+            for early in self._early:
+                self._place(early, early.digest == lowest)
             self._early = []
         return True
 
-    def _is_held_out(self, choice: bytes) -> bool:
-        return int.from_bytes(choice[:8], "big") % HELD_OUT_ONE_IN == 0
+    def _choice(self, document: Document) -> int:
+        raw = hmac.new(self._choice_key, document.digest.encode(), hashlib.sha256).digest()
+        return int.from_bytes(raw[:8], "big")
 
     def _place(self, document: Document, held_out: bool) -> None:
+        if held_out and self._large and document.text_bytes > self._large:
+            self._split(document)
+        elif len(document.tokens):
+            self._put(document, held_out)
+
+    def _split(self, document: Document) -> None:
+        """Hold back the last twentieth, unless that is too little to be worth it."""
+        cut = len(document.tokens) - len(document.tokens) // HELD_OUT_ONE_IN
+        if len(document.tokens) - cut < MIN_RECORD_TOKENS:
+            cut = len(document.tokens)
+        for tokens, held_out in ((document.tokens[:cut], False), (document.tokens[cut:], True)):
+            if len(tokens):
+                self._put(self._part(tokens, document.digest), held_out)
+
+    def _put(self, document: Document, held_out: bool) -> None:
         size = len(document.tokens)
         (self._held_out if held_out else self._training).append(document)
         t = self.totals
@@ -120,6 +175,7 @@ class Packer:
                 dtype=self._tokenizer.dtype,
             )
         )
+        self.contents.append(tuple(document.digest for document in (*self._training, *self._held_out)))
         self._training, self._held_out, self._pending = [], [], 0
 
     def finish(self) -> list[ShardFacts]:
@@ -128,15 +184,11 @@ class Packer:
         Raises:
             StorageError: the disk is full.
         """
-        for _, document in self._early:
-            cut = len(document.tokens) - len(document.tokens) // HELD_OUT_ONE_IN
-            head, tail = document.tokens[:cut], document.tokens[cut:]
-            self._place(self._part(head), False)
-            if len(tail) >= MIN_RECORD_TOKENS:
-                self._place(self._part(tail), True)
+        for document in self._early:
+            self._split(document)
         self._early = []
         self._write()
         return self.shards
 
-    def _part(self, tokens: Tokens) -> Document:
-        return Document(tokens, int(self._tokenizer.byte_lengths[tokens].sum()))
+    def _part(self, tokens: Tokens, digest: str) -> Document:
+        return Document(tokens, int(self._tokenizer.byte_lengths[tokens].sum()), digest)

@@ -41,7 +41,7 @@ _CACHE_BLOCKS = 8
 _HEADER = struct.Struct("<4sHHQQQQII16s32s")
 _TABLE, _TOKENS = 0, 1
 
-Tokens = NDArray[np.unsignedinteger[Any]]
+Tokens = NDArray[np.integer[Any]]
 
 
 class Document(NamedTuple):
@@ -49,6 +49,8 @@ class Document(NamedTuple):
 
     tokens: Tokens
     text_bytes: int
+    digest: str = ""
+    """The keyed digest of the whole document, also on the two parts of one that was split."""
 
 
 def _key(store_key: bytes, salt: bytes) -> AESGCM:
@@ -217,6 +219,16 @@ class Shard:
     def document(self, index: int) -> Tokens:
         """Token ids of one document, without its end-of-text."""
         return self.tokens(int(self.document_offsets[index]), int(self.document_offsets[index + 1]) - 1)
+
+    def verify(self) -> None:
+        """Read every block once.
+
+        Raises:
+            StorageError: one was changed.
+        """
+        size = self.num_tokens * self.dtype.itemsize
+        for index in range(_blocks(size)):
+            self._block(_TOKENS, index, size)
 
     def close(self) -> None:
         """Unmap the file."""

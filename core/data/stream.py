@@ -88,8 +88,9 @@ class PackedStream:
     def __init__(
         self, sources: Sequence[tuple[float, Source]], key: bytes, partition: tuple[int, int] = (0, 1)
     ) -> None:
-        self._sources = [(weight, source) for weight, source in sources if source.num_windows and weight > 0]
-        if not self._sources:
+        # Sources without a window keep their place, so that a stored state fits while corpora shrink and grow.
+        self._sources = [(weight if source.num_windows else 0.0, source) for weight, source in sources]
+        if not any(weight > 0 for weight, _ in self._sources):
             raise CorpusError("There is too little text for even one training window.", "Add more text.")
         if not 0 <= partition[0] < partition[1]:
             raise ValueError(f"partition {partition} does not exist")

@@ -7,6 +7,7 @@ forge the end of a document.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,20 @@ class Tokenizer:
             raise ManifestError(f"The tokenizer {path.name} is not the file its hash names.", "Fetch it again.")
         return cls(raw, path.name)
 
-    def encode(self, text: str) -> Tokens:
+    def encode(self, text: str, between: Callable[[], None] = lambda: None) -> Tokens:
         """Token ids of ``text``, without an end-of-text token.
+
+        Args:
+            text: any length.
+            between: called before each piece of it; may raise to stop.
 
         Raises:
             ValueError: the text holds a lone surrogate and so has no UTF-8 form.
         """
-        parts = [self._encode(piece) for piece in pieces(text)]
+        parts = []
+        for piece in pieces(text):
+            between()
+            parts.append(self._encode(piece))
         return np.concatenate(parts) if parts else np.empty(0, dtype=self.dtype)
 
     def _encode(self, piece: str) -> Tokens:

@@ -1,0 +1,294 @@
+"""One batch of reading: survey the files, take what is known from the shards, extract the rest, write a generation.
+
+A change anywhere writes all shards anew, in the order of the files, but tokens of unchanged files are copied: that is
+hundreds of times faster than tokenising, and the result does not depend on what was there before.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from core import jobs
+from core.api.errors import CorpusError, StorageError
+from core.data import extract, generation
+from core.data.corpora import Found, Opener, Stamp, Unusable, find, read_bytes, shown
+from core.data.generation import Generation, OldTokens, Source
+from core.data.packing import Identity, Packer
+from core.data.tokenizer import Tokenizer
+from core.jobs import Job, ReadJob, ReadResult, ShardRef
+
+PROGRESS_EVERY_S = 0.25
+MAX_SKIPPED_MESSAGES = 1_000
+SETTLED_S = 2.0
+"""A file younger than this may change once more without its stamp showing it."""
+FILE_S, FILE_S_PER_MIB = 30.0, 10.0
+"""Most time for one file."""
+
+
+class TookTooLong(Unusable):
+    """Perhaps only now; the file is tried again next time."""
+
+
+class Item(NamedTuple):
+    """One file, and what is known of it."""
+
+    found: Found
+    source: Source | None
+    """What the last generation knows of these very bytes, if it does."""
+
+
+class Reading:
+    """One job of the reader.
+
+    Args:
+        job: what to read and where to put it.
+        key: the store key.
+        send: takes messages for the engine.
+    """
+
+    def __init__(self, job: ReadJob, key: bytes, send: Callable[[Job], None]) -> None:
+        self.job = job
+        self.key = key
+        self.send = send
+        self.folder = Path(job.store_dir)
+        self.tokenizer = Tokenizer.load(job.tokenizer_path, job.tokenizer_sha256)
+        self.opener = Opener()
+        self.packer = Packer(self.folder, key, self.tokenizer)
+        self.skipped = 0
+        self.files_done = 0
+        self.files_total = 0
+        self.sources: list[Source] = []
+        self._told_at = 0.0
+        self._last_reason = ""
+
+    def run(self) -> ReadResult:
+        """Read everything.
+
+        Raises:
+            CorpusError: a path is not there, or there is nothing usable.
+            StorageError: the disk is full. In every such case the previous generation stands.
+        """
+        current = generation.load(self.folder, self.key)
+        try:
+            before = self._comparable(current)
+            items = self._survey(before)
+            if before is not None and self._unchanged(before, items):
+                current = self._renewed(before, items)
+            else:
+                current = self._read(items, before, 0 if current is None else current.number)
+            return current.result
+        finally:
+            self.opener.close()
+            generation.sweep(self.folder, current)
+
+    def _comparable(self, current: Generation | None) -> Generation | None:
+        """The last generation, if it was made by this extractor for this tokenizer and is whole."""
+        made_by = (self.tokenizer.sha256, extract.VERSION)
+        if current is None or (current.tokenizer_sha256, current.extractor_version) != made_by:
+            return None
+        try:
+            OldTokens(current, self.key).verify()
+        except StorageError:
+            return None  # made again from the files, which are the truth
+        return current
+
+    def _survey(self, before: Generation | None) -> list[Item]:
+        """Find the files; open and hash those whose stamp does not say that they are unchanged."""
+        files = find(self.job.paths, self._skip)
+        self.files_total = len(files)
+        if before is None:
+            return [Item(file, None) for file in files]
+        by_name = {source.name: source for source in before.sources}
+        by_hash = {source.hash: source for source in before.sources if source.hash}
+        return [Item(file, self._known(file, by_name, by_hash)) for file in files]
+
+    def _known(self, file: Found, by_name: dict[str, Source], by_hash: dict[str, Source]) -> Source | None:
+        """What the last generation knows of this file; a file that cannot be read is known by the reason."""
+        name = generation.path_hash(file.path)
+        old = by_name.get(name)
+        self._tell()
+        try:
+            raw, stamp = self._load(file, None if old is None or not old.hash else old.stamp)
+        except Unusable as error:
+            return Source(name=name, hash="", reason=str(error))
+        same = old if raw is None else by_hash.get(self._hash(raw))
+        return None if same is None else msgspec.structs.replace(same, name=name, stamp=stamp)
+
+    def _load(self, file: Found, unchanged: tuple[int, ...] | None = None) -> tuple[bytes | None, Any]:
+        """All bytes of a file and its stamp; no bytes if it still has the stamp ``unchanged``.
+
+        Raises:
+            Unusable: it is gone, too large, or cannot be read.
+        """
+        most = self.job.max_file_bytes
+        descriptor = self.opener.open(file)
+        try:
+            stamp = _settled_stamp(descriptor)
+            if stamp is not None and stamp == unchanged:
+                return None, stamp
+            if os.fstat(descriptor).st_size > most:
+                raise Unusable(f"larger than {most / (1 << 20):.3g} MiB")
+            raw = read_bytes(descriptor, most)
+            return raw, stamp if stamp == _settled_stamp(descriptor) else None
+        finally:
+            os.close(descriptor)
+
+    def _hash(self, raw: bytes) -> str:
+        return generation.source_hash(raw, extract.VERSION, self.tokenizer.sha256)
+
+    def _unchanged(self, before: Generation, items: list[Item]) -> bool:
+        sources = [item.source for item in items if item.source is not None]
+        hashes = {source.hash for source in before.sources if source.hash}
+        return len(sources) == len(items) and {s.hash for s in sources if s.hash} == hashes
+
+    def _renewed(self, before: Generation, items: list[Item]) -> Generation:
+        """The same shards; names, stamps and reasons as they are now."""
+        sources = tuple(item.source for item in items if item.source is not None)
+        seen: set[str] = set()
+        for item, source in zip(items, sources, strict=True):
+            digests = {digest for digest, _ in source.documents}
+            if source.reason or digests <= seen:
+                self._skip(item.found.path, source.reason or _COPY)
+            seen |= digests
+        self.files_done = self.files_total
+        result = msgspec.structs.replace(before.result, skipped_total=self.skipped)
+        renewed = msgspec.structs.replace(before, sources=sources, result=result)
+        if renewed != before:
+            generation.store(self.folder, self.key, renewed)
+        return renewed
+
+    def _read(self, items: list[Item], before: Generation | None, number: int) -> Generation:
+        self.packer = Packer(self.folder, self.key, self.tokenizer, self._expected_bytes(items))
+        old = OldTokens(before, self.key) if before is not None else None
+        for item in items:
+            if old is None or item.source is None:
+                self._take(item.found)
+            else:
+                self._reuse(item.found, item.source, old)
+            self.files_done += 1
+            self._tell()
+        if not self.packer.totals.tokens:
+            raise CorpusError(*_nothing(self.job.paths, self.skipped, self._last_reason))
+        self._tell(now=True)
+        return self._finish(number + 1)
+
+    def _expected_bytes(self, items: list[Item]) -> int:
+        total = 0
+        for item in items:
+            try:
+                descriptor = self.opener.open(item.found)
+            except Unusable:
+                continue
+            total += min(os.fstat(descriptor).st_size, self.job.max_file_bytes)
+            os.close(descriptor)
+        return total
+
+    def _reuse(self, file: Found, source: Source, old: OldTokens) -> None:
+        """Pack what the shards already hold of this file."""
+        new = 0
+        for digest, words in source.documents:
+            new += self.packer.add_tokens(Identity(digest, words), old.tokens(digest))
+        if not new:
+            self._skip(file.path, source.reason or _COPY)
+        self.sources.append(source)
+
+    def _take(self, file: Found) -> None:
+        """Read, extract and pack one file; whatever is wrong with it costs this file."""
+        source = Source(name=generation.path_hash(file.path), hash="")
+        try:
+            raw, stamp = self._load(file)
+            source = msgspec.structs.replace(source, hash=self._hash(raw or b""), stamp=stamp)
+            source = msgspec.structs.replace(source, documents=self._pack(raw or b"", file))
+        except Unusable as error:
+            self._skip(file.path, str(error))
+            source = msgspec.structs.replace(
+                source, reason=str(error), hash="" if isinstance(error, TookTooLong) else source.hash
+            )
+        except MemoryError:
+            self._skip(file.path, _MEMORY)
+            source = msgspec.structs.replace(source, reason=_MEMORY, hash="")
+        self.sources.append(source)
+
+    def _pack(self, raw: bytes, file: Found) -> tuple[tuple[str, int], ...]:
+        deadline = time.monotonic() + FILE_S + FILE_S_PER_MIB * len(raw) / (1 << 20)
+
+        def between() -> None:
+            self._tell()
+            if time.monotonic() > deadline:
+                raise TookTooLong("took too long to read")
+
+        kept: list[tuple[str, int]] = []
+        new = 0
+        for text in extract.documents(raw):
+            identity = self.packer.identify(text, between)
+            if identity.digest not in self.packer.digests:
+                new += self.packer.add_tokens(identity, self.tokenizer.encode(text, between))
+            kept.append((identity.digest, identity.words))
+        if not new:
+            self._skip(file.path, _COPY)
+        return tuple(kept)
+
+    def _finish(self, number: int) -> Generation:
+        shards = tuple(
+            ShardRef(path=s.path, sha256=s.sha256, tokens=s.tokens, documents=s.documents, text_bytes=s.text_bytes)
+            for s in self.packer.finish()
+        )
+        totals = self.packer.totals
+        result = ReadResult(
+            shards=shards, documents=totals.documents, records=totals.records, tokens=totals.tokens,
+            text_bytes=totals.text_bytes, words=totals.words, held_out_tokens=totals.held_out_tokens,
+            skipped_total=self.skipped, document_digests=tuple(self.packer.digests),
+        )  # fmt: skip
+        new = Generation(
+            number=number, tokenizer_sha256=self.tokenizer.sha256, extractor_version=extract.VERSION,
+            sources=tuple(self.sources), contents=tuple(self.packer.contents), result=result,
+        )  # fmt: skip
+        generation.store(self.folder, self.key, new)
+        return new
+
+    def _skip(self, path: str, reason: str) -> None:
+        """Set one source aside."""
+        self.skipped += 1
+        self._last_reason = reason
+        if self.skipped <= MAX_SKIPPED_MESSAGES:
+            self.send(jobs.Skipped(path=shown(path), reason=reason))
+
+    def _tell(self, now: bool = False) -> None:
+        """Progress, a few times a second."""
+        if now or time.monotonic() - self._told_at >= PROGRESS_EVERY_S:
+            self._told_at = time.monotonic()
+            totals = self.packer.totals
+            self.send(
+                jobs.ReadProgress(
+                    files_done=self.files_done, files_total=self.files_total, text_bytes=totals.text_bytes,
+                    tokens=totals.tokens,
+                )
+            )  # fmt: skip
+
+
+_COPY = "an exact copy of another document"
+_MEMORY = "needs more memory than the reader may use"
+
+
+def _settled_stamp(descriptor: int) -> tuple[int, ...] | None:
+    """The file's stamp, if it is old enough that any change will show in it."""
+    stamp = Stamp.of(os.fstat(descriptor))
+    young = time.time_ns() - max(stamp.mtime_ns, stamp.ctime_ns) < SETTLED_S * 1e9
+    return None if young else astuple(stamp)
+
+
+def _nothing(paths: tuple[str, ...], skipped: int, reason: str) -> tuple[str, str]:
+    """Message and hint where there is nothing to train on."""
+    one = len(paths) == 1
+    what = shown(os.path.basename(paths[0].rstrip("/")) or paths[0]) if one else f"What was chosen ({len(paths)} paths)"
+    if not skipped:
+        return f"{what} is empty.", "Choose a folder with text or Markdown files."
+    why = reason if skipped == 1 else f"{skipped} files or folders were set aside"
+    return f"{what} gave no text that can be used: {why}.", "Choose a folder with text or Markdown files."
