@@ -153,16 +153,18 @@ class Supervisor:
 
     def tick(self) -> None:
         """One look at everything; called a few times a second."""
-        if not self.superlink.alive():
+        fallen = not self.superlink.alive()
+        if fallen:
             self._say("restarted", {"process": "superlink"})
             self.superlink.start()
+        if not self.gateway.alive():
+            self._say("restarted", {"process": "gateway"})
+            self._start_gateway()
+        if fallen:
             self._await_superlink()
         if not self.superexec.alive():
             self._say("restarted", {"process": "superexec"})
             self.superexec.start()
-        if not self.gateway.alive():
-            self._say("restarted", {"process": "gateway"})
-            self._start_gateway()
         self._watch_run()
         if time.monotonic() - self._rotated_at > ROTATE_EVERY_S:
             self._rotated_at = time.monotonic()

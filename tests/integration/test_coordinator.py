@@ -430,6 +430,7 @@ def test_rounds_go_on_through_forgery_and_the_death_of_every_flower_process(tmp_
         bob.answer(again, work[bob.identity, 2])
         coordinator.event("round_closed", round=2)
         assert_moved(coordinator, 2, payloads(2))
+        assert [one.receipt(work[one.identity, 2]).state for one in (ada, bob)] == ["accepted"] * 2
 
         # Round 3: SuperLink and gateway die while both are training.
         hers, his = ada.task(), bob.task()
