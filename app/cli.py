@@ -6,15 +6,16 @@ Exit codes: 0 worked, 1 failed with a named error, 2 wrong usage. ``demo``, ``ho
 
 from __future__ import annotations
 
+import functools
 import json as jsonlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,37 +24,9 @@ from core.api.client import EngineClient, default_home
 from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
 
 INVITE = "hedgerow:"
-_RAW = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-
-cli = typer.Typer(
-    name="hedgerow",
-    help="Pre-train a language model together, without your text leaving this machine.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-privacy = typer.Typer(help="What each text has cost, and what a plan would cost.", invoke_without_command=True)
-cli.add_typer(inspection.corpus, name="corpus")
-cli.add_typer(inspection.limits, name="limits")
-cli.add_typer(privacy, name="privacy")
-for _command in (
-    commands.start,
-    commands.pause,
-    commands.resume,
-    commands.snooze,
-    commands.status,
-    commands.join,
-    commands.leave,
-    commands.federations,
-    inspection.hardware,
-    inspection.uploads,
-    inspection.history,
-    inspection.doctor,
-):
-    cli.command()(_command)
+_RAW: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
-@cli.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Folder of the engine, instead of the usual one.")] = None,
@@ -79,7 +52,6 @@ def open_window(invite: str) -> int:
     return run(default_home(), invite)
 
 
-@cli.command(context_settings=_RAW)
 def demo(context: typer.Context) -> None:
     """Run a whole federation on this machine, on real text."""
     arguments = list(context.args)
@@ -89,32 +61,27 @@ def demo(context: typer.Context) -> None:
     become("core.demo", arguments)
 
 
-@cli.command(context_settings=_RAW)
 def host(context: typer.Context) -> None:
     """Host a federation: create, run, invite, status, export."""
     become("core.coordinator", context.args)
 
 
-@cli.command(context_settings=_RAW)
 def bench(context: typer.Context) -> None:
     """Measure: train, data, privacy, codec, round, engine or gui."""
     become("core.bench", context.args)
 
 
-@cli.command(context_settings=_RAW)
 def engine(context: typer.Context) -> None:
     """Run the engine in the foreground."""
     become("core.engine", ["--home", str(default_home()), *context.args])
 
 
-@privacy.callback()
 def privacy_root(context: typer.Context, json: commands.Json = False) -> None:
     """What each text has cost in privacy."""
     if context.invoked_subcommand is None:
         inspection.budgets(json)
 
 
-@privacy.command()
 def estimate(
     unit: Annotated[str, typer.Option(help="record or corpus.")],
     noise_multiplier: Annotated[float, typer.Option(min=0.01)],
@@ -152,7 +119,6 @@ def _plan(request: dict[str, object]) -> dict[str, object]:
     return found
 
 
-@cli.command()
 def uninstall(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Remove everything Hedgerow keeps on this machine: settings, ledger, shards, uploads. Your files stay."""
     home = default_home()
@@ -176,6 +142,29 @@ def uninstall(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = 
     console.say(
         f"Removed {home}. The program itself goes with the way you installed it, such as `pipx uninstall hedgerow`."
     )
+
+
+@functools.cache
+def tree() -> typer.Typer:
+    """Every command in its place."""
+    cli = typer.Typer(name="hedgerow", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    cli.callback(invoke_without_command=True)(root)
+    for raw in (demo, host, bench, engine):
+        cli.command(context_settings=_RAW)(raw)
+    plain: tuple[Callable[..., None], ...] = (
+        *(commands.start, commands.pause, commands.resume, commands.snooze, commands.status),
+        *(commands.join, commands.leave, commands.federations),
+        *(inspection.hardware, inspection.uploads, inspection.history, inspection.doctor, uninstall),
+    )
+    for command in plain:
+        cli.command()(command)
+    privacy = typer.Typer(help="What each text has cost, and what a plan would cost.", invoke_without_command=True)
+    privacy.callback()(privacy_root)
+    privacy.command()(estimate)
+    cli.add_typer(inspection.corpus, name="corpus")
+    cli.add_typer(inspection.limits, name="limits")
+    cli.add_typer(privacy, name="privacy")
+    return cli
 
 
 def has_display() -> bool:
@@ -209,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 console.say("An invite link is opened alone, without other arguments.", "red")
                 return 2
             return open_window(given[0])
-        cli(args=given, prog_name="hedgerow")
+        tree()(args=given, prog_name="hedgerow")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except HedgerowError as error:
