@@ -1,0 +1,214 @@
+"""Adding, reading, losing and removing text; the reader is a real process, and once the real reader."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from support.children import interpreter
+
+from core.api.errors import CorpusError
+from core.api.messages import CorpusInfo, Notice
+from core.engine.board import Board
+from core.engine.config_store import ConfigStore
+from core.engine.corpora import Corpora
+from core.engine.lock import prepare_home
+from core.ledger.store import Ledger
+
+KEY = bytes(range(32))
+RESULT = """
+say(jobs.Ready(sandbox="seccomp"))
+say(jobs.ReadProgress(files_done=1, files_total=2, text_bytes=10, tokens=5))
+say(jobs.Skipped(path="/x/a.bin", reason="binary"))
+shard = jobs.ShardRef(path=job.store_dir + "/s", sha256="0" * 64, tokens=9, documents=2, text_bytes=10)
+say(jobs.ReadResult(shards=(shard,), documents=2, records=3, tokens=9, text_bytes=10, words=4, held_out_tokens=1,
+                    skipped_total=1, document_digests=("aa", "bb")))
+"""
+
+
+class Bench:
+    def __init__(self, home: Path, body: str = "") -> None:
+        prepare_home(home)
+        self.home = home
+        self.ledger = Ledger.open(home / "ledger.db", None)
+        self.config = ConfigStore(home / "config.toml")
+        if body:
+            self.config.set("worker_interpreter", interpreter(home / "python", body))
+        self.board = Board(home / "series.enc", KEY)
+        self.notices: list[Notice] = []
+        self.board.publish = self.notices.append
+        self.corpora = Corpora(home, self.ledger, KEY, self.config, self.board)
+
+    async def read(self, *paths: Path) -> CorpusInfo:
+        corpus = self.corpora.add([str(path) for path in paths], "")
+        assert corpus.state == "reading"
+        await self.settle()
+        return self.corpora.info(self.corpora.row(corpus.corpus_id))
+
+    async def settle(self) -> None:
+        async with asyncio.timeout(60):
+            while self.corpora.reading:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+
+def run(bench: Bench, what: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        try:
+            await what()
+        finally:
+            await bench.corpora.close()
+            bench.ledger.close()
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    folder = tmp_path / "text"
+    folder.mkdir()
+    for number in range(4):
+        words = " ".join(f"word{(number * 7 + i) % 97} and some more plain text" for i in range(600))
+        (folder / f"{number}.txt").write_text(words)
+    (folder / "picture.png").write_bytes(bytes(range(256)) * 20)
+    return folder
+
+
+def test_the_real_reader_reads_real_text(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home")
+
+    async def what() -> None:
+        found = await bench.read(text)
+        assert found.state == "ready", found.error
+        assert found.name == "text"
+        assert found.documents == 4
+        assert found.tokens > 1_000
+        assert found.records > 0
+        row = bench.corpora.row(found.corpus_id)
+        assert row.lineage_id is not None
+        assert await bench.corpora.records_at(row, 64) > await bench.corpora.records_at(row, 128)
+        assert "seccomp" in bench.board.sandbox
+
+    run(bench, what)
+
+
+def test_facts_and_skipped_files_are_kept_and_survive_a_restart(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home", RESULT)
+
+    async def what() -> None:
+        found = await bench.read(text)
+        assert (found.state, found.records, found.documents, found.skipped_total) == ("ready", 3, 2, 1)
+        assert (found.skipped[0].path, found.skipped[0].reason) == ("/x/a.bin", "binary")
+        bench.ledger.close()
+        again = Ledger.open(bench.home / "ledger.db", None)
+        corpora = Corpora(bench.home, again, KEY, bench.config, bench.board)
+        assert corpora.infos()[0] == bench.corpora.info(corpora.rows()[0], 20)
+        bench.ledger = again
+
+    run(bench, what)
+
+
+def test_a_reader_that_dies_is_started_again_and_then_named(tmp_path: Path, text: Path) -> None:
+    counter = tmp_path / "starts"
+    body = f"open({str(counter)!r}, 'a').write('x'); os.kill(os.getpid(), signal.SIGKILL)"
+    bench = Bench(tmp_path / "home", body)
+
+    async def what() -> None:
+        found = await bench.read(text)
+        assert found.state == "error"
+        assert "reader ended unexpectedly (signal SIGKILL)" in found.error
+        assert counter.read_text() == "xx"
+        assert bench.notices[-1].level == "error"
+
+    run(bench, what)
+
+
+def test_what_was_being_read_when_the_engine_died_is_read_again(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home", RESULT)
+    bench.ledger.add_corpus("c" * 32, "text", (str(text),))
+
+    async def what() -> None:
+        bench.corpora.resume()
+        await bench.settle()
+        assert bench.corpora.infos()[0].state == "ready"
+
+    run(bench, what)
+
+
+def test_a_folder_that_vanishes_is_missing_by_name_and_comes_back(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home", RESULT)
+
+    async def what() -> None:
+        await bench.read(text)
+        away = tmp_path / "away"
+        os.rename(text, away)
+        bench.corpora.watch()
+        (found,) = bench.corpora.infos()
+        assert (found.state, found.error) == ("missing", f"{text} is not there any more.")
+        assert found.records == 3
+        assert "'text' is not there any more" in bench.notices[-1].sentence.text
+        os.rename(away, text)
+        bench.corpora.watch()
+        assert bench.corpora.infos()[0].state == "ready"
+
+    run(bench, what)
+
+
+def test_removal_deletes_the_shards_and_stops_a_reader(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home", "say(jobs.Ready(sandbox=''))\nwhile True: say(jobs.Alive()); time.sleep(0.1)")
+
+    async def what() -> None:
+        corpus = bench.corpora.add([str(text)], "My text")
+        assert corpus.name == "My text"
+        async with asyncio.timeout(20):
+            while not (store := bench.home / "store" / corpus.corpus_id).exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await bench.corpora.remove(corpus.corpus_id)
+        assert not store.exists()
+        assert bench.corpora.infos() == []
+        assert not bench.corpora.reading
+        with pytest.raises(CorpusError, match="no text with the id"):
+            bench.corpora.row(corpus.corpus_id)
+
+    run(bench, what)
+
+
+def test_bad_paths_are_named_and_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path / "home")
+    locked = tmp_path / "locked"
+    locked.mkdir()
+
+    async def what() -> None:
+        for paths, sentence in (
+            ([], "No folder or file was given"),
+            ([""], "empty path"),
+            (["/nowhere/at all"], "/nowhere/at all is not there"),
+            ([str(bench.home / "store")], "Hedgerow's own folder"),
+        ):
+            with pytest.raises(CorpusError, match=sentence):
+                bench.corpora.add(paths, "")
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+        with pytest.raises(CorpusError, match="locked may not be read by you"):
+            bench.corpora.add([str(locked)], "")
+        assert bench.corpora.rows() == []
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize("content", ["empty", "binary"])
+def test_a_folder_without_text_is_named(tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "nothing here"
+    folder.mkdir()
+    if content == "binary":
+        (folder / "x.bin").write_bytes(bytes(range(256)) * 50)
+    bench = Bench(tmp_path / "home")
+
+    async def what() -> None:
+        found = await bench.read(folder)
+        assert found.state == "error"
+        assert "nothing here" in found.error
+        assert bench.ledger.budgets() == []
+
+    run(bench, what)

@@ -1,0 +1,76 @@
+"""There is always one sentence, and the most important one wins."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from core.api.messages import CorpusInfo, FederationInfo, ManifestView, RoundProgress, Sentence
+from core.engine.config_store import Presence
+from core.engine.standing import Facts, Rule, standing
+
+VIEW = ManifestView(
+    name="Moor", operator="o", jurisdiction="j", purpose="p", licence="l", withdrawal="w", unit="record",
+    relation="zero-out", rounds=3, steps_per_round=3, batch_size=8, seq_len=64, clip_norm=1.0, preset="tiny",
+    parameters=1, upload_bytes=1, download_bytes=1, cohort_size=1, codec="int8", shard="full",
+)  # fmt: skip
+MOOR = FederationInfo(
+    federation_id="f", name="Moor", operator="o", address="a", manifest_hash="h", manifest=VIEW, corpora=["c"],
+    joined_at=0.0, state="active",
+)  # fmt: skip
+TEXT = CorpusInfo(corpus_id="c", name="Notes", paths=["/n"], state="ready")
+STEP = RoundProgress(federation_id="f", federation_name="Moor", server_round=2, rounds=3, phase="training", steps=5)
+
+
+def facts(**changes: object) -> Facts:
+    plain = {"now": 1_000.0, "presence": Presence(), "federations": [MOOR], "corpora": [TEXT]}
+    return Facts(**{**plain, **changes})  # type: ignore[arg-type]
+
+
+def changed(what: msgspec.Struct, **changes: object) -> object:
+    return msgspec.structs.replace(what, **changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "text"),
+    [
+        (facts(federations=[], corpora=[]), "not_joined", "Choose text of yours"),
+        (facts(federations=[]), "not_joined", "paste an invite"),
+        (facts(federations=[changed(MOOR, state="left")]), "not_joined", "paste an invite"),
+        (facts(), "waiting", "Waiting for the next round of Moor."),
+        (facts(presence=Presence(paused=True), progress=STEP), "paused", "until you press Resume"),
+        (facts(presence=Presence(snoozed_until=1_001.0)), "paused", "Paused by you until"),
+        (facts(presence=Presence(snoozed_until=999.0)), "waiting", "Waiting"),
+        (facts(rule=Rule("weekly_hours", "Enough for this week.", 5.0)), "paused_rule", "Enough"),
+        (facts(progress=STEP), "training", "Preparing round 2 of 3 of Moor."),
+        (facts(progress=changed(STEP, step=1)), "training", "step 1 of 5"),
+        (facts(progress=changed(STEP, phase="download")), "training", "Downloading the model"),
+        (facts(progress=changed(STEP, phase="uploading")), "training", "Sending the update"),
+        (facts(progress=changed(STEP, phase="receipt")), "waiting", "waiting for its receipt"),
+        (facts(exhausted=frozenset("f")), "no_budget", "privacy budget of your text is used up"),
+        (facts(corpora=[changed(TEXT, state="missing")]), "problem", "'Notes' is not there any more"),
+        (facts(corpora=[changed(TEXT, state="reading")]), "waiting", "Reading your text"),
+        (
+            facts(federations=[changed(MOOR, state="unreachable", last_error="No coordinator answers.")]),
+            "waiting",
+            "No coordinator answers.",
+        ),
+        (facts(federations=[changed(MOOR, last_error="The clock is 2 hours behind.")]), "problem", "2 hours behind"),
+        (facts(federations=[changed(MOOR, state="finished")]), "waiting", "has finished all its rounds"),
+        (
+            facts(problem=Sentence(code="x", text="The ledger went back."), presence=Presence(paused=True)),
+            "problem",
+            "went back",
+        ),
+    ],
+)
+def test_every_state_has_its_sentence(given: Facts, state: str, text: str) -> None:
+    found = standing(given)
+    assert found.state == state
+    assert text in found.why.text
+    assert found.why.code
+    assert found.why.text.endswith((".", "?"))
+
+
+def test_a_snooze_says_when_it_ends() -> None:
+    assert standing(facts(presence=Presence(snoozed_until=1_060.0))).until == 1_060.0
