@@ -25,7 +25,10 @@ def micro_batch(job: TrainJob) -> int:
         return 1
     flops = 6.0 * num_parameters(job.model) * job.training.seq_len
     fitting = max(1, int(_MICRO_STEP_FLOPS / flops))
-    return min(job.training.batch_size, 1 << (fitting.bit_length() - 1))
+    count = min(job.training.batch_size, 1 << (fitting.bit_length() - 1))
+    while count > 1 and 0 < job.memory_bytes < memory_bytes(job.model, count, job.training.seq_len):
+        count //= 2
+    return count
 
 
 def check_memory(job: TrainJob) -> int:

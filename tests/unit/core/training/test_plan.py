@@ -24,6 +24,12 @@ def test_the_micro_batch_shrinks_with_the_model_so_that_pause_is_felt(make_job: 
     assert plan.micro_batch(make_job("corpus", model=preset("10m"), training=training)) == 1
 
 
+def test_the_micro_batch_shrinks_before_a_round_is_refused(make_job: MakeJob) -> None:
+    job = make_job("none")
+    assert plan.micro_batch(make_job("none", memory_bytes=memory_bytes(job.model, 3, 8))) == 3
+    assert plan.micro_batch(make_job("none", memory_bytes=1)) == 1
+
+
 def test_more_memory_than_the_owner_allows_is_refused_with_both_figures(make_job: MakeJob) -> None:
     job = make_job("record")
     needed = memory_bytes(job.model, 1, 8)
