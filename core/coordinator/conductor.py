@@ -1,6 +1,6 @@
 """The round loop: opens rounds, sends assignments, admits replies, closes rounds. Knows no Flower.
 
-Everything that decides is elsewhere (``rounds``, ``admission``, ``aggregation``, ``outer_optimizer``); everything that
+Everything that decides is elsewhere (``rounds``, ``admission``, ``closing``); everything that
 must survive a crash is written before it is acted on. Killed at any point, a new conductor on the same folder continues
 the same round with the same base and assignments, and what was accepted stays accepted.
 """
@@ -14,14 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import msgspec
-
-from core.api.errors import StorageError, UpdateError
 from core.coordinator.admission import Admission, Admitted, Expected, Forged, RawReply, Refused, Verdict
-from core.coordinator.aggregation import MeanAccumulator
+from core.coordinator.closing import Closer, UpdateLost
 from core.coordinator.home import Federation
-from core.coordinator.model_files import ModelFiles
-from core.coordinator.outer_optimizer import outer_step
 from core.coordinator.rounds import (
     Close,
     Extend,
@@ -35,9 +30,9 @@ from core.coordinator.rounds import (
     retry_delay_s,
     sample_cohort,
 )
-from core.coordinator.schema import Assignment, Checkpoint, Round, Volunteer
+from core.coordinator.schema import Assignment, Round, Volunteer
 from core.coordinator.store import Store
-from core.federation.protocol import NONCE_BYTES, Receipt, TrainInstruction
+from core.federation.protocol import NONCE_BYTES, TrainInstruction
 from core.update import ModelUpdate
 
 TICK_S = 0.2
@@ -98,13 +93,13 @@ class Conductor:
         self._store = store
         self._transport = transport
         self._admission = admission
-        self._decode = decode
         self._beat = beat
-        self._files = ModelFiles(federation)
+        self._closer = Closer(federation, store, decode, beat)
         self._sent: set[tuple[int, str, bytes]] = set()
 
     def run(self) -> None:
         """Work until the last planned round is closed or given up."""
+        self._closer.sweep()
         while True:
             current = self._store.open_round()
             if current is None:
@@ -220,10 +215,13 @@ class Conductor:
             spare = [key_id for key_id in present if key_id not in asked]
             decision = decide(view, time.time(), present.keys(), len(spare))
             if isinstance(decision, Close):
-                if self._close(current):
+                try:
+                    self._closer.close(current)
                     return
+                except UpdateLost as error:
+                    self._fail(error.assignment, error.message, forged=False)
             elif isinstance(decision, Void):
-                self._give_up(current, decision.reason)
+                self._closer.give_up(current, decision.reason)
                 return
             elif isinstance(decision, Reissue):
                 for key_id in decision.key_ids:
@@ -310,7 +308,7 @@ class Conductor:
                 item, state="refused", reason=verdict.reason, update_sha256=verdict.update_sha256,
                 size_bytes=len(reply.payload),
             )  # fmt: skip
-            self._store.settle(refused, self._receipt(refused))
+            self._store.settle(refused, self._closer.receipt(refused))
             return
         assert isinstance(verdict, Admitted)
         good = dataclasses.replace(
@@ -319,7 +317,7 @@ class Conductor:
         )  # fmt: skip
         if late:
             good = dataclasses.replace(good, reason="The round was closed before the update came.")
-            self._store.settle(good, self._receipt(good))
+            self._store.settle(good, self._closer.receipt(good))
         else:
             self._federation.home.private.put(reply.payload)
             self._store.settle(good)
@@ -334,76 +332,3 @@ class Conductor:
         for path in kept[: max(0, len(kept) - MAX_QUARANTINED + 1)]:
             path.unlink(missing_ok=True)
         self._federation.home.quarantine.put(payload)
-
-    def _receipt(self, item: Assignment, checkpoint_hash: str = "") -> Receipt:
-        receipt = Receipt(
-            update_sha256=item.update_sha256,
-            server_round=item.server_round,
-            state=item.state,
-            reason=item.reason,
-            checkpoint_hash=checkpoint_hash,
-        )
-        return msgspec.structs.replace(receipt, signature=self._federation.key.sign(receipt.signed_bytes()))
-
-    # Ending a round
-
-    def _close(self, current: Round) -> bool:
-        """Aggregate, make the checkpoint durable, then sign receipts. False if an update must be asked for again."""
-        accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
-        total = MeanAccumulator(self._files.shapes)
-        for item in accepted:
-            try:
-                total.add(self._decode(self._federation.home.private.read(item.update_sha256)))
-            except (StorageError, UpdateError) as error:
-                self._fail(item, f"The stored update was lost: {error.message}", forged=False)
-                return False
-            self._beat()
-        before = self._store.latest_checkpoint()
-        base = self._files.weights(current.base_hash)
-        try:
-            delta = total.mean()
-            step = outer_step(self._config.outer, base, delta, self._files.momentum(before.momentum))
-        except UpdateError as error:
-            self._give_up(current, error.message)
-            return True
-        sha256, size_bytes = self._files.put_weights(step.weights)
-        momentum = "" if step.momentum is None else self._files.put_momentum(step.momentum)
-        self._beat()
-        now = time.time()
-        checkpoint = Checkpoint(
-            server_round=current.server_round, sha256=sha256, size_bytes=size_bytes, momentum=momentum, created_at=now
-        )
-        losses = [item.loss for item in accepted if item.loss is not None]
-        closed = dataclasses.replace(
-            current,
-            state="closed",
-            closed_at=now,
-            volunteers=len(accepted),
-            upload_bytes=sum(item.size_bytes for item in accepted),
-            dense_bytes=len(accepted) * delta.dense_bytes,
-            training_loss=sum(losses) / len(losses) if losses else None,
-            pseudo_gradient_norm=step.metrics["pseudo_gradient_norm"],
-            model_norm=step.metrics["model_norm"],
-        )
-        receipts = [(item.key_id, self._receipt(item, sha256)) for item in accepted]
-        self._store.close_round(closed, checkpoint, receipts)
-        self._forget(accepted, before.momentum, keep=momentum)
-        return True
-
-    def _give_up(self, current: Round, reason: str) -> None:
-        accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
-        receipts = []
-        for item in accepted:
-            unused = dataclasses.replace(item, state="late", reason=f"The round was given up: {reason}")
-            receipts.append((item.key_id, self._receipt(unused)))
-        closed = dataclasses.replace(current, state="void", closed_at=time.time(), reason=reason)
-        self._store.close_round(closed, None, receipts)
-        self._forget(accepted, "", keep="")
-
-    def _forget(self, accepted: Sequence[Assignment], momentum: str, *, keep: str) -> None:
-        """Remove single volunteers' updates and the last momentum, now that the checkpoint is durable."""
-        private = self._federation.home.private
-        for item in accepted:
-            private.remove(item.update_sha256)
-        if momentum and momentum != keep:
-            private.remove(momentum)

@@ -8,25 +8,17 @@ a former one that was thought dead can no longer write.
 from __future__ import annotations
 
 import hashlib
-import json
-import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
-from core.api.errors import CoordinatorError, InviteError, StorageError
+from core.api.errors import InviteError, StorageError
+from core.coordinator.database import Database, insert
 from core.coordinator.schema import (
-    SCHEMA_VERSION,
-    TABLES,
     Assignment,
     Checkpoint,
-    Event,
     Round,
     Sign,
     Volunteer,
@@ -34,7 +26,6 @@ from core.coordinator.schema import (
 from core.federation.identity import key_id as key_id_of
 from core.federation.protocol import Receipt
 
-BUSY_TIMEOUT_S = 10.0
 SERVER_APP = "server_app"
 
 
@@ -43,97 +34,8 @@ def token_hash(token: bytes) -> str:
     return hashlib.sha256(b"hedgerow-token-1" + token).hexdigest()
 
 
-class Store:
+class Store(Database):
     """One process's view of ``coordinator.db``; safe to use from several threads."""
-
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        """Open the database.
-
-        Raises:
-            StorageError: missing, damaged, or of another version.
-        """
-        self._path = path
-        self._lock = threading.RLock()
-        self._claim = ""
-        if path.exists() is create:
-            raise StorageError(f"{path} {'exists already' if create else 'is missing'}.", "Check the folder.")
-        self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        with self._errors():
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
-                self._db.execute(f"PRAGMA {pragma}").fetchall()
-            if create:
-                self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-                path.chmod(0o600)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
-            raise StorageError(
-                f"{path} has version {version}, this Hedgerow reads {SCHEMA_VERSION}.", "Update Hedgerow."
-            )
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._db.close()
-
-    def check(self) -> None:
-        """Look for damage.
-
-        Raises:
-            StorageError: the file is damaged.
-        """
-        found = [row[0] for row in self._read("PRAGMA quick_check(1)")]
-        if found != ["ok"]:
-            raise StorageError(f"{self._path} is damaged: {found[0][:200]}.", "Restore the folder from a backup.")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            hint = "Free some space." if "full" in str(error) else "Restore the folder from a backup."
-            raise StorageError(f"{self._path} cannot be used: {error}.", hint) from error
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """One durable transaction, refused to a ServerApp whose claim was taken over."""
-        with self._lock, self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                if self._claim and self._meta("claim") != self._claim:
-                    raise CoordinatorError("Another ServerApp has taken over this federation.")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _read(self, query: str, arguments: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        with self._lock, self._errors():
-            return self._db.execute(query, arguments).fetchall()
-
-    def _meta(self, key: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return "" if row is None else str(row[0])
-
-    def meta(self, key: str) -> str:
-        """A named value, empty if never set."""
-        with self._lock, self._errors():
-            return self._meta(key)
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Set a named value."""
-        with self._write() as db:
-            db.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
-            )
-
-    def take_claim(self) -> None:
-        """Become the only ServerApp that may write; every earlier one is refused from now on."""
-        claim = secrets.token_hex(16)
-        self.set_meta("claim", claim)
-        self._claim = claim
 
     # Enrolment
 
@@ -200,7 +102,7 @@ class Store:
     def add_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Record a checkpoint whose blob is already durable."""
         with self._write() as db:
-            _insert(db, "checkpoints", checkpoint)
+            insert(db, "checkpoints", checkpoint)
 
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints, oldest first; never empty after ``create``."""
@@ -230,9 +132,9 @@ class Store:
     def begin_round(self, opened: Round, assignments: Sequence[Assignment]) -> None:
         """Make a round and all its assignments durable, before anything is pushed."""
         with self._write() as db:
-            _insert(db, "rounds", opened)
+            insert(db, "rounds", opened)
             for assignment in assignments:
-                _insert(db, "assignments", assignment)
+                insert(db, "assignments", assignment)
             body = {"round": opened.server_round, "base": opened.base_hash, "deadline_at": opened.deadline_at}
             cohort = [assignment.key_id[:12] for assignment in assignments]
             self._log(db, "round_started", body | {"volunteers": len(assignments), "cohort": cohort})
@@ -301,7 +203,7 @@ class Store:
                 (deadline_at, int(count), server_round),
             )
             for assignment in more:
-                _insert(db, "assignments", assignment)
+                insert(db, "assignments", assignment)
 
     def close_round(
         self, closed: Round, checkpoint: Checkpoint | None, receipts: Sequence[tuple[str, Receipt]]
@@ -316,7 +218,7 @@ class Store:
             values = [getattr(closed, name) for name in columns]
             db.execute(f"UPDATE rounds SET {sets} WHERE server_round = ?", [*values, closed.server_round])  # noqa: S608
             if checkpoint is not None:
-                _insert(db, "checkpoints", checkpoint)
+                insert(db, "checkpoints", checkpoint)
             for key_id, receipt in receipts:
                 _insert_receipt(db, key_id, receipt)
             self._log(db, "round_closed" if checkpoint else "round_void", {"round": closed.server_round})
@@ -343,42 +245,18 @@ class Store:
         )
         return int(self._read(query)[0][0])
 
-    # Signs of life and events
+    # Signs of life
 
     def beat(self, sign: Sign) -> None:
         """Write a sign of life."""
         with self._write() as db:
             db.execute("DELETE FROM signs WHERE name = ?", (sign.name,))
-            _insert(db, "signs", sign)
+            insert(db, "signs", sign)
 
     def sign(self, name: str) -> Sign | None:
         """The last sign of life of a process."""
         rows = self._read("SELECT * FROM signs WHERE name = ?", (name,))
         return Sign(**rows[0]) if rows else None
-
-    def log_event(self, kind: str, body: dict[str, Any]) -> None:
-        """Append an event."""
-        with self._write() as db:
-            self._log(db, kind, body)
-
-    def _log(self, db: sqlite3.Connection, kind: str, body: dict[str, Any]) -> None:
-        db.execute("INSERT INTO events (at, kind, body) VALUES (?, ?, ?)", (time.time(), kind, json.dumps(body)))
-
-    def events_after(self, seq: int) -> list[Event]:
-        """Events after ``seq``, in order."""
-        rows = self._read("SELECT * FROM events WHERE seq > ? ORDER BY seq", (seq,))
-        return [Event(row["seq"], row["at"], row["kind"], json.loads(row["body"])) for row in rows]
-
-    def last_event(self) -> int:
-        """Number of the newest event, 0 if there is none."""
-        return int(self._read("SELECT coalesce(max(seq), 0) FROM events")[0][0])
-
-
-def _insert(db: sqlite3.Connection, table: str, record: Any) -> None:
-    """Insert a record whose fields are the table's columns."""
-    fields = vars(record)
-    columns, marks = ", ".join(fields), ", ".join("?" for _ in fields)
-    db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(fields.values()))  # noqa: S608
 
 
 def _insert_receipt(db: sqlite3.Connection, key_id: str, receipt: Receipt) -> None:

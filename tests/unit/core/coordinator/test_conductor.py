@@ -243,6 +243,7 @@ def test_a_restart_keeps_what_was_accepted_and_asks_only_the_others(make_federat
     first.answers = answers  # type: ignore[method-assign]
     with pytest.raises(Killed):
         conduct(federation, first)
+    orphan = federation.home.private.put(b"left behind by a crash after a round was closed")
     held = {item.key_id: item for item in federation.store().assignments(1)}
     assert sorted(item.state for item in held.values()) == ["accepted", "assigned"]
     second = Post(good, federation, everybody)
@@ -251,6 +252,7 @@ def test_a_restart_keeps_what_was_accepted_and_asks_only_the_others(make_federat
     assert second.sent[0].record["base_hash"] == first.sent[0].record["base_hash"]
     assert second.sent[0].nonce == held[second.sent[0].key_id].nonce
     assert store.rounds()[0].volunteers == 2
+    assert not federation.home.private.has(orphan)
     deltas = [update(federation, 100 + at) for at in (0, 1)]
     shapes = ModelFiles(federation).shapes
     mean = np.mean([decode(d, shapes, federation.config.codec).flat().astype(np.float64) for d in deltas], axis=0)

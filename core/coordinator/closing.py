@@ -1,0 +1,129 @@
+"""Ending a round: mean, outer step, durable checkpoint, and only then the signed receipts.
+
+Killed anywhere before the last transaction, the same updates give the same checkpoint again, bit for bit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from core.api.errors import StorageError, UpdateError
+from core.coordinator.aggregation import MeanAccumulator
+from core.coordinator.home import Federation
+from core.coordinator.model_files import ModelFiles
+from core.coordinator.outer_optimizer import outer_step
+from core.coordinator.schema import Assignment, Checkpoint, Round
+from core.coordinator.store import Store
+from core.federation.protocol import Receipt
+from core.update import ModelUpdate
+
+
+class UpdateLost(StorageError):
+    """An accepted update is missing or damaged; its volunteer must be asked for it again."""
+
+    def __init__(self, assignment: Assignment, why: str) -> None:
+        super().__init__(f"The stored update was lost: {why}")
+        self.assignment = assignment
+
+
+class Closer:
+    """Ends rounds of one federation."""
+
+    def __init__(
+        self, federation: Federation, store: Store, decode: Callable[[bytes], ModelUpdate], beat: Callable[[], None]
+    ) -> None:
+        self._federation = federation
+        self._config = federation.config
+        self._store = store
+        self._files = ModelFiles(federation)
+        self._decode = decode
+        self._beat = beat
+
+    def close(self, current: Round) -> None:
+        """Aggregate, make the checkpoint durable, then sign receipts.
+
+        Raises:
+            UpdateLost: an accepted update cannot be read any more; nothing was changed.
+        """
+        accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
+        total = MeanAccumulator(self._files.shapes)
+        for item in accepted:
+            try:
+                total.add(self._decode(self._federation.home.private.read(item.update_sha256)))
+            except (StorageError, UpdateError) as error:
+                raise UpdateLost(item, error.message) from error
+            self._beat()
+        before = self._store.latest_checkpoint()
+        base = self._files.weights(current.base_hash)
+        try:
+            delta = total.mean()
+            step = outer_step(self._config.outer, base, delta, self._files.momentum(before.momentum))
+        except UpdateError as error:
+            self.give_up(current, error.message)
+            return
+        sha256, size_bytes = self._files.put_weights(step.weights)
+        momentum = "" if step.momentum is None else self._files.put_momentum(step.momentum)
+        self._beat()
+        now = time.time()
+        checkpoint = Checkpoint(
+            server_round=current.server_round, sha256=sha256, size_bytes=size_bytes, momentum=momentum, created_at=now
+        )
+        losses = [item.loss for item in accepted if item.loss is not None]
+        closed = dataclasses.replace(
+            current,
+            state="closed",
+            closed_at=now,
+            volunteers=len(accepted),
+            upload_bytes=sum(item.size_bytes for item in accepted),
+            dense_bytes=len(accepted) * delta.dense_bytes,
+            training_loss=sum(losses) / len(losses) if losses else None,
+            pseudo_gradient_norm=step.metrics["pseudo_gradient_norm"],
+            model_norm=step.metrics["model_norm"],
+        )
+        receipts = [(item.key_id, self.receipt(item, sha256)) for item in accepted]
+        self._store.close_round(closed, checkpoint, receipts)
+        self._forget(accepted, before.momentum, keep=momentum)
+
+    def give_up(self, current: Round, reason: str) -> None:
+        """End a round without a checkpoint; what had been accepted is told that it was not used."""
+        accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
+        receipts = []
+        for item in accepted:
+            unused = dataclasses.replace(item, state="late", reason=f"The round was given up: {reason}")
+            receipts.append((item.key_id, self.receipt(unused)))
+        closed = dataclasses.replace(current, state="void", closed_at=time.time(), reason=reason)
+        self._store.close_round(closed, None, receipts)
+        self._forget(accepted, "", keep="")
+
+    def sweep(self) -> None:
+        """Remove what a crash left behind: volunteers' updates of ended rounds, momentum that no checkpoint names."""
+        current = self._store.open_round()
+        assignments = self._store.assignments(current.server_round) if current else []
+        kept = {item.update_sha256 for item in assignments if item.state == "accepted"}
+        kept.add(self._store.latest_checkpoint().momentum)
+        for path in (self._federation.home.root / "private").iterdir():
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def _forget(self, accepted: Sequence[Assignment], momentum: str, *, keep: str) -> None:
+        """Remove single volunteers' updates and the last momentum, now that the checkpoint is durable."""
+        private = self._federation.home.private
+        for item in accepted:
+            private.remove(item.update_sha256)
+        if momentum and momentum != keep:
+            private.remove(momentum)
+
+    def receipt(self, item: Assignment, checkpoint_hash: str = "") -> Receipt:
+        """What became of an assignment, signed with the federation key."""
+        receipt = Receipt(
+            update_sha256=item.update_sha256,
+            server_round=item.server_round,
+            state=item.state,
+            reason=item.reason,
+            checkpoint_hash=checkpoint_hash,
+        )
+        return msgspec.structs.replace(receipt, signature=self._federation.key.sign(receipt.signed_bytes()))
