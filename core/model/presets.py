@@ -64,16 +64,19 @@ def memory_bytes(spec: ModelSpec, batch: int, seq_len: int) -> int:
 def default_training(name: str, unit: UnitOfPrivacy) -> TrainingConfig:
     """Settings a federation of preset ``name`` starts from under privacy ``unit``.
 
+    Under ``record`` the rate is DP-Adam's own: the second moment is corrected for the noise, so it is not the plain
+    one. Chosen for ``tiny`` on two volunteers with tinyshakespeare, σ 0.65, three rounds: 3.81 bits per byte at 4e-3
+    and 3.90 at 2e-3, from 5.45. Without DP 3.24 after three rounds of 30 steps at 3e-3 and 3.45 at 6e-3.
+
     Raises:
         UsageError: there is no such preset.
     """
-    spec = preset(name)
-    seq_len = 128 if name == "tiny" else 256
+    small = preset(name).d_model <= 256
+    seq_len = 128 if small else 256
     if unit in ("record", "document"):
-        return TrainingConfig(
-            seq_len=seq_len, batch_size=64, local_steps=20, learning_rate=2e-3, warmup_steps=0, decay_steps=400
-        )
-    peak = 3e-3 if spec.d_model <= 256 else 1e-3
+        rate = 4e-3 if small else 2e-3
+        return TrainingConfig(seq_len=seq_len, batch_size=64, local_steps=20, learning_rate=rate, decay_steps=400)
+    rate = 3e-3 if small else 1e-3
     return TrainingConfig(
-        seq_len=seq_len, batch_size=16, local_steps=30, learning_rate=peak, warmup_steps=10, decay_steps=1_000
+        seq_len=seq_len, batch_size=16, local_steps=30, learning_rate=rate, warmup_steps=10, decay_steps=1_000
     )
