@@ -73,7 +73,7 @@ def bench(context: typer.Context) -> None:
 
 def engine(context: typer.Context) -> None:
     """Run the engine in the foreground."""
-    become("core.engine", ["--home", str(default_home()), *context.args])
+    become("core.engine", ["--home", str(default_home()), "--foreground", *context.args])
 
 
 def privacy_root(context: typer.Context, json: commands.Json = False) -> None:
