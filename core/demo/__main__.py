@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{error.title}\n{error.message}\n{error.hint}".strip(), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped. Every process has ended and the demo's folder is gone.", file=sys.stderr)
+        kept = f"{options.keep} is kept" if options.keep is not None else "the demo's folder is gone"
+        print(f"Stopped. Every process has ended and {kept}.", file=sys.stderr)
         return 130
     return 0
 

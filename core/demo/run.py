@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
+import itertools
 import os
 import queue
 import subprocess
@@ -25,9 +25,12 @@ from core.demo.text import Split, byte_entropy, default_text, given_text, split,
 from core.demo.view import View
 from core.demo.volunteer import VolunteerEngine
 from core.model.presets import default_training
+from core.postprocess.privacy.accountant import bucket
 
 EPSILON = 8.0
 _RECORD_TOKENS = 128
+_TRAINED = 0.93
+"""Share of the records that is trained on, at the least; the reader holds back about a twentieth."""
 _SETTLE_S = 10.0
 
 
@@ -82,11 +85,11 @@ def refuse_small_shares(texts: Split, options: Options) -> None:
 
 
 def needed_records(preset: str, unit: UnitOfPrivacy) -> int:
-    """Fewest records a share may have: enough that a batch is a small enough sample, a tenth held out."""
+    """Fewest records a share may have: enough that a batch is a small enough sample of what is not held out."""
     training = default_training(preset, unit)
     if unit in {"record", "document"}:
         largest = PrivacyTerms(unit=unit, relation="zero-out").max_sampling_prob
-        return math.ceil(training.batch_size / largest / 0.9)
+        return next(n for n in itertools.count(1) if bucket(int(_TRAINED * n)) * largest >= training.batch_size)
     return 2 * training.seq_len // _RECORD_TOKENS + 2
 
 
