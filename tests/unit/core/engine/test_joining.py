@@ -1,0 +1,262 @@
+"""From invite to consent over real TLS, with the real planner; every bad answer leaves everything as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.https import Asked, Site, site
+from support.joined import Host, House, config
+
+from core.api.errors import (
+    CorpusError,
+    HedgerowError,
+    InviteError,
+    KeystoreError,
+    ManifestError,
+    PrivacyError,
+    UsageError,
+)
+from core.api.messages import CorpusChoice, TermsView
+from core.engine import joining
+from core.engine.membership import Membership
+from core.federation.identity import FederationKey, federation_id
+from core.federation.manifest import seal_manifest
+from core.federation.protocol import EnrolAnswer
+from core.federation.transport import Unreachable
+from core.jobs import PrivacyPlan
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "home")
+
+
+def enrol(host: Host, status: int = 200) -> None:
+    answer = EnrolAnswer(node_id="7", federation_id=federation_id(host.key.public_bytes), run_id=host.config.run_id)
+    host.site.give("POST", "/enrol", msgspec.json.encode(answer), status)
+
+
+def terms(house: House, link: str, epsilon: float = 8.0) -> TermsView:
+    return asyncio.run(house.registrar.terms(link, epsilon))
+
+
+def join(house: House, link: str, manifest_hash: str, *choices: CorpusChoice) -> Membership:
+    async def main() -> Membership:
+        member = await house.registrar.join(link, manifest_hash, choices)
+        await member.close()
+        return member
+
+    return asyncio.run(main())
+
+
+def everything(house: House) -> str:
+    with sqlite3.connect(f"file:{house.home / 'ledger.db'}?mode=ro", uri=True) as db:
+        return "\n".join(db.iterdump())
+
+
+def test_an_invite_is_read_without_any_connection(here: Site) -> None:
+    host = Host(here, config())
+    view = joining.inspect(host.invite(uses=3))
+    assert (view.name, view.address, view.uses, view.expired) == ("Moor", here.address, 3, False)
+    assert len(view.fingerprint.split()) == 3
+    assert joining.inspect(host.invite(expires_at=5)).expired
+    assert here.asked == []
+
+
+def test_terms_then_consent(here: Site, house: House) -> None:
+    host = Host(here, config(rounds=4))
+    enrol(host)
+    corpus = house.add_text(2_000)
+    few = house.add_text(20, "d" * 32, "bb")
+    before = everything(house)
+    seen = terms(house, host.invite())
+    assert everything(house) == before
+    assert [asked.path for asked in here.asked] == ["/manifest"]
+    offer, small = seen.offers
+    assert offer.usable
+    assert 0 < offer.epsilon_planned <= 8.0
+    assert offer.rounds_affordable >= 4
+    assert offer.guarantee == "guaranteed"
+    assert not small.usable
+    assert "20 records" in small.reason
+    assert seen.fits
+    assert seen.leaves[:2] == ["update", "steps"]
+    assert seen.manifest.upload_bytes < seen.manifest.download_bytes
+
+    member = join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus, epsilon=8.0))
+    (row,) = house.ledger.federations()
+    assert (row.node_id, row.manifest_hash, list(row.plans)) == (7, seen.manifest_hash, [corpus])
+    plan = member.plan.mechanism()
+    assert isinstance(plan, PrivacyPlan)
+    assert (plan.unit, plan.steps, plan.noise_multiplier) == ("record", 3, offer.noise_multiplier)
+    (budget,) = house.ledger.budgets()
+    assert (budget.limit, budget.epsilon) == (8.0, 0.0)
+    assert house.ledger.rounds_left(corpus, member.plan.event()) >= 4
+    assert house.keystore.get(row.key_name) is not None
+    with pytest.raises(UsageError, match="in Moor already"):
+        join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    assert few not in row.plans
+
+
+def test_two_texts_share_one_mechanism_within_the_stricter_budget(here: Site, house: House) -> None:
+    host = Host(here, config())
+    enrol(host)
+    one, two = house.add_text(2_000), house.add_text(3_000, "d" * 32, "bb")
+    seen = terms(house, host.invite(), 3.0)
+    choices = CorpusChoice(corpus_id=one, epsilon=8.0), CorpusChoice(corpus_id=two, epsilon=3.0)
+    member = join(house, host.invite(), seen.manifest_hash, *choices)
+    mechanisms = {plan.mechanism() for plan in member.plans.values()}
+    assert len(mechanisms) == 1
+    assert member.plan.epsilon_planned <= 3.0
+    assert house.ledger.can_afford(member.lines(rounds=3))
+    assert {b.corpus_id: b.limit for b in house.ledger.budgets()} == {one: 8.0, two: 3.0}
+
+
+def test_the_unit_none_has_no_budget_and_says_so(here: Site, house: House) -> None:
+    host = Host(here, config("none"))
+    enrol(host)
+    corpus = house.add_text()
+    seen = terms(house, host.invite())
+    assert seen.offers[0].guarantee == "none"
+    assert "loss" in seen.leaves
+    join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    assert house.ledger.budgets() == []
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "sentence"),
+    [
+        ("cut", InviteError, "invite"),
+        ("long", InviteError, "longer than 4 KiB"),
+        ("expired", InviteError, "expired on"),
+        ("other host", Unreachable, "No coordinator answers"),
+        ("other key", ManifestError, "not signed with the key in your invite"),
+        ("absurd", ManifestError, "refused"),
+        ("unknown field", ManifestError, "refused"),
+        ("other terms", ManifestError, "not those you were shown"),
+        ("used up", InviteError, "used up"),
+        ("elsewhere", HedgerowError, "somewhere else"),
+        ("no text", UsageError, "No text was chosen"),
+        ("no such text", CorpusError, "no text with the id"),
+        ("budget", UsageError, "not a budget"),
+        ("too little", PrivacyError, "needs at least"),
+        ("too big", UsageError, "memory"),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_ledger_is_as_it_was(
+    here: Site, house: House, case: str, kind: type[HedgerowError], sentence: str
+) -> None:
+    host = Host(here, config("record" if case == "too little" else "none"))
+    enrol(host)
+    corpus, few = house.add_text(), house.add_text(20, "d" * 32, "bb")
+    link, manifest_hash, choices = host.invite(), "", [CorpusChoice(corpus_id=corpus)]
+    manifest_hash = terms(house, link).manifest_hash
+    match case:
+        case "cut":
+            link = link[:-40]
+        case "long":
+            link += "&x=" + "a" * 5_000
+        case "expired":
+            link = host.invite(expires_at=1_000)
+        case "other host":
+            link = host.invite(address="127.0.0.1:9")
+        case "other key":
+            link = host.invite(federation_key=FederationKey.generate().public_bytes)
+        case "absurd" | "unknown field":
+            raw = msgspec.to_builtins(host.config)
+            raw.update({"extra": 1} if case == "unknown field" else {"seed": -1})
+            sealed = seal_manifest(raw, host.key)  # type: ignore[arg-type]
+            here.give("GET", "/manifest", sealed)
+        case "other terms":
+            here.give("GET", "/manifest", seal_manifest(config("none", rounds=9), host.key))
+        case "used up":
+            here.give("POST", "/enrol", b'{"code":"invite","message":"This invite is used up."}', 403)
+        case "elsewhere":
+            answer = EnrolAnswer(node_id="7", federation_id="0" * 32, run_id=host.config.run_id)
+            here.give("POST", "/enrol", msgspec.json.encode(answer))
+        case "no text":
+            choices = []
+        case "no such text":
+            choices = [CorpusChoice(corpus_id="e" * 32)]
+        case "budget":
+            choices = [CorpusChoice(corpus_id=corpus, epsilon=-1.0)]
+        case "too little":
+            choices = [CorpusChoice(corpus_id=few)]
+        case "too big":
+            house.config.set("memory_gb", "0.001")
+    before = everything(house)
+    with pytest.raises(kind, match=sentence):
+        join(house, link, manifest_hash, *choices)
+    assert everything(house) == before
+
+
+def test_a_lost_answer_is_repeated_with_the_same_key(here: Site, house: House) -> None:
+    host = Host(here, config("none"))
+    corpus = house.add_text()
+    seen = terms(house, host.invite())
+    enrol(host, 503)
+    with pytest.raises(Unreachable):
+        join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    enrol(host)
+    join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    keys = {a.headers["hedgerow-public-key"] for a in here.asked if a.path == "/enrol"}
+    assert len(keys) == 1
+
+
+def test_leaving_burns_the_key_and_rejoining_makes_another(here: Site, house: House) -> None:
+    host = Host(here, config("none"))
+    enrol(host)
+    corpus = house.add_text()
+    seen = terms(house, host.invite())
+    join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    (row,) = house.ledger.federations()
+
+    async def leave() -> None:
+        await house.registrar.leave(Membership(row, house.keystore))
+
+    here.give("POST", "/leave", b"", 503)
+    with pytest.raises(Unreachable):
+        asyncio.run(leave())
+    assert house.keystore.get(row.key_name) is not None
+    assert house.ledger.federations()[0].left_at is None
+
+    here.routes["POST", "/leave"] = lambda asked: (200, {}, b"{}")
+    asyncio.run(leave())
+    assert house.keystore.get(row.key_name) is None
+    assert house.ledger.federations()[0].left_at is not None
+    with pytest.raises(KeystoreError, match="key for Moor is not in the memory"):
+        Membership(row, house.keystore)
+    join(house, host.invite(token=b"u" * 16), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    first, second = (_key(a) for a in here.asked if a.path == "/enrol")
+    assert first != second
+
+
+def _key(asked: Asked) -> str:
+    return asked.headers["hedgerow-public-key"]
+
+
+def test_a_limit_rises_only_by_its_rungs(here: Site, house: House) -> None:
+    host = Host(here, config())
+    enrol(host)
+    corpus = house.add_text()
+    house.ledger.set_budget(corpus, "record", 3.0, 1e-5)
+    seen = terms(house, host.invite(), 5.0)
+    assert not seen.offers[0].usable
+    assert "rises only to" in seen.offers[0].reason
+    with pytest.raises(PrivacyError, match="rises only to"):
+        join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus, epsilon=5.0))
+    seen = terms(house, host.invite(), 8.0)
+    assert seen.offers[0].usable
+    join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus, epsilon=8.0))
+    assert house.ledger.budgets()[0].limit == 8.0
