@@ -19,7 +19,7 @@ from support.ledger_kit import Memory, charge, prepared
 from core.api.errors import LedgerRolledBack, StorageError
 from core.ledger.store import Ledger
 
-KILLS = 300 if os.environ.get("HEDGEROW_CAMPAIGN") else 25
+KILLS = 300 if os.environ.get("HEDGEROW_CAMPAIGN") else 20
 WRITER = """
     import os, sys
     from pathlib import Path

@@ -14,6 +14,8 @@ from core.ledger.rows import BudgetRow
 from core.ledger.store import Ledger
 from core.privacy_filters import report
 
+LONG = msgspec.structs.replace(RECORD, steps=2_000)
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
@@ -44,17 +46,17 @@ def test_the_same_release_is_charged_once(ledger: Ledger) -> None:
 
 
 def test_at_the_budget_nothing_is_written(ledger: Ledger) -> None:
-    rounds = ledger.rounds_left("c1", RECORD)
+    rounds = ledger.rounds_left("c1", LONG)
     assert rounds > 3
     for number in range(rounds):
-        assert ledger.can_afford([("c1", RECORD)])
-        charge(ledger, number)
+        assert ledger.can_afford([("c1", LONG)])
+        charge(ledger, number, LONG)
     head, row = ledger.head(), budget(ledger)
     assert row.epsilon <= row.limit
-    assert ledger.rounds_left("c1", RECORD) == 0
-    assert not ledger.can_afford([("c1", RECORD)])
+    assert ledger.rounds_left("c1", LONG) == 0
+    assert not ledger.can_afford([("c1", LONG)])
     with pytest.raises(BudgetExhausted, match=r"Text c1 has no room left .* ε 8 per record"):
-        charge(ledger, rounds)
+        charge(ledger, rounds, LONG)
     assert (ledger.head(), budget(ledger)) == (head, row)
     assert begin(ledger, rounds).charge_id is None
 
@@ -71,8 +73,8 @@ def test_a_corpus_charge_enters_the_record_budget_and_not_the_other_way(ledger: 
 
 
 def test_a_full_record_budget_stops_a_corpus_charge(ledger: Ledger) -> None:
-    for number in range(ledger.rounds_left("c1", RECORD)):
-        charge(ledger, number)
+    for number in range(ledger.rounds_left("c1", LONG)):
+        charge(ledger, number, LONG)
     assert budget(ledger, "corpus").epsilon == 0.0
     with pytest.raises(BudgetExhausted, match="per record"):
         charge(ledger, 10_000, CORPUS)
