@@ -76,8 +76,9 @@ def test_a_full_record_budget_stops_a_corpus_charge(ledger: Ledger) -> None:
     for number in range(ledger.rounds_left("c1", LONG)):
         charge(ledger, number, LONG)
     assert budget(ledger, "corpus").epsilon == 0.0
+    strong = msgspec.structs.replace(CORPUS, noise_multiplier=2.0)
     with pytest.raises(BudgetExhausted, match="per record"):
-        charge(ledger, 10_000, CORPUS)
+        charge(ledger, 10_000, strong)
 
 
 def test_gaussian_filter_beats_renyi_while_only_gaussians_were_spent(ledger: Ledger) -> None:
