@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -54,15 +54,21 @@ def report(error: HedgerowError, as_json: bool) -> None:
         say(error.hint, "dim")
 
 
+def _out() -> Console:
+    """Standard output; where it is no terminal, wide enough that no id is cut."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()) -> None:
     """A plain table; ``right`` are the columns of numbers."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     numbers = set(right)
     for index, column in enumerate(columns):
-        grid.add_column(column, justify="right" if index in numbers else "left", no_wrap=index in numbers)
+        justify: JustifyMethod = "right" if index in numbers else "left"
+        grid.add_column(column, justify=justify, no_wrap=index in numbers, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(printable(cell)) for cell in row))
-    Console(highlight=False).print(grid)
+    _out().print(grid)
 
 
 def lines(pairs: Iterable[tuple[str, object]]) -> None:
@@ -72,7 +78,7 @@ def lines(pairs: Iterable[tuple[str, object]]) -> None:
     grid.add_column()
     for name, value in pairs:
         grid.add_row(Text(name), value if isinstance(value, Text) else Text(printable(value)))
-    Console(highlight=False).print(grid)
+    _out().print(grid)
 
 
 def size(count: float) -> str:

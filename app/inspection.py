@@ -146,11 +146,11 @@ def budgets(json: Json) -> None:
     if not found.budgets:
         console.say("Nothing was charged yet.")
     for budget in found.budgets:
-        left = "" if budget.rounds_left is None else f", about {budget.rounds_left} rounds left"
+        rounds = "" if budget.rounds_left is None else f", rounds left: about {budget.rounds_left}"
         console.lines(
             [
                 (budget.corpus_name, console.guarantee(budget.unit, budget.guarantee)),
-                ("", console.budget_line(budget) + left),
+                ("", console.budget_line(budget) + rounds),
             ]
         )
 

@@ -76,5 +76,5 @@ def _idle(pid: int) -> list[Row]:
             holds=pss * 1.048576 <= 80,
         ),
         Row(metric="engine idle, wake-ups", unit="1/s", value=wakeups, gate="≤ 2", holds=wakeups <= 2),
-        Row(metric="engine idle, processor", unit="%", value=100 * busy / _QUIET_S),
+        Row(metric="engine idle, processor", unit="%", value=round(100 * busy / _QUIET_S, 2)),
     ]
