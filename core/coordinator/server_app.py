@@ -37,7 +37,9 @@ from core.update import ModelUpdate
 SIGN_INTERVAL_S = 1.0
 HANG_S = 60.0
 ARRIVING_S = 1.5
-ONLINE_CACHE_S = 1.0
+ONLINE_CACHE_S = 3.0
+PULL_INTERVAL_S = 1.0
+"""Between two looks for one reply; each costs the SuperLink about 20 ms of CPU, which on a small machine trains."""
 PUSH_TRIES = 5
 log = logging.getLogger("core.coordinator")
 
@@ -124,7 +126,7 @@ class GridTransport:
         self._online: frozenset[str] = frozenset()
         self._online_at = 0.0
         self._broken: BaseException | None = None
-        self._interval_s = 0.4
+        self._interval_s = PULL_INTERVAL_S
 
     def online(self) -> frozenset[str]:
         """Node ids that send heartbeats; a grid that fails for a moment leaves the last answer standing."""
@@ -140,7 +142,7 @@ class GridTransport:
 
     def send(self, letters: Sequence[Letter]) -> None:
         """Push each letter and start its pulling thread."""
-        self._interval_s = min(5.0, max(0.4, len(letters) / 16))
+        self._interval_s = min(5.0, max(PULL_INTERVAL_S, len(letters) / 16))
         for letter in letters:
             record = RecordDict({INSTRUCTION: ConfigRecord(dict(letter.record))})
             message = Message(
