@@ -109,8 +109,8 @@ class Packer:
             raise CorpusError(
                 f"There are more than {MAX_DOCUMENTS:,} documents.", "Add parts of the folder as several corpora."
             )
-        self.digests[identity.digest] = None
         document = self._part(tokens, identity.digest)
+        self.digests[identity.digest] = None
         t = self.totals
         self.totals = t._replace(
             documents=t.documents + 1, tokens=t.tokens + len(tokens), text_bytes=t.text_bytes + document.text_bytes,
@@ -163,8 +163,8 @@ class Packer:
     def _write(self) -> None:
         if not self._pending:
             return
-        self.shards.append(
-            write_shard(
+        try:
+            facts = write_shard(
                 self._folder,
                 self._key,
                 self._training,
@@ -174,7 +174,11 @@ class Packer:
                 extractor_version=extract.VERSION,
                 dtype=self._tokenizer.dtype,
             )
-        )
+        except MemoryError as error:
+            raise CorpusError(
+                "The reader may use too little memory to write what it read.", "Add less text."
+            ) from error
+        self.shards.append(facts)
         self.contents.append(tuple(document.digest for document in (*self._training, *self._held_out)))
         self._training, self._held_out, self._pending = [], [], 0
 

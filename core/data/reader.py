@@ -103,6 +103,8 @@ def main(arguments: list[str]) -> int:
     for name in ("--in-fd", "--out-fd", "--key-fd"):
         parser.add_argument(name, type=int, required=True)
     options = parser.parse_args(arguments)
+    # One thread: a pool's stacks and heaps would count against the memory limit in large, unforeseeable steps.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     return work(options.in_fd, Pipe(options.out_fd), options.key_fd)
 
 

@@ -7,6 +7,7 @@ hundreds of times faster than tokenising, and the result does not depend on what
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import astuple
@@ -28,6 +29,7 @@ PROGRESS_EVERY_S = 0.25
 MAX_SKIPPED_MESSAGES = 1_000
 SETTLED_S = 2.0
 """A file younger than this may change once more without its stamp showing it."""
+RESERVE_BYTES = 48 << 20
 FILE_S, FILE_S_PER_MIB = 30.0, 10.0
 """Most time for one file."""
 
@@ -221,6 +223,7 @@ class Reading:
 
         def between() -> None:
             self._tell()
+            check_memory()
             if time.monotonic() > deadline:
                 raise TookTooLong("took too long to read")
 
@@ -275,6 +278,21 @@ class Reading:
 
 _COPY = "an exact copy of another document"
 _MEMORY = "needs more memory than the reader may use"
+
+
+def check_memory() -> None:
+    """Stop while there is room left: native code that runs out of memory ends the process, not the file.
+
+    Raises:
+        MemoryError: less than ``RESERVE_BYTES`` are left below the limit of the address space.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return
+    with open("/proc/self/statm", "rb") as stream:
+        used = int(stream.read().split()[0]) * resource.getpagesize()
+    if limit - used < RESERVE_BYTES:
+        raise MemoryError
 
 
 def _settled_stamp(descriptor: int) -> tuple[int, ...] | None:

@@ -1,0 +1,200 @@
+"""The reader as the engine starts it: a real process, locked down, with real pipes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from core import jobs
+from core.data.reader import Pipe, work
+from core.data.tokenizer import BUILTIN, builtin_tokenizer_path
+from core.jobs import Alive, Failed, Job, ReadJob, ReadProgress, ReadResult, Ready, Skipped
+
+KEY = bytes(range(32))
+
+
+def job(text: Path, store: Path, memory: int = 1 << 30) -> ReadJob:
+    return ReadJob(
+        corpus_id="c", paths=(str(text),), store_dir=str(store), tokenizer_path=str(builtin_tokenizer_path()),
+        tokenizer_sha256=BUILTIN["hedgerow-4k"], max_memory_bytes=memory,
+    )  # fmt: skip
+
+
+@contextmanager
+def reader(sent: bytes, log: Path, key: bytes = KEY) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    down_r, down_w = os.pipe()
+    up_r, up_w = os.pipe()
+    key_r, key_w = os.pipe()
+    os.write(key_w, key)
+    os.close(key_w)
+    flags = ["--in-fd", str(down_r), "--out-fd", str(up_w), "--key-fd", str(key_r)]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "core.data.reader", *flags], pass_fds=(down_r, up_w, key_r), stderr=errors
+        )
+    for descriptor in (down_r, up_w, key_r):
+        os.close(descriptor)
+    os.write(down_w, sent)
+    try:
+        with os.fdopen(up_r, "rb") as up:
+            yield process, up
+    finally:
+        os.close(down_w)
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def run(one: ReadJob, log: Path) -> tuple[list[Job], int]:
+    with reader(jobs.encode(one), log) as (process, up):
+        messages = [jobs.decode_up(line) for line in up]
+        return messages, process.wait(30)
+
+
+def test_it_locks_itself_down_before_it_reads(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.mkdir()
+    (text / "a.txt").write_text("a canary in the hedgerow. " * 60_000)
+    with reader(jobs.encode(job(text, tmp_path / "store")), tmp_path / "log") as (process, up):
+        ready = next(message for line in up if not isinstance(message := jobs.decode_up(line), Alive))
+        assert isinstance(ready, Ready)
+        assert ready.sandbox.startswith("seccomp")
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        assert "Seccomp:\t2" in status
+        assert "NoNewPrivs:\t1" in status
+        rest = [jobs.decode_up(line) for line in up]
+    assert any(isinstance(message, Alive) for message in rest)
+    assert isinstance(rest[-1], ReadResult)
+    assert not any(b"canary" in jobs.encode(message) for message in rest)
+    assert b"canary" not in (tmp_path / "log").read_bytes()
+
+
+def test_five_thousand_small_files_fit_in_bounded_memory(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.mkdir()
+    for number in range(5_000):
+        (text / f"{number:04}.txt").write_text(f"File number {number} is a small one of many.\n")
+    messages, code = run(job(text, tmp_path / "store", memory=512 << 20), tmp_path / "log")
+    result = messages[-1]
+    assert isinstance(result, ReadResult)
+    assert (code, result.documents, result.skipped_total) == (0, 5_000, 0)
+    assert 0.03 < result.held_out_tokens / result.tokens < 0.07
+    progress = [message for message in messages if isinstance(message, ReadProgress)]
+    assert progress[-1].files_done == progress[-1].files_total == 5_000
+
+
+def test_a_zoo_costs_its_animals_and_nothing_else(tmp_path: Path) -> None:
+    text, outside = tmp_path / "text", tmp_path / "outside"
+    text.mkdir()
+    outside.mkdir()
+    (outside / "canary.txt").write_text("canary " * 100)
+    (text / "good.txt").write_text("This one is fine and long enough to be worth something to anybody. " * 9)
+    (text / "link.txt").symlink_to(outside / "canary.txt")
+    (text / "loop").symlink_to(text)
+    os.mkfifo(text / "pipe.txt")
+    (text / "binary.txt").write_bytes(os.urandom(9_000))
+    (text / "line.txt").write_text("x" * 3_000_000)
+    (text / "utf16.md").write_bytes("Grüße aus der Hecke. ".encode("utf-16") * 30)
+    (text / "marks.txt").write_text("e" + "\u0301\u0323" * 2_000 + " ends")
+    messages, code = run(job(text, tmp_path / "store"), tmp_path / "log")
+    result = messages[-1]
+    assert isinstance(result, ReadResult)
+    assert code == 0
+    skips = {os.path.basename(message.path) for message in messages if isinstance(message, Skipped)}
+    assert {"link.txt", "loop", "pipe.txt", "binary.txt"} <= skips
+    assert not {"good.txt", "line.txt", "marks.txt"} & skips
+    assert result.documents == 8 - len(skips)
+
+
+def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
+    text, store = tmp_path / "text", tmp_path / "store"
+    text.mkdir()
+    (text / "a.txt").write_text("The first state of the folder. " * 40)
+    first, _ = run(job(text, store), tmp_path / "log")
+    before = {path.name: path.read_bytes() for path in store.iterdir()}
+    (text / "b.txt").write_text("A second file that takes a while to read. " * 20_000)
+    with reader(jobs.encode(job(text, store)), tmp_path / "log") as (process, up):
+        for line in up:
+            if isinstance(jobs.decode_up(line), ReadProgress):
+                break
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(10) == -signal.SIGKILL
+    for name, content in before.items():
+        assert (store / name).read_bytes() == content
+    last, code = run(job(text, store), tmp_path / "log")
+    assert isinstance(first[-1], ReadResult)
+    assert isinstance(last[-1], ReadResult)
+    assert (code, last[-1].documents) == (0, first[-1].documents + 1)
+    assert {path.name for path in store.iterdir()} == {"generation", *(Path(s.path).name for s in last[-1].shards)}
+
+
+def test_an_empty_folder_is_one_sentence(tmp_path: Path) -> None:
+    text = tmp_path / "diary"
+    text.mkdir()
+    messages, code = run(job(text, tmp_path / "store"), tmp_path / "log")
+    failed = messages[-1]
+    assert isinstance(failed, Failed)
+    assert (code, failed.code) == (1, "corpus")
+    assert failed.message == "diary is empty."
+
+
+@pytest.mark.parametrize("memory", [300, 320])
+def test_a_file_too_large_for_the_memory_costs_itself_alone(tmp_path: Path, memory: int) -> None:
+    """Wherever the memory ends, in Python or in the tokenizer, the process does not."""
+    text = tmp_path / "text"
+    text.mkdir()
+    (text / "a.txt").write_text("word " * 8_000_000)
+    (text / "b.txt").write_text("a small file that fits well enough. " * 20)
+    messages, code = run(job(text, tmp_path / "store", memory=memory << 20), tmp_path / "log")
+    result = messages[-1]
+    assert isinstance(result, ReadResult), (code, result, (tmp_path / "log").read_text())
+    assert (code, result.documents) == (0, 1)
+    (skipped,) = [message for message in messages if isinstance(message, Skipped)]
+    assert (os.path.basename(skipped.path), skipped.reason) == ("a.txt", "needs more memory than the reader may use")
+
+
+@pytest.mark.parametrize("sent", [b"\n", b"{}\n", b'{"type":"pause"}\n', b"\xff\n"])
+def test_what_is_no_job_is_refused(sent: bytes, tmp_path: Path) -> None:
+    with reader(sent, tmp_path / "log") as (process, up):
+        failed = jobs.decode_up(up.readline())
+        assert isinstance(failed, Failed)
+        assert failed.code == "engine"
+        assert process.wait(30) == 1
+
+
+def test_an_error_from_inside_never_quotes_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = "".join(reversed("yranac"))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError(secret)
+
+    monkeypatch.setattr("core.data.reader._work", broken)
+    up_r, up_w = os.pipe()
+    pipe = Pipe(up_w)
+    assert work(-1, pipe, -1) == 1
+    failed = jobs.decode_up(os.read(up_r, 4_096))
+    os.close(up_r)
+    assert isinstance(failed, Failed)
+    assert secret not in failed.message + capfd.readouterr().err
+    assert "RuntimeError" in failed.message
+
+
+def test_an_engine_that_is_gone_ends_it_quietly(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.mkdir()
+    (text / "a.txt").write_text("some text that takes a little while to be read. " * 20_000)
+    with reader(jobs.encode(job(text, tmp_path / "store")), tmp_path / "log") as (process, up):
+        up.readline()
+        up.close()
+        assert process.wait(20) == 1
+    assert (tmp_path / "log").read_bytes() == b""

@@ -1,0 +1,386 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from core import vault
+from core.api.errors import CorpusError, HedgerowError, StorageError
+from core.data import extract, generation, reading
+from core.data.reading import Reading
+from core.data.store import Shard
+from core.data.tokenizer import BUILTIN, Tokenizer, builtin_tokenizer_path
+from core.jobs import Job, ReadJob, ReadProgress, ReadResult, Skipped
+
+KEY = bytes(range(32))
+TOKENIZER = Tokenizer.load(builtin_tokenizer_path())
+PROSE = "The hedgerow along lane {n} hides a wren, two blackbirds and {n} sloes in a thorn. " * 12
+
+
+class Desk:
+    """A folder of text, a store, and a reader that works in this process."""
+
+    def __init__(self, root: Path) -> None:
+        self.text = root / "text"
+        self.store = root / "store"
+        self.text.mkdir()
+        self.store.mkdir()
+        self.messages: list[Job] = []
+        self.extracted = 0
+
+    def put(self, name: str, content: str | bytes) -> Path:
+        """A file that is old enough for its stamp to be trusted."""
+        path = self.text / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def job(self, *paths: Path, **changes: int) -> ReadJob:
+        return ReadJob(
+            corpus_id="c", paths=tuple(map(str, paths or (self.text,))), store_dir=str(self.store),
+            tokenizer_path=str(builtin_tokenizer_path()), tokenizer_sha256=BUILTIN["hedgerow-4k"], **changes,
+        )  # fmt: skip
+
+    def read(self, *paths: Path, **changes: int) -> ReadResult:
+        self.messages = []
+        self.extracted = 0
+        return Reading(self.job(*paths, **changes), KEY, self.messages.append).run()
+
+    @property
+    def skips(self) -> dict[str, str]:
+        return {os.path.basename(m.path): m.reason for m in self.messages if isinstance(m, Skipped)}
+
+    def documents(self, result: ReadResult) -> list[str]:
+        shards = [Shard(ref.path, KEY) for ref in result.shards]
+        return sorted(TOKENIZER.decode(s.document(i)) for s in shards for i in range(s.num_documents))
+
+    def files(self) -> set[str]:
+        return {path.name for path in self.store.iterdir()}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    real = extract.documents
+
+    def counted(raw: bytes) -> list[str]:
+        desk.extracted += 1
+        return real(raw)
+
+    monkeypatch.setattr(extract, "documents", counted)
+    monkeypatch.setattr(reading, "SETTLED_S", -1.0)  # files of this test are never too young
+    return desk
+
+
+def test_a_folder_becomes_shards_with_the_right_counts(desk: Desk) -> None:
+    texts = [PROSE.format(n=n) for n in range(25)]
+    for number, text in enumerate(texts):
+        desk.put(f"{number:02}.txt", text)
+    result = desk.read()
+    assert desk.documents(result) == sorted(texts)
+    assert result.documents == len(result.document_digests) == 25
+    assert result.words == sum(len(text.split()) for text in texts)
+    assert result.text_bytes == sum(len(text.encode()) for text in texts) == sum(s.text_bytes for s in result.shards)
+    assert 0 < result.held_out_tokens < result.tokens / 10
+    assert result.skipped_total == 0
+    progress = [message for message in desk.messages if isinstance(message, ReadProgress)]
+    assert (progress[-1].files_done, progress[-1].files_total, progress[-1].tokens) == (25, 25, result.tokens)
+    assert {Path(s.path).stat().st_mode & 0o777 for s in result.shards} == {0o600}
+
+
+def test_an_unchanged_folder_is_not_read_again_and_keeps_its_shards(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        desk.put(f"{number}.txt", PROSE.format(n=number))
+    desk.put("copy.txt", PROSE.format(n=1))
+    desk.put("zero.txt", bytes(90))
+    first = desk.read()
+    skips, files = desk.skips, desk.files()
+    monkeypatch.setattr(reading, "read_bytes", lambda *_: pytest.fail("a file was opened that did not change"))
+    assert desk.read() == first
+    assert desk.extracted == 0
+    assert desk.skips == skips == {"copy.txt": "an exact copy of another document", "zero.txt": "binary"}
+    assert desk.files() == files
+
+
+def test_one_changed_file_is_read_and_the_others_are_copied(desk: Desk) -> None:
+    texts = {f"{n:02}.txt": PROSE.format(n=n) for n in range(24)}
+    for name, text in texts.items():
+        desk.put(name, text)
+    before = desk.read()
+    assert desk.extracted == 24
+    texts["07.txt"] = "Something quite different stands here now. " * 9
+    desk.put("07.txt", texts["07.txt"])
+    after = desk.read()
+    assert desk.extracted == 1
+    assert desk.documents(after) == sorted(texts.values())
+    assert len(set(before.document_digests) & set(after.document_digests)) == 23
+    copied = [Shard(ref.path, KEY) for ref in after.shards]
+    shutil.rmtree(desk.store)
+    desk.store.mkdir()
+    fresh = desk.read()
+    assert desk.extracted == 24
+    for a, b in zip(copied, [Shard(ref.path, KEY) for ref in fresh.shards], strict=True):
+        assert np.array_equal(a.tokens(0, a.num_tokens), b.tokens(0, b.num_tokens))
+        assert a.num_training_tokens == b.num_training_tokens
+    assert after.document_digests == fresh.document_digests
+
+
+def test_a_split_document_is_put_together_again_when_the_corpus_grows(desk: Desk) -> None:
+    desk.put("00.txt", PROSE.format(n=0) * 6)
+    assert desk.read().held_out_tokens > 0
+    for number in range(1, 22):
+        desk.put(f"{number:02}.txt", PROSE.format(n=number))
+    result = desk.read()
+    assert desk.extracted == 21
+    assert PROSE.format(n=0) * 6 in desk.documents(result)
+
+
+def test_a_removed_file_is_forgotten_and_its_copy_takes_its_place(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.put("b.txt", PROSE.format(n=1))
+    desk.put("c.txt", PROSE.format(n=2))
+    first = desk.read()
+    assert desk.skips == {"b.txt": "an exact copy of another document"}
+    (desk.text / "a.txt").unlink()
+    second = desk.read()
+    assert (desk.extracted, desk.skips) == (0, {})
+    assert set(second.document_digests) == set(first.document_digests)
+    (desk.text / "b.txt").unlink()
+    third = desk.read()
+    assert "".join(desk.documents(third)).count("The hedgerow along lane 1") == 0
+    assert third.documents == 1
+    assert desk.files() == {"generation", *(Path(s.path).name for s in third.shards)}
+
+
+def test_a_touched_or_renamed_file_is_hashed_but_not_extracted(desk: Desk) -> None:
+    path = desk.put("a.txt", PROSE.format(n=1))
+    desk.put("b.txt", PROSE.format(n=2))
+    first = desk.read()
+    os.utime(path, (1, 1))
+    assert desk.read() == first
+    path.rename(desk.text / "z.txt")
+    assert desk.read() == first
+    assert desk.extracted == 0
+
+
+def test_a_young_file_is_hashed_every_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "SETTLED_S", 3_600.0)
+    desk.put("a.txt", PROSE.format(n=1))
+    first = desk.read()
+    path = desk.text / "a.txt"
+    status = path.stat()
+    path.write_text(PROSE.format(n=2))  # the same size
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert desk.read().document_digests != first.document_digests
+
+
+def test_damage_is_repaired_from_the_files(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.put("b.txt", PROSE.format(n=2))
+    first = desk.read()
+    for victim in (Path(first.shards[0].path), desk.store / "generation"):
+        current = desk.read()
+        victim = Path(current.shards[0].path) if victim.suffix == ".shard" else victim
+        raw = bytearray(victim.read_bytes())
+        raw[-1] ^= 1
+        victim.write_bytes(raw)
+        repaired = desk.read()
+        assert desk.extracted == 2
+        assert repaired.document_digests == first.document_digests
+        Shard(repaired.shards[0].path, KEY).verify()
+
+
+def test_a_file_that_vanishes_or_closes_during_the_run_costs_that_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        desk.put(f"{number}.txt", PROSE.format(n=number))
+    real = reading.find
+
+    def find_then_lose(*arguments: object) -> object:
+        found = real(*arguments)  # type: ignore[arg-type]
+        (desk.text / "1.txt").unlink()
+        (desk.text / "2.txt").rename(desk.text / "away")
+        (desk.text / "2.txt").symlink_to("/etc/hostname")
+        return found
+
+    monkeypatch.setattr(reading, "find", find_then_lose)
+    result = desk.read()
+    assert result.documents == 2
+    assert desk.skips == {"1.txt": "not there any more", "2.txt": "a link, which is not followed"}
+    assert result.skipped_total == 2
+
+
+def test_a_file_that_cannot_be_read_does_not_make_the_rest_new_each_time(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.put("large.txt", "x" * 5_000)
+    first = desk.read(max_file_bytes=4_000)
+    assert "larger than" in desk.skips["large.txt"]
+    assert desk.read(max_file_bytes=4_000) == first
+    assert "larger than" in desk.skips["large.txt"]
+
+
+def test_a_file_that_takes_too_long_costs_itself_and_is_tried_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    slow = desk.put("slow.txt", "word " * 40_000)
+    real_pack = Reading._pack
+
+    def pack(self: Reading, raw: bytes, file: object) -> object:
+        monkeypatch.setattr(reading, "FILE_S", -1e9 if len(raw) == slow.stat().st_size else 30.0)
+        return real_pack(self, raw, file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Reading, "_pack", pack)
+    assert desk.read().documents == 1
+    assert desk.skips == {"slow.txt": "took too long to read"}
+    monkeypatch.setattr(Reading, "_pack", real_pack)
+    monkeypatch.setattr(reading, "FILE_S", 30.0)
+    assert desk.read().documents == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "text is empty"),
+        ({"a.bin": b"x"}, "not a text or Markdown file"),
+        ({"a.txt": b""}, "empty"),
+        ({"a.txt": bytes(100), "b.txt": b"  "}, "2 files or folders were set aside"),
+    ],
+)
+def test_nothing_usable_is_one_sentence_and_changes_nothing(desk: Desk, files: dict[str, bytes], message: str) -> None:
+    for name, content in files.items():
+        desk.put(name, content)
+    with pytest.raises(CorpusError) as caught:
+        desk.read()
+    assert message in caught.value.message
+    assert caught.value.message.count(".") <= 2
+    assert caught.value.hint
+    assert desk.files() == set()
+
+
+def test_a_folder_that_is_gone_leaves_the_last_generation(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.read()
+    before = {path.name: path.read_bytes() for path in desk.store.iterdir()}
+    shutil.rmtree(desk.text)
+    with pytest.raises(CorpusError, match="not there any more"):
+        desk.read()
+    assert {path.name: path.read_bytes() for path in desk.store.iterdir()} == before
+
+
+@pytest.mark.parametrize("fail_at", [0, 1])
+def test_a_full_disk_leaves_the_last_generation_and_no_rubbish(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fail_at: int
+) -> None:
+    """The disk is full at the first shard, and at the generation manifest after it."""
+    desk.put("a.txt", PROSE.format(n=1))
+    first = desk.read()
+    before = {path.name: path.read_bytes() for path in desk.store.iterdir()}
+    desk.put("b.txt", PROSE.format(n=2))
+    real, calls = os.replace, 0
+
+    def full(source: str, target: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > fail_at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
+
+    monkeypatch.setattr(vault.os, "replace", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        desk.read()
+    assert calls == fail_at + 1
+    assert {path.name: path.read_bytes() for path in desk.store.iterdir()} == before
+    monkeypatch.setattr(vault.os, "replace", real)
+    assert desk.read().documents == first.documents + 1
+
+
+def test_a_killed_reader_leaves_nothing_that_stays(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    (desk.store / ("0" * 64 + ".shard")).write_bytes(b"left over")
+    (desk.store / ".abc.shard.x1.part").write_bytes(b"left over")
+    result = desk.read()
+    assert desk.files() == {"generation", *(Path(s.path).name for s in result.shards)}
+
+
+def test_another_tokenizer_or_extractor_reads_everything_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    first = desk.read()
+    monkeypatch.setattr(extract, "VERSION", 2)
+    second = desk.read()
+    assert desk.extracted == 1
+    assert second.document_digests == first.document_digests
+    assert Shard(second.shards[0].path, KEY).extractor_version == 2
+
+
+def test_names_of_any_bytes_are_read(desk: Desk) -> None:
+    with open(os.fsencode(desk.text) + b"/caf\xe9.txt", "wb") as stream:
+        stream.write(PROSE.format(n=1).encode())
+    with open(os.fsencode(desk.text) + b"/bad\xff.txt", "wb") as stream:
+        stream.write(bytes(50))
+    assert desk.read().documents == 1
+    assert list(desk.skips) == ["bad\ufffd.txt"]
+    assert desk.read().documents == 1
+
+
+def test_neither_manifest_nor_messages_hold_text_or_names_in_clear(desk: Desk) -> None:
+    desk.put("secret-name.txt", "a canary sings in the hedgerow " * 50)
+    desk.read()
+    for path in desk.store.iterdir():
+        raw = path.read_bytes()
+        assert b"canary" not in raw
+        assert b"secret-name" not in raw
+    assert "canary" not in repr(desk.messages)
+
+
+def test_messages_about_skipped_files_are_bounded_but_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_SKIPPED_MESSAGES", 5)
+    desk.put("a.txt", PROSE.format(n=1))
+    for number in range(12):
+        desk.put(f"{number}.jpg", b"x")
+    assert desk.read().skipped_total == 12
+    assert len(desk.skips) == 5
+
+
+def test_a_manifest_of_another_version_is_not_used(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.read()
+    current = generation.load(desk.store, KEY)
+    assert current is not None
+    assert generation.load(desk.store, bytes(32)) is None
+    generation.store(desk.store, KEY, msgspec.structs.replace(current, version=99))
+    assert generation.load(desk.store, KEY) is None
+    desk.read()
+    assert desk.extracted == 1
+
+
+def test_a_wrong_tokenizer_is_refused_before_any_text_is_opened(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    job = ReadJob(
+        corpus_id="c", paths=(str(desk.text),), store_dir=str(desk.store),
+        tokenizer_path=str(builtin_tokenizer_path()), tokenizer_sha256="0" * 64,
+    )  # fmt: skip
+    with pytest.raises(HedgerowError, match="hash"):
+        Reading(job, KEY, desk.messages.append)
+
+
+def test_reading_again_is_much_faster_than_tokenising(desk: Desk) -> None:
+    for number in range(40):
+        desk.put(f"{number:02}.txt", PROSE.format(n=number) * 30)
+    began = time.process_time()
+    desk.read()
+    first = time.process_time() - began
+    desk.put("00.txt", "changed " * 50)
+    began = time.process_time()
+    desk.read()
+    assert time.process_time() - began < first / 2
