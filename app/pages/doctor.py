@@ -1,0 +1,138 @@
+"""Doctor: what is wrong. Every check of the engine with its result and one fix each."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app import figures, strangers
+from app.pages.page import Page, PageTitle, ScrollColumn
+from app.stores.engine_store import EngineStore
+from app.theme import Theme, Type
+from app.widgets.banner import Banner
+from app.widgets.buttons import Button
+from app.widgets.labels import ElidedLabel, Label
+from app.widgets.panel import Hairline, IconLabel, Panel
+from core.api.errors import HedgerowError
+from core.api.messages import Check, CheckList, Message
+
+
+class DoctorPage(Page):
+    """The list of checks, those that failed on top."""
+
+    def __init__(self, theme: Theme, store: EngineStore) -> None:
+        super().__init__(theme, store)
+        self._checks: list[Check] | None = None
+        self._asking = False
+        scroll = ScrollColumn(theme)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.title = PageTitle(theme)
+        self.copy = Button(theme, self.tr("Copy report"), self._copy, icon="copy")
+        self.again = Button(theme, self.tr("Check again"), self.entered)
+        self.title.add(self.copy)
+        self.title.add(self.again)
+        self.trouble = Banner(theme)
+        self.trouble.hide()
+        self.panel = Panel(theme, padding=0, gap=0)
+        self.panel.body.setContentsMargins(1, 1, 1, 1)
+        scroll.column.addWidget(self.title)
+        scroll.column.addWidget(self.trouble)
+        scroll.column.addWidget(self.panel)
+        scroll.column.addStretch(1)
+
+    def entered(self) -> None:
+        """Run the checks."""
+        if self._asking:
+            return
+        self._asking = True
+        self.refresh()
+        self.store.ask_quietly("doctor", timeout_s=60.0).then(self._on_checks, self._on_refused)
+
+    def refresh(self) -> None:
+        """Give the count."""
+        self.again.setEnabled(self.store.connected and not self._asking)
+        self.copy.setEnabled(bool(self._checks))
+        if self._checks is None:
+            self.title.say(self.tr("Checking") if self._asking else self.tr("Not checked yet"), self._engine_line())
+            self.panel.setVisible(False)
+            return
+        failed = sum(not c.ok for c in self._checks)
+        if failed:
+            text = self.tr("{0} of %n check(s) failed", "", len(self._checks)).format(failed)
+        else:
+            text = self.tr("All %n check(s) passed", "", len(self._checks))
+        self.title.say(text, self._engine_line())
+
+    def _engine_line(self) -> str:
+        engine = self.store.snapshot.engine if self.store.snapshot else None
+        if engine is None:
+            return self.tr("The engine is not running.")
+        parts = [
+            self.tr("Engine {0}, process {1}").format(strangers.plain(engine.version, 20), engine.pid),
+            self.tr("since {0}").format(figures.when(engine.started_at)),
+        ]
+        if engine.device:
+            parts.append(strangers.plain(engine.device, 60))
+        if engine.sandbox:
+            parts.append(self.tr("sandbox {0}").format(strangers.plain(engine.sandbox, 30)))
+        return " · ".join(parts)
+
+    def _on_checks(self, answer: Message) -> None:
+        assert isinstance(answer, CheckList)
+        self._asking = False
+        self.trouble.hide()
+        if answer.checks != self._checks:
+            self._checks = list(answer.checks)
+            self._rebuild(sorted(self._checks, key=lambda c: c.ok))
+        self.refresh()
+
+    def _on_refused(self, error: HedgerowError) -> None:
+        self._asking = False
+        self.trouble.say(strangers.plain(error.message), strangers.plain(error.hint))
+        self.refresh()
+
+    def _rebuild(self, checks: list[Check]) -> None:
+        while (item := self.panel.body.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for number, check in enumerate(checks):
+            if number:
+                self.panel.body.addWidget(Hairline())
+            self.panel.body.addWidget(_CheckRow(self.theme, check))
+        self.panel.setVisible(bool(checks))
+
+    def _copy(self) -> None:
+        lines = [self._engine_line()]
+        lines += [
+            f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail} {check.fix}".rstrip()
+            for check in self._checks or []
+        ]
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+
+class _CheckRow(QWidget):
+    """One check."""
+
+    def __init__(self, theme: Theme, check: Check) -> None:
+        super().__init__()
+        line = QHBoxLayout(self)
+        line.setContentsMargins(theme.px(4), theme.px(2.5), theme.px(4), theme.px(2.5))
+        line.setSpacing(theme.px(3))
+        line.addWidget(IconLabel(theme, "check" if check.ok else "warning", "accent" if check.ok else "danger"))
+        name = ElidedLabel(theme, _name(check.name), weight=500)
+        name.setFixedWidth(theme.px(52))
+        line.addWidget(name)
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(Label(theme, strangers.plain(check.detail), Type.BODY, "muted", wrap=True))
+        if check.fix:
+            words.addWidget(Label(theme, strangers.plain(check.fix), Type.SMALL, "danger", wrap=True))
+        line.addLayout(words, 1)
+
+
+def _name(text: str) -> str:
+    shown = strangers.plain(text, 40)
+    return shown[:1].upper() + shown[1:]

@@ -1,0 +1,74 @@
+"""The engine's sentences in the owner's language: stable code → template, with the English text where there is none.
+
+Values arrive as ``args``. Names in them were written by others, so every string is capped and made plain before it is
+put into a template; a template that does not fit its values falls back to the engine's own words.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from app import figures, strangers
+from core.api.messages import Sentence
+
+CONTEXT = "Sentences"
+TEMPLATES: dict[str, str] = {
+    "corpus_missing": str(
+        QT_TRANSLATE_NOOP("Sentences", "{corpus} is not where it was. Put the folder back, or remove it in Data.")
+    ),
+    "finished": str(QT_TRANSLATE_NOOP("Sentences", "{name} has finished all its rounds. Nothing more is sent.")),
+    "ledger_rolled_back": str(
+        QT_TRANSLATE_NOOP(
+            "Sentences", "The privacy ledger is older than it was. Nothing is spent until the newer one is back."
+        )
+    ),
+    "no_budget": str(
+        QT_TRANSLATE_NOOP("Sentences", "Your text has reached its privacy limit. It will not be used again.")
+    ),
+    "no_text": str(QT_TRANSLATE_NOOP("Sentences", "Nothing is sent. Add a folder of text, then open an invite.")),
+    "not_joined": str(
+        QT_TRANSLATE_NOOP("Sentences", "You have not joined a federation. Nothing is sent until you press Join.")
+    ),
+    "paused": str(QT_TRANSLATE_NOOP("Sentences", "Until you resume. The trainer's memory is free.")),
+    "reading": str(QT_TRANSLATE_NOOP("Sentences", "Your text is being read on this machine.")),
+    "receipt": str(
+        QT_TRANSLATE_NOOP("Sentences", "The numbers of round {round} are sent. {federation} has yet to confirm them.")
+    ),
+    "snoozed": str(QT_TRANSLATE_NOOP("Sentences", "Until {until}, or when you resume. The trainer's memory is free.")),
+    "waiting": str(QT_TRANSLATE_NOOP("Sentences", "{name} has not opened its next round. Nothing to do until then.")),
+    "weekly_hours": str(
+        QT_TRANSLATE_NOOP("Sentences", "You have given the hours you offered this week. It goes on on Monday.")
+    ),
+    "working_download": str(
+        QT_TRANSLATE_NOOP("Sentences", "{federation} opened round {round}. Its model is on the way to this machine.")
+    ),
+    "working_training": str(
+        QT_TRANSLATE_NOOP("Sentences", "{federation} opened round {round}, and none of your rules speaks against it.")
+    ),
+    "working_sealing": str(
+        QT_TRANSLATE_NOOP("Sentences", "Round {round} is trained. Its numbers are packed and sealed.")
+    ),
+    "working_uploading": str(
+        QT_TRANSLATE_NOOP("Sentences", "The numbers of round {round} are going to {federation}. Text sent: none.")
+    ),
+}
+_MOMENTS = {"until"}
+"""Values that are Unix seconds and are said as a time."""
+
+
+def say(sentence: Sentence) -> str:
+    """The sentence for a person."""
+    template = TEMPLATES.get(sentence.code)
+    if template is not None:
+        try:
+            values = {key: _value(key, value) for key, value in sentence.args.items()}
+            return QCoreApplication.translate(CONTEXT, template).format_map(values)
+        except (KeyError, IndexError, ValueError, AttributeError, OverflowError, OSError):
+            return strangers.plain(sentence.text)
+    return strangers.plain(sentence.text)
+
+
+def _value(key: str, value: str | int | float) -> str | int | float:
+    if isinstance(value, str):
+        return strangers.name(value)
+    return figures.when(float(value)) if key in _MOMENTS else value

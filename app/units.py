@@ -1,0 +1,41 @@
+"""Units of privacy in words."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QCoreApplication
+
+
+def unit_words(unit: str) -> str:
+    """What one unit of the guarantee is: per document, per passage, for the whole text."""
+    words = {
+        "document": QCoreApplication.translate("Units", "per document"),
+        "record": QCoreApplication.translate("Units", "per passage"),
+        "corpus": QCoreApplication.translate("Units", "for your whole text"),
+        "none": QCoreApplication.translate("Units", "no guarantee"),
+    }
+    return words.get(unit, unit)
+
+
+def unit_title(unit: str) -> str:
+    """The same, to begin a sentence."""
+    words = {
+        "document": QCoreApplication.translate("Units", "Per document"),
+        "record": QCoreApplication.translate("Units", "Per passage"),
+        "corpus": QCoreApplication.translate("Units", "For your whole text"),
+        "none": QCoreApplication.translate("Units", "No guarantee"),
+    }
+    return words.get(unit, unit)
+
+
+def epsilon_meaning(epsilon: float) -> str:
+    """What a limit means for the worst case of one guess, in words.
+
+    An attacker who starts from a coin flip ends at most e^ε / (1 + e^ε) sure (δ aside).
+    """
+    sure = min(99.99, 100 / (1 + math.exp(-epsilon)))
+    shown = f"{math.ceil(sure * 100) / 100:.2f}" if sure > 99 else f"{math.ceil(sure)}"
+    return QCoreApplication.translate(
+        "Units", "Who guesses whether a passage is in there goes from 50 % to at most {0} % sure."
+    ).format(shown)

@@ -1,0 +1,155 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="en_GB" sourcelanguage="en_GB">
+    <context>
+        <name>DataPage</name>
+        <message numerus="yes">
+            <source>%n source(s), {0} tokens.</source>
+            <translation>
+                <numerusform>%n source, {0} tokens.</numerusform>
+                <numerusform>%n sources, {0} tokens.</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>DoctorPage</name>
+        <message numerus="yes">
+            <source>{0} of %n check(s) failed</source>
+            <translation>
+                <numerusform>{0} of %n check failed</numerusform>
+                <numerusform>{0} of %n checks failed</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>All %n check(s) passed</source>
+            <translation>
+                <numerusform>All %n check passed</numerusform>
+                <numerusform>All %n checks passed</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>EngineStore</name>
+        <message numerus="yes">
+            <source>{0} round(s) left</source>
+            <translation>
+                <numerusform>{0} round left</numerusform>
+                <numerusform>{0} rounds left</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>InvitePage</name>
+        <message numerus="yes">
+            <source>%n volunteer(s) can join with it</source>
+            <translation>
+                <numerusform>%n volunteer can join with it</numerusform>
+                <numerusform>%n volunteers can join with it</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>PrivacyPage</name>
+        <message numerus="yes">
+            <source>ε {0} of {1} charged in %n round(s). At {1} it stops.</source>
+            <translation>
+                <numerusform>ε {0} of {1} charged in %n round. At {1} it stops.</numerusform>
+                <numerusform>ε {0} of {1} charged in %n rounds. At {1} it stops.</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>About %n round(s) left on {0}</source>
+            <translation>
+                <numerusform>About %n round left on {0}</numerusform>
+                <numerusform>About %n rounds left on {0}</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>UploadsPage</name>
+        <message numerus="yes">
+            <source>%n upload(s), {0}</source>
+            <translation>
+                <numerusform>%n upload, {0}</numerusform>
+                <numerusform>%n uploads, {0}</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_Detail</name>
+        <message numerus="yes">
+            <source>%n group(s) of layers, the largest change is {0} in {1}</source>
+            <translation>
+                <numerusform>%n group of layers, the largest change is {0} in {1}</numerusform>
+                <numerusform>%n groups of layers, the largest change is {0} in {1}</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_Gauge</name>
+        <message numerus="yes">
+            <source>%n round(s) left</source>
+            <translation>
+                <numerusform>%n round left</numerusform>
+                <numerusform>%n rounds left</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_Inspector</name>
+        <message numerus="yes">
+            <source>{0} document(s)</source>
+            <translation>
+                <numerusform>{0} document</numerusform>
+                <numerusform>{0} documents</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_LeftPanel</name>
+        <message numerus="yes">
+            <source>%n upload(s)</source>
+            <translation>
+                <numerusform>%n upload</numerusform>
+                <numerusform>%n uploads</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_Overview</name>
+        <message numerus="yes">
+            <source>You train with %n federation(s)</source>
+            <translation>
+                <numerusform>You train with %n federation</numerusform>
+                <numerusform>You train with %n federations</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_Price</name>
+        <message numerus="yes">
+            <source>%n round(s)</source>
+            <translation>
+                <numerusform>%n round</numerusform>
+                <numerusform>%n rounds</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_RingsPanel</name>
+        <message numerus="yes">
+            <source>%n text(s) without</source>
+            <translation>
+                <numerusform>%n text without</numerusform>
+                <numerusform>%n texts without</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>about %n round(s)</source>
+            <translation>
+                <numerusform>about %n round</numerusform>
+                <numerusform>about %n rounds</numerusform>
+            </translation>
+        </message>
+    </context>
+</TS>

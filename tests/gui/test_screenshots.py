@@ -1,0 +1,150 @@
+"""A picture of every page, light and dark, for the eye. ``HEDGEROW_SCREENSHOTS`` names the folder to keep them in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPixmap
+from support import scenes
+
+from app.pages.federations import FederationsPage
+from app.stores.engine_store import EngineStore
+from app.widgets.rings import RingFigure, paint_rings, tray_ink
+from core.api.errors import CoordinatorError
+from core.api.messages import Snapshot
+
+LEAST_COLOURS = 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the pictures go."""
+    chosen = Path(os.environ.get("HEDGEROW_SCREENSHOTS") or tmp_path)
+    chosen.mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
+def save(picture: QPixmap, path: Path) -> None:
+    """Keep a picture that is one: the right size and not a blank sheet."""
+    assert picture.save(str(path))
+    image = picture.toImage()
+    seen = {image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)}
+    assert len(seen) >= LEAST_COLOURS, f"{path.name} shows next to nothing"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page", ["home", "data", "privacy", "uploads", "federations", "settings", "doctor"])
+def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench(theme=theme)
+    one.window.open_page(page)
+    waits: dict[str, Callable[[], bool]] = {
+        "uploads": lambda: one.window.page("uploads").detail.layers.isVisible(),
+        "doctor": lambda: one.window.page("doctor").panel.isVisible(),
+        "settings": lambda: bool(one.window.page("settings")._values),
+    }
+    if page in waits:
+        qtbot.waitUntil(waits[page], timeout=5_000)
+    qtbot.wait(20)
+    save(one.window.grab(), folder / f"{page}-{theme}.png")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("unit", ["record", "none"])
+def test_screenshots_of_the_consent(unit: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench(scenes.ready_to_join(), theme=theme, unit=unit)
+    one.window.open_invite(scenes.INVITE)
+    page = one.window.page("federations")
+    assert isinstance(page, FederationsPage)
+    qtbot.waitUntil(page.invite.go_on.isEnabled, timeout=5_000)
+    qtbot.wait(20)
+    if unit == "record":
+        save(one.window.grab(), folder / f"invite-{theme}.png")
+    qtbot.mouseClick(page.invite.go_on, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.consent.isVisible, timeout=5_000)
+    qtbot.wait(50)
+    save(one.window.grab(), folder / f"consent-{unit}-{theme}.png")
+
+
+EMPTY = ("home", "data", "uploads", "federations", "privacy")
+
+
+@pytest.mark.parametrize("page", EMPTY)
+def test_screenshots_of_empty_pages(page: str, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench(scenes.empty())
+    one.window.open_page(page)
+    qtbot.wait(20)
+    save(one.window.grab(), folder / f"empty-{page}.png")
+
+
+STATES: dict[str, Snapshot] = {
+    "paused": scenes.in_state("paused", "paused", "Paused by you, until you press Resume."),
+    "rule": scenes.in_state("paused_rule", "weekly_hours", "This week's 20 hours are given; it goes on on Monday."),
+    "budget": scenes.in_state("no_budget", "no_budget", "The privacy budget of your text is used up."),
+    "problem": scenes.in_state("problem", "coordinator_error", "Common Prose does not answer since 14:32."),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_screenshots_of_states(name: str, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench(STATES[name])
+    qtbot.wait(20)
+    save(one.window.grab(), folder / f"state-{name}.png")
+
+
+@pytest.mark.parametrize("page", ["home", "data", "uploads", "privacy", "federations", "settings"])
+def test_screenshots_of_the_least_window(page: str, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench()
+    one.window.resize(800, 560)
+    one.window.open_page(page)
+    if page == "uploads":
+        qtbot.waitUntil(lambda: bool(one.window.page("uploads").detail.layers.values), timeout=5_000)
+    qtbot.wait(20)
+    assert (one.window.width(), one.window.height()) == (800, 560)
+    save(one.window.grab(), folder / f"least-{page}.png")
+
+
+def test_screenshots_of_trouble(bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench()
+    one.store.refused.emit(CoordinatorError("Common Prose does not answer.", "Your finished round is safe."))
+    one.engine.stop()
+    qtbot.waitUntil(lambda: not one.store.connected, timeout=5_000)
+    one.window.ask_about_closing()
+    qtbot.wait(20)
+    save(one.window.grab(), folder / "trouble.png")
+
+
+def test_screenshots_of_the_tray_icon(folder: Path, qapp: Any) -> None:
+    assert EngineStore is not None
+    signs = ("leaf", "dots", "bars", "hands", "square", "exclamation")
+    sheet = QPixmap(16 * 60, (len(signs) + 4) * 60)
+    sheet.fill(QColor("#F6F6F2"))
+    painter = QPainter(sheet)
+    painter.fillRect(QRectF(8 * 60, 0, 8 * 60, sheet.height()), QColor("#1E1E1E"))
+    figures = [RingFigure(0.62, 0.7, "guaranteed", sign) for sign in signs]
+    figures += [
+        RingFigure(0.62, 0.7, "promised", "leaf"),
+        RingFigure(0.62, 0.7, "none", "leaf"),
+        RingFigure(0.0, 0.0, "guaranteed", "square"),
+        RingFigure(None, None),
+    ]
+    for number, figure in enumerate(figures):
+        for half in (0, 8 * 60):
+            for column, size in enumerate((16, 22, 24, 32, 44)):
+                box = QRectF(half + 10 + column * 55, number * 60 + 8, size, size)
+                paint_rings(painter, box, figure, tray_ink())
+            one_ink = tray_ink("light" if half else "dark")
+            paint_rings(painter, QRectF(half + 300, number * 60 + 8, 16, 16), figure, one_ink)
+            paint_rings(painter, QRectF(half + 340, number * 60 + 8, 22, 22), figure, one_ink)
+            enlarged = QPixmap(16, 16)
+            enlarged.fill(Qt.GlobalColor.transparent)
+            small = QPainter(enlarged)
+            paint_rings(small, QRectF(0, 0, 16, 16), figure, tray_ink())
+            small.end()
+            painter.drawPixmap(half + 400, number * 60 + 6, enlarged.scaled(48, 48))
+    painter.end()
+    save(sheet, folder / "tray.png")

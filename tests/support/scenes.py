@@ -1,0 +1,386 @@
+"""Scenes for the window: plausible snapshots and answers, so that pages are looked at as a person would see them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+import time
+from datetime import date, timedelta
+
+import msgspec
+
+from core.api.messages import (
+    BudgetInfo,
+    Check,
+    CheckList,
+    Contribution,
+    CorpusInfo,
+    CorpusOffer,
+    EngineInfo,
+    FederationInfo,
+    InviteParams,
+    InviteView,
+    LayerNorm,
+    ManifestView,
+    Message,
+    Point,
+    RoundProgress,
+    Sentence,
+    Series,
+    SkippedFile,
+    Snapshot,
+    TermsView,
+    UploadDetail,
+    UploadInfo,
+    UploadList,
+)
+
+HOUR = 3_600.0
+ENGINE = EngineInfo(
+    version="0.1.0",
+    pid=4_211,
+    started_at=time.time() - 9 * HOUR,
+    home="/home/ada/.local/share/hedgerow",
+    keystore="Secret Service",
+    sandbox="seccomp",
+    device="cpu, 8 threads",
+)
+INVITE = "hedgerow://join?v=1&n=Common%20Prose&a=prose.example.org:8443&k=K&c=C&t=T&u=1&e=1"
+
+
+def digest(text: str) -> str:
+    """A hash that looks like one."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def manifest(unit: str = "record") -> ManifestView:
+    """What a federation asks for."""
+    return ManifestView(
+        name="Common Prose",
+        operator="Commons Language Lab",
+        jurisdiction="the Netherlands",
+        purpose="An open model of English prose that fits on any laptop. Weights are published every 50 rounds.",
+        licence="Apache-2.0",
+        withdrawal="Your key is deleted on the day you leave. Past sums cannot be taken apart again.",
+        unit=unit,
+        relation={"record": "zero-out", "corpus": "replace-one", "none": "none"}[unit],
+        rounds=68,
+        steps_per_round=500,
+        batch_size=64,
+        seq_len=128,
+        clip_norm=1.0,
+        preset="10m",
+        parameters=10_485_760,
+        upload_bytes=10_731_520,
+        download_bytes=41_943_040,
+        cohort_size=20,
+        codec="int8",
+        shard="full",
+    )
+
+
+def corpora() -> list[CorpusInfo]:
+    """Three texts: ready, ready, being read."""
+    skipped = [
+        *(SkippedFile(path=f"/home/ada/notes/scans/{n}.pdf", reason="no text found") for n in range(38)),
+        *(SkippedFile(path=f"/home/ada/notes/copy-{n}.md", reason="same as another file") for n in range(17)),
+        *(SkippedFile(path=f"/home/ada/notes/old-{n}.md", reason="unknown encoding") for n in range(5)),
+        *(SkippedFile(path=f"/home/ada/notes/dump-{n}.txt", reason="larger than 64 MB") for n in range(2)),
+    ]
+    return [
+        CorpusInfo(
+            corpus_id="c1", name="Field notes", paths=["/home/ada/notes"], state="ready", documents=9_870,
+            records=331_000, tokens=42_400_000, text_bytes=182_000_000, words=31_200_000, held_out_tokens=3_392_000,
+            files_done=9_932, files_total=9_932, skipped=skipped, skipped_total=62, added_at=time.time() - 50 * 86_400,
+        ),
+        CorpusInfo(
+            corpus_id="c2", name="Blog archive", paths=["/home/ada/blog"], state="ready", documents=3_415,
+            records=135_000, tokens=17_300_000, text_bytes=74_000_000, words=12_900_000, held_out_tokens=1_384_000,
+            files_done=3_415, files_total=3_415, added_at=time.time() - 40 * 86_400,
+        ),
+        CorpusInfo(
+            corpus_id="c3", name="Letters", paths=["/home/ada/letters"], state="reading", files_done=1_240,
+            files_total=1_905, text_bytes=8_100_000, added_at=time.time() - 60,
+        ),
+    ]  # fmt: skip
+
+
+def uploads(count: int = 12) -> list[UploadInfo]:
+    """Updates that left, newest first; the oldest three had no guarantee."""
+    result = []
+    numbers = [213, 211, 209, 206, 204, 202, 201, 198, 197, 195, 193, 190][:count]
+    costs = [0.19, 0.20, 0.22, 0.25, 0.29, 0.37, 0.84]
+    after = 2.36
+    at = time.time() - 1.2 * HOUR
+    for index, number in enumerate(numbers):
+        guarded = index < len(costs)
+        result.append(
+            UploadInfo(
+                upload_id=str(1_000 + number),
+                federation_id="f1",
+                federation_name="Common Prose",
+                server_round=number,
+                state="accepted" if index else "sent",
+                sealed_at=at - 120,
+                sent_at=at,
+                size_bytes=10_731_612,
+                dense_bytes=41_943_040,
+                sha256=digest(str(number)),
+                unit="record" if guarded else "none",
+                epsilon_after=round(after, 2) if guarded else None,
+                epsilon_cost=costs[index] if guarded else None,
+                delta=1e-6 if guarded else None,
+            )
+        )
+        if guarded:
+            after -= costs[index]
+        at -= 15.4 * HOUR
+    return result
+
+
+def series() -> Series:
+    """A loss curve with noise, and the gain on kept-back text."""
+    noise = random.Random(7)
+    loss = [
+        Point(
+            step=step * 10,
+            server_round=173 + step // 50,
+            value=4.1 * math.exp(-step / 90) + 3.32 + noise.gauss(0, 0.035),
+        )
+        for step in range(380)
+    ]
+    bits = [
+        Point(step=n * 500, server_round=173 + n, value=1.70 + 0.25 * math.exp(-n / 11) + noise.gauss(0, 0.004))
+        for n in range(41)
+    ]
+    return Series(loss=loss, bits_per_byte=bits)
+
+
+def days() -> list[tuple[str, float]]:
+    """Eight weeks of hours with a few gaps."""
+    noise = random.Random(3)
+    today = date.today()
+    result = []
+    for back in range(55, -1, -1):
+        if back in (45, 46, 31, 32, 33, 14):
+            continue
+        result.append(((today - timedelta(days=back)).isoformat(), HOUR * (1.6 + noise.random() * 1.8 - 0.9)))
+    return result
+
+
+def budgets() -> list[BudgetInfo]:
+    """One budget that runs out first, one untouched, one without guarantee."""
+    shared = {"unit": "record", "delta": 1e-6, "relation": "zero-out", "method": "Rényi filter",
+              "orders": [2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0]}  # fmt: skip
+    return [
+        msgspec.convert(
+            {**shared, "corpus_id": "c3", "corpus_name": "Letters", "guarantee": "guaranteed", "epsilon": 0.0,
+             "limit": 3.0}, BudgetInfo),
+        msgspec.convert(
+            {**shared, "corpus_id": "c1", "corpus_name": "Field notes", "guarantee": "guaranteed", "epsilon": 2.36,
+             "limit": 8.0, "rounds_left": 61, "releases": 7}, BudgetInfo),
+        msgspec.convert(
+            {**shared, "corpus_id": "c2", "corpus_name": "Blog archive", "unit": "none", "guarantee": "none",
+             "epsilon": 0.0, "limit": 0.0, "relation": "none", "ended_by_none": True}, BudgetInfo),
+    ]  # fmt: skip
+
+
+def federation() -> FederationInfo:
+    """One federation."""
+    return FederationInfo(
+        federation_id="f1",
+        name="Common Prose",
+        operator="Commons Language Lab",
+        address="prose.example.org:8443",
+        manifest_hash=digest("manifest"),
+        manifest=manifest(),
+        corpora=["c1", "c2"],
+        joined_at=time.time() - 41 * 86_400,
+        state="active",
+        last_contact_at=time.time() - 40,
+        server_round=214,
+        rounds_done=41,
+    )
+
+
+def progress(step: int = 305) -> RoundProgress:
+    """The round in progress."""
+    return RoundProgress(
+        federation_id="f1",
+        federation_name="Common Prose",
+        server_round=214,
+        rounds=300,
+        phase="training",
+        step=step,
+        steps=500,
+        started_at=time.time() - 4_000,
+        eta_s=2_560.0,
+        tokens=2_498_560,
+        tokens_per_s=640.0,
+        upload_bytes=10_731_612,
+    )
+
+
+def training(step: int = 305, revision: int = 1) -> Snapshot:
+    """All of it at work."""
+    given = days()
+    return Snapshot(
+        revision=revision,
+        state="training",
+        why=Sentence(
+            code="working_training",
+            text=f"Training round 214 of 300 of Common Prose: step {step} of 500.",
+            args={"federation": "Common Prose", "round": 214, "rounds": 300},
+        ),
+        engine=ENGINE,
+        round=progress(step),
+        federations=[federation()],
+        corpora=corpora(),
+        contribution=Contribution(
+            rounds=41,
+            tokens=168_000_000,
+            gpu_seconds=sum(s for _, s in given),
+            energy_wh=1_640.0,
+            uploads=41,
+            uploaded_bytes=440_000_000,
+            week_seconds=12.4 * HOUR,
+            week_offered_s=20 * HOUR,
+            week_uploads=7,
+            week_uploaded_bytes=75_121_284,
+            days=given,
+        ),
+        privacy=budgets(),
+        uploads=uploads(),
+        series=series(),
+    )
+
+
+def empty() -> Snapshot:
+    """A fresh start: no text, no federation."""
+    return Snapshot(
+        revision=1,
+        state="not_joined",
+        why=Sentence(code="no_text", text="Choose text of yours, then paste an invite to join."),
+        engine=ENGINE,
+    )
+
+
+def ready_to_join() -> Snapshot:
+    """Text is there, no federation yet."""
+    return msgspec.structs.replace(
+        empty(),
+        corpora=corpora()[:2],
+        why=Sentence(code="not_joined", text="Not in any federation yet: paste an invite to join."),
+    )
+
+
+def in_state(state: str, code: str, text: str, **changes: object) -> Snapshot:
+    """The training scene in another state."""
+    return msgspec.structs.replace(training(), state=state, why=Sentence(code=code, text=text), **changes)
+
+
+def invite_view(expired: bool = False) -> InviteView:
+    """What an invite says."""
+    return InviteView(
+        name="Common Prose",
+        address="prose.example.org:8443",
+        fingerprint="7f3a 91c2 0be4",
+        expires_at=time.time() + (-1 if expired else 3) * 86_400,
+        uses=20,
+        expired=expired,
+    )
+
+
+def terms(epsilon: float = 3.0, unit: str = "record") -> TermsView:
+    """What joining would cost at a budget."""
+    guarded = unit != "none"
+    kind = "guaranteed" if guarded else "none"
+    offers = [
+        CorpusOffer(
+            corpus_id="c1", name="Field notes", usable=True, units=262_144, sampling_prob=64 / 262_144,
+            noise_multiplier=round(0.4 + 1.1 / epsilon, 2) if guarded else 0.0, epsilon_limit=epsilon,
+            epsilon_planned=round(epsilon * 0.96, 2) if guarded else 0.0, delta=1e-6, rounds_affordable=68,
+            guarantee=kind,
+        ),
+        CorpusOffer(
+            corpus_id="c2", name="Blog archive", usable=not guarded, units=131_072, guarantee=kind,
+            epsilon_limit=epsilon, reason="an earlier round without noise ended its guarantee" if guarded else "",
+        ),
+    ]  # fmt: skip
+    leaves = ["update", "steps", "hashes", "signature"]
+    return TermsView(
+        invite=invite_view(),
+        federation_id="f1",
+        manifest_hash=digest("manifest"),
+        manifest=manifest(unit),
+        offers=offers,
+        leaves=leaves if guarded else ["update", "steps", "tokens", "loss", "seconds", "hashes", "signature"],
+        memory_bytes=740_000_000,
+        fits=True,
+    )
+
+
+def detail(upload: UploadInfo) -> UploadDetail:
+    """What is inside one update."""
+    noise = random.Random(int(upload.upload_id))
+    layers = [LayerNorm(name="model.embed_tokens.weight", size=1_048_576, norm=0.62)]
+    for block in range(8):
+        for part, size in (("self_attn.q_proj", 102_400), ("self_attn.o_proj", 102_400), ("mlp.down_proj", 276_480)):
+            layers.append(
+                LayerNorm(name=f"model.layers.{block}.{part}.weight", size=size, norm=0.2 + 0.1 * noise.random())
+            )
+    layers.append(LayerNorm(name="model.norm.weight", size=320, norm=0.012))
+    bins = [round(4e6 * math.exp(-(((n - 20) / 6.2) ** 2) / 2)) for n in range(41)]
+    return UploadDetail(
+        upload=upload,
+        codec="int8",
+        base_hash=digest("base" + upload.upload_id),
+        nonce=digest("nonce")[:32],
+        manifest_hash=digest("manifest"),
+        metrics={"steps": 500.0},
+        layers=layers,
+        histogram=bins,
+        histogram_low=-0.0271,
+        histogram_high=0.0271,
+    )
+
+
+def checks() -> CheckList:
+    """The doctor's report with one trouble."""
+    good = [
+        ("home", "/home/ada/.local/share/hedgerow is yours alone"),
+        ("disk", "212.4 GB free"),
+        ("keystore", "keys are in Secret Service"),
+        ("ledger", "118 entries, chain unbroken"),
+        ("settings", "readable"),
+        ("sandbox", "seccomp"),
+        ("worker", "torch is installed"),
+        ("federation Common Prose", "reached at prose.example.org:8443"),
+    ]
+    bad = Check(
+        name="text Letters", ok=False, detail="/home/ada/letters is not there",
+        fix="Put the folder back, or remove it in Data.",
+    )  # fmt: skip
+    return CheckList(checks=[*(Check(name=n, ok=True, detail=d) for n, d in good), bad])
+
+
+def replies(unit: str = "record") -> dict[str, object]:
+    """Answers to every question a page asks."""
+
+    def inspect(params: Message) -> Message:
+        return detail(next(u for u in uploads() if u.upload_id == params.upload_id))  # type: ignore[attr-defined]
+
+    def price(params: Message) -> Message:
+        assert isinstance(params, InviteParams)
+        return terms(params.epsilon, unit)
+
+    return {
+        "invite.inspect": invite_view(),
+        "federation.terms": price,
+        "federation.join": federation(),
+        "uploads.list": UploadList(uploads=uploads()),
+        "uploads.inspect": inspect,
+        "doctor": checks(),
+        "corpus.add": corpora()[2],
+    }
