@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import time
 from collections.abc import AsyncIterator, Callable
 
 from core.engine.children import Child
-from core.engine.config_store import ConfigStore, Presence
-from core.engine.standing import Rule
+from core.engine.config_store import ConfigStore
+from core.hardware.limits import Decision, Readings, User, decide
 from core.ledger.store import Ledger
 
 TICK_S = 5.0
@@ -22,44 +21,43 @@ TICK_S = 5.0
 class Governor:
     """One trainer at a time, and only when the owner's rules allow it."""
 
-    def __init__(self, config: ConfigStore, ledger: Ledger, read_rule: Callable[[ConfigStore], Rule | None]) -> None:
+    def __init__(self, config: ConfigStore, ledger: Ledger, read: Callable[[float], Readings]) -> None:
+        """Decide nothing yet.
+
+        Args:
+            config: the owner's limits and presence.
+            ledger: what was given this week.
+            read: looks at the machine; takes the seconds given this week.
+        """
         self._config = config
         self._ledger = ledger
-        self._read_rule = read_rule
+        self._read = read
         self._slot = asyncio.Lock()
         self._turn = asyncio.Condition()
         self._child: Child | None = None
         self._began_at = 0.0
         self._pausing: set[asyncio.Task[None]] = set()
         self._snooze: asyncio.TimerHandle | None = None
-        self._seen: tuple[Presence, Rule | None] | None = None
-        self.rule: Rule | None = None
+        self.decision = self._decide()
+        """What the owner's wish and rules say, with the sentence and until when."""
         self.problem = False
         """Set while something forbids all training, such as a ledger that went back in time."""
         self.on_change: Callable[[], None] = lambda: None
 
     @property
-    def resting(self) -> bool:
-        """Whether the owner paused or snoozed."""
-        presence = self._config.presence
-        return presence.paused or presence.snoozed_until > time.time()
-
-    @property
     def allowed(self) -> bool:
         """Whether training may go on at this moment."""
-        return not self.resting and self.rule is None and not self.problem
+        return self.decision.action == "run" and not self.problem
 
     def reconsider(self) -> None:
         """Look at everything again; a running trainer is paused at once if it may not go on."""
-        self.rule = self._weekly_rule() or self._read_rule(self._config)
+        before, self.decision = self.decision, self._decide()
         if self._child is not None and not self.allowed and not self._child.paused_by_us:
             task = asyncio.ensure_future(self._child.pause())
             self._pausing.add(task)
             task.add_done_callback(self._pausing.discard)
         self._arm_snooze()
-        state = (self._config.presence, self.rule)
-        if state != self._seen:
-            self._seen = state
+        if before != self.decision:
             self.on_change()
         task = asyncio.ensure_future(self._wake())
         self._pausing.add(task)
@@ -83,7 +81,7 @@ class Governor:
             self.reconsider()
             while not self.allowed:
                 await self.changed(TICK_S)
-                self.rule = self._weekly_rule() or self._read_rule(self._config)
+                self.reconsider()
             yield
 
     @contextlib.asynccontextmanager
@@ -122,19 +120,9 @@ class Governor:
         if left > 0:
             self._snooze = asyncio.get_running_loop().call_later(min(left + 0.05, 86_400.0), self.reconsider)
 
-    def _weekly_rule(self) -> Rule | None:
-        offered = self._config.limits.offered_hours_per_week
-        if offered >= 168.0:
-            return None
+    def _decide(self) -> Decision:
         running = time.monotonic() - self._began_at if self._child is not None else 0.0
-        if self._ledger.contribution().week_seconds + running < offered * 3_600:
-            return None
-        hours = f"{offered:g} hours" if offered != 1 else "hour"
-        text = f"This week's {hours} are given; it goes on on Monday. Raise offered_hours_per_week to go on now."
-        return Rule("weekly_hours", text, next_monday(time.time()))
-
-
-def next_monday(now: float) -> float:
-    """The coming Monday, 0:00 local time."""
-    today = datetime.datetime.fromtimestamp(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (today + datetime.timedelta(days=7 - today.weekday())).timestamp()
+        presence = self._config.presence
+        readings = self._read(self._ledger.contribution().week_seconds + running)
+        user = User(paused=presence.paused, snoozed_until=presence.snoozed_until)
+        return decide(self._config.limits, readings, user)

@@ -1,22 +1,18 @@
-"""What the owner's limits mean on this machine: threads, memory, device, and the energy a round used."""
+"""What the owner's limits mean on this machine: threads, memory, device, and what is measured for the governor."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psutil
 
-from core.api.messages import HardwareProfile
 from core.config import Limits
-from core.engine.config_store import ConfigStore
-from core.engine.standing import Rule
+from core.hardware.limits import Readings
+from core.hardware.nvml import read_gpus
+from core.hardware.profile import disk_free, read_battery
 
-_RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
-Energy = Callable[[], tuple[float, bool]]
-"""Watt-hours since the start, and whether they were measured."""
+CPU = "cpu"
 
 
 def threads(limits: Limits) -> int:
@@ -34,39 +30,25 @@ def memory_limit(limits: Limits) -> int:
     return int(psutil.virtual_memory().total) // 2
 
 
-def device(limits: Limits) -> str:
-    """Device to train on: the first the owner offers, else the processor."""
-    return limits.devices[0] if limits.devices else "cpu"
+def usable_devices() -> tuple[str, ...]:
+    """Devices that can train, the best first. Asks the driver; call it in a thread."""
+    _, gpus = read_gpus()
+    return (*(gpu.device_id for gpu in gpus if not gpu.problem), CPU)
 
 
-def rule(config: ConfigStore) -> Rule | None:
-    """What the machine itself says against training now, such as running on battery."""
-    return None
+def choose_device(limits: Limits) -> str:
+    """Device to train on: the first the owner offers that is usable, or the best found. Call it in a thread."""
+    usable = usable_devices()
+    return next((device for device in limits.devices if device in usable), usable[0] if not limits.devices else CPU)
 
 
-def profile(home: Path, probe: bool) -> HardwareProfile:
-    """What the machine has."""
-    from core.hardware.profile import read_profile
-
-    return read_profile(home, probe=probe)
-
-
-@contextlib.asynccontextmanager
-async def energy_meter(device_name: str) -> AsyncIterator[Energy]:
-    """Read the processor's own counter where the system lets us; nothing is guessed."""
-    before, began = _counter(), time.monotonic()
-
-    def energy() -> tuple[float, bool]:
-        after = _counter()
-        if before is None or after is None or after < before or time.monotonic() < began:
-            return 0.0, False
-        return (after - before) / 3.6e9, True
-
-    yield energy
-
-
-def _counter() -> int | None:
-    try:
-        return int(_RAPL.read_text())
-    except (OSError, ValueError):
-        return None
+def readings(home: Path, week_seconds: float) -> Readings:
+    """What the governor decides by; cheap enough for every few seconds."""
+    percent, on_battery = read_battery()
+    return Readings(
+        now=time.time(),
+        week_seconds=week_seconds,
+        disk_free_bytes=disk_free(home),
+        on_battery=on_battery,
+        battery_percent=percent,
+    )

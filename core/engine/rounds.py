@@ -35,6 +35,7 @@ from core.engine.corpora import Corpora, check_store
 from core.engine.governor import Governor
 from core.engine.membership import Membership
 from core.federation.protocol import TrainInstruction
+from core.hardware.energy import EnergyMeter
 from core.ledger.rows import Release, ReleaseAttributes
 from core.ledger.store import Ledger
 from core.model.presets import num_parameters
@@ -164,7 +165,8 @@ class Round:
             HedgerowError: the round cannot be done.
         """
         self._check_machine()
-        job = self._job(base)
+        job = self._job(base, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
+        meter = EnergyMeter(job.device)
         for folder in (job.round_dir, job.state_dir):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self._room.board.device = job.device
@@ -182,11 +184,11 @@ class Round:
         try:
             async with (
                 self._room.governor.running(child),
-                machine.energy_meter(job.device) as energy,
                 contextlib.aclosing(child.messages()) as heard,
             ):
                 sealed: jobs.Sealed | None = None
                 async for message in heard:
+                    meter.sample()
                     sealed = await self._hear(message, child)
                     if sealed is not None:  # on disk for good; nobody waits for torch to unload
                         break
@@ -199,7 +201,9 @@ class Round:
                 self._release.release_id, sealed.sha256, sealed.size_bytes, sealed.dense_bytes, str(path)
             )
             # The trainer counts over all restarts of the round, so it is noted once.
-            self._room.ledger.add_contribution(self._release.release_id, sealed.tokens, sealed.seconds, *energy())
+            self._room.ledger.add_contribution(
+                self._release.release_id, sealed.tokens, sealed.seconds, *meter.energy_wh()
+            )
             self._room.board.round_trained(sealed.steps)
             return True
         if child.paused_by_us:
@@ -214,7 +218,7 @@ class Round:
         for corpus_id in self._member.plans:
             check_store(self._room.home, self._room.corpora.row(corpus_id))
 
-    def _job(self, base: Path) -> jobs.TrainJob:
+    def _job(self, base: Path, device: str) -> jobs.TrainJob:
         instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
         open_ended = config.privacy.unit == "none"
         rows = [self._room.corpora.row(corpus_id) for corpus_id in sorted(self._member.plans)]
@@ -236,7 +240,7 @@ class Round:
             local_steps=instruction.local_steps,
             token_budget=instruction.token_budget if open_ended else 0,
             deadline_at=instruction.deadline_at - self._member.transport.skew_s if open_ended else 0.0,
-            device=machine.device(limits),
+            device=device,
             threads=machine.threads(limits),
             checkpoint_interval_s=self._room.config.node.checkpoint_interval_s,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -69,6 +70,7 @@ from core.engine.plans import Planner
 from core.engine.rounds import Room
 from core.engine.standing import Facts, standing
 from core.federation.manifest import open_manifest
+from core.hardware.profile import read_profile
 from core.ledger.budget import round_up
 from core.ledger.rows import BudgetRow, FederationRow
 from core.ledger.store import Ledger
@@ -148,7 +150,7 @@ class Engine:
         self.ledger = Ledger.open(home / "ledger.db", KeystoreAnchor(keystore))
         self.board = Board(home / "series.enc", key)
         self.corpora = Corpora(home, self.ledger, key, self.config, self.board)
-        self.governor = Governor(self.config, self.ledger, machine.rule)
+        self.governor = Governor(self.config, self.ledger, functools.partial(machine.readings, home))
         self.planner = Planner(self.config.node.worker_interpreter, home / "logs" / "planner.log")
         self.registrar = Registrar(self.ledger, keystore, self.config, self.corpora, self.planner)
         self.room = Room(home, self.ledger, self.config, key, self.board, self.corpora, self.governor)
@@ -258,13 +260,11 @@ class Engine:
         slow, corpora = self._slow, self.corpora.infos()
         now = standing(
             Facts(
-                now=time.time(),
-                presence=self.config.presence,
+                decision=self.governor.decision,
                 problem=self._problem(),
                 federations=slow.federations,
                 corpora=corpora,
                 exhausted=frozenset(i for i, one in self.joined.items() if one.exhausted),
-                rule=self.governor.rule,
                 progress=self.board.progress,
             )
         )
@@ -473,7 +473,7 @@ class Engine:
         return HistoryList(rows=rows, contribution=self.snapshot().contribution)
 
     async def _hardware(self, params: HardwareParams) -> HardwareProfile:
-        return await asyncio.to_thread(machine.profile, self.home, params.probe)
+        return await asyncio.to_thread(functools.partial(read_profile, self.home, probe=params.probe))
 
     async def _limits_show(self, params: Nothing) -> LimitsView:
         return LimitsView(values=self.config.values())

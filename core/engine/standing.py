@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.api.messages import CorpusInfo, FederationInfo, RoundProgress, Sentence, State
-from core.engine.config_store import Presence
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A limit of the owner's that says not now."""
-
-    code: str
-    text: str
-    until: float | None = None
+from core.hardware.limits import Decision, Reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that the sentence depends on."""
 
-    now: float
-    presence: Presence
+    decision: Decision
+    """What the owner's wish and rules say."""
     problem: Sentence | None = None
     """Something that stops all work, such as a ledger that went back in time."""
     federations: Sequence[FederationInfo] = ()
     corpora: Sequence[CorpusInfo] = ()
     exhausted: frozenset[str] = field(default_factory=frozenset)
     """Federations whose next round does not fit a budget."""
-    rule: Rule | None = None
     progress: RoundProgress | None = None
 
 
@@ -51,14 +40,9 @@ def standing(facts: Facts) -> Standing:
         return Standing("problem", facts.problem)
     if not active:
         return _not_joined(facts)
-    if facts.presence.paused:
-        return Standing("paused", _say("paused", "Paused by you, until you press Resume."))
-    if facts.presence.snoozed_until > facts.now:
-        until = facts.presence.snoozed_until
-        text = f"Paused by you until {_clock(until, facts.now)}."
-        return Standing("paused", _say("snoozed", text, until=until), until)
-    if facts.rule is not None:
-        return Standing("paused_rule", _say(facts.rule.code, facts.rule.text), facts.rule.until)
+    if facts.decision.action == "pause":
+        wished = facts.decision.reason in (Reason.PAUSED, Reason.SNOOZED)
+        return Standing("paused" if wished else "paused_rule", facts.decision.sentence, facts.decision.until)
     if facts.progress is not None:
         return _working(facts.progress)
     return _waiting(facts, active)
@@ -121,8 +105,3 @@ def _say(code: str, text: str, **args: str | int | float) -> Sentence:
 
 def _list(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _clock(at: float, now: float) -> str:
-    pattern = "%H:%M" if at - now < 20 * 3_600 else "%A %H:%M"
-    return time.strftime(pattern, time.localtime(at))

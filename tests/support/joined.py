@@ -23,6 +23,7 @@ from core.federation import invite as invites
 from core.federation.identity import FederationKey
 from core.federation.invite import Invite
 from core.federation.manifest import seal_manifest
+from core.hardware.limits import Readings
 from core.jobs import ShardRef
 from core.ledger.store import Ledger
 from core.model.presets import default_training, preset
@@ -103,7 +104,7 @@ class House:
             self.config.set("worker_interpreter", interpreter(self.home / "python", self.trainer))
         self.board = Board(self.home / "series.enc", KEY)
         self.corpora = Corpora(self.home, self.ledger, KEY, self.config, self.board)
-        self.governor = Governor(self.config, self.ledger, lambda config: None)
+        self.governor = Governor(self.config, self.ledger, lambda week: Readings(now=time.time(), week_seconds=week))
         self.planner = Planner("", self.home / "logs" / "planner.log")
         self.registrar = Registrar(self.ledger, self.keystore, self.config, self.corpora, self.planner)
         self.room = Room(self.home, self.ledger, self.config, KEY, self.board, self.corpora, self.governor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,8 @@ from support.children import interpreter
 from core import jobs
 from core.engine.children import Child
 from core.engine.config_store import ConfigStore, Presence
-from core.engine.governor import Governor, next_monday
-from core.engine.standing import Rule
+from core.engine.governor import Governor
+from core.hardware.limits import Readings, Reason
 from core.ledger.store import Ledger
 
 BUSY = "say(jobs.Ready(sandbox='x'))\nwhile True:\n    say(jobs.Alive()); time.sleep(0.05)"
@@ -27,8 +26,12 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger.open(tmp_path / "ledger.db", None)
 
 
-def make(tmp_path: Path, ledger: Ledger, rule: Callable[[ConfigStore], Rule | None] = lambda c: None) -> Governor:
-    return Governor(ConfigStore(tmp_path / "config.toml"), ledger, rule)
+def plain(week_seconds: float) -> Readings:
+    return Readings(now=time.time(), week_seconds=week_seconds)
+
+
+def make(tmp_path: Path, ledger: Ledger, read: Callable[[float], Readings] = plain) -> Governor:
+    return Governor(ConfigStore(tmp_path / "config.toml"), ledger, read)
 
 
 async def train(governor: Governor, tmp_path: Path, started: asyncio.Event) -> float:
@@ -99,12 +102,7 @@ def test_the_week_has_only_so_many_hours(tmp_path: Path, ledger: Ledger) -> None
         governor._config.set("offered_hours_per_week", "0")
         governor.reconsider()
         assert not governor.allowed
-        assert governor.rule is not None
-        assert "goes on on Monday" in governor.rule.text
-        assert governor.rule.until is not None
-        monday = dt.datetime.fromtimestamp(governor.rule.until)
-        assert (monday.weekday(), monday.hour) == (0, 0)
-        assert 0 < governor.rule.until - time.time() <= 7 * 86_400 + 3_600
+        assert governor.decision.reason == Reason.WEEKLY_HOURS
         governor._config.set("offered_hours_per_week", "168")
         governor.reconsider()
         assert governor.allowed
@@ -112,23 +110,20 @@ def test_the_week_has_only_so_many_hours(tmp_path: Path, ledger: Ledger) -> None
     asyncio.run(main())
 
 
-def test_a_machine_rule_pauses_a_running_trainer(tmp_path: Path, ledger: Ledger) -> None:
-    rules: list[Rule | None] = [None]
+def test_going_on_battery_pauses_a_running_trainer(tmp_path: Path, ledger: Ledger) -> None:
+    plugged = [True]
+
+    def read(week_seconds: float) -> Readings:
+        return Readings(now=time.time(), week_seconds=week_seconds, on_battery=not plugged[0])
 
     async def main() -> None:
-        governor, started = make(tmp_path, ledger, lambda config: rules[0]), asyncio.Event()
+        governor, started = make(tmp_path, ledger, read), asyncio.Event()
         training = asyncio.create_task(train(governor, tmp_path, started))
         await started.wait()
-        rules[0] = Rule("battery", "On battery.")
+        plugged[0] = False
         governor.reconsider()
         async with asyncio.timeout(3):
             await training
-        assert governor.rule == rules[0]
+        assert governor.decision.reason == Reason.ON_BATTERY
 
     asyncio.run(main())
-
-
-def test_monday_is_the_next_one() -> None:
-    sunday = dt.datetime(2026, 11, 22, 23, 59).timestamp()
-    assert dt.datetime.fromtimestamp(next_monday(sunday)) == dt.datetime(2026, 11, 23)
-    assert dt.datetime.fromtimestamp(next_monday(sunday + 60)) == dt.datetime(2026, 11, 30)

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from core.api.messages import CorpusInfo, FederationInfo, ManifestView, RoundProgress, Sentence
-from core.engine.config_store import Presence
-from core.engine.standing import Facts, Rule, standing
+from core.config import Limits
+from core.engine.standing import Facts, standing
+from core.hardware.limits import Decision, Readings, User, decide
 
 VIEW = ManifestView(
     name="Moor", operator="o", jurisdiction="j", purpose="p", licence="l", withdrawal="w", unit="record",
@@ -22,8 +23,12 @@ TEXT = CorpusInfo(corpus_id="c", name="Notes", paths=["/n"], state="ready")
 STEP = RoundProgress(federation_id="f", federation_name="Moor", server_round=2, rounds=3, phase="training", steps=5)
 
 
+def decided(week_seconds: float = 0.0, **wish: object) -> Decision:
+    return decide(Limits(), Readings(now=1_000.0, week_seconds=week_seconds), User(**wish))  # type: ignore[arg-type]
+
+
 def facts(**changes: object) -> Facts:
-    plain = {"now": 1_000.0, "presence": Presence(), "federations": [MOOR], "corpora": [TEXT]}
+    plain = {"decision": decided(), "federations": [MOOR], "corpora": [TEXT]}
     return Facts(**{**plain, **changes})  # type: ignore[arg-type]
 
 
@@ -38,10 +43,10 @@ def changed(what: msgspec.Struct, **changes: object) -> object:
         (facts(federations=[]), "not_joined", "paste an invite"),
         (facts(federations=[changed(MOOR, state="left")]), "not_joined", "paste an invite"),
         (facts(), "waiting", "Waiting for the next round of Moor."),
-        (facts(presence=Presence(paused=True), progress=STEP), "paused", "until you press Resume"),
-        (facts(presence=Presence(snoozed_until=1_001.0)), "paused", "Paused by you until"),
-        (facts(presence=Presence(snoozed_until=999.0)), "waiting", "Waiting"),
-        (facts(rule=Rule("weekly_hours", "Enough for this week.", 5.0)), "paused_rule", "Enough"),
+        (facts(decision=decided(paused=True), progress=STEP), "paused", "until you press Resume"),
+        (facts(decision=decided(snoozed_until=1_001.0)), "paused", "Paused by you until"),
+        (facts(decision=decided(snoozed_until=999.0)), "waiting", "Waiting"),
+        (facts(decision=decided(1e9), progress=STEP), "paused_rule", "goes on on Monday"),
         (facts(progress=STEP), "training", "Preparing round 2 of 3 of Moor."),
         (facts(progress=changed(STEP, step=1)), "training", "step 1 of 5"),
         (facts(progress=changed(STEP, phase="download")), "training", "Downloading the model"),
@@ -58,7 +63,7 @@ def changed(what: msgspec.Struct, **changes: object) -> object:
         (facts(federations=[changed(MOOR, last_error="The clock is 2 hours behind.")]), "problem", "2 hours behind"),
         (facts(federations=[changed(MOOR, state="finished")]), "waiting", "has finished all its rounds"),
         (
-            facts(problem=Sentence(code="x", text="The ledger went back."), presence=Presence(paused=True)),
+            facts(problem=Sentence(code="x", text="The ledger went back."), decision=decided(paused=True)),
             "problem",
             "went back",
         ),
@@ -73,4 +78,4 @@ def test_every_state_has_its_sentence(given: Facts, state: str, text: str) -> No
 
 
 def test_a_snooze_says_when_it_ends() -> None:
-    assert standing(facts(presence=Presence(snoozed_until=1_060.0))).until == 1_060.0
+    assert standing(facts(decision=decided(snoozed_until=1_060.0))).until == 1_060.0
