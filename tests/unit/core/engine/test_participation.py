@@ -1,0 +1,646 @@
+"""Rounds as the coordinator's messages make them, over a scripted wire; ledger, governor and trainer process are real.
+
+The wire itself is tested against a real SuperLink in ``tests/contract/test_fleet.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from flwr.proto.message_pb2 import Message as ProtoMessage
+from support.joined import KEY, House, config
+
+from core import vault
+from core.api.messages import Notice
+from core.coordinator import certificates
+from core.engine import participation as participations
+from core.engine import rounds
+from core.engine.config_store import Presence
+from core.engine.membership import Membership
+from core.engine.participation import Participation
+from core.engine.plans import Plan
+from core.federation.fleet import Delivery, Fleet, RunEnded, Session
+from core.federation.identity import FederationKey, NodeKey, federation_id
+from core.federation.manifest import open_manifest, seal_manifest
+from core.federation.protocol import Receipt, TrainInstruction, read_seal
+from core.federation.transport import Unreachable
+from core.ledger.rows import FederationRow, Release
+
+FEDERATION = FederationKey.generate()
+BASE = os.urandom(4_000)
+BASE_HASH = hashlib.sha256(BASE).hexdigest()
+
+TRAINER = """
+import numpy as np
+from core.model.layout import parameter_shapes
+from core.model.presets import num_parameters
+from core.postprocess.compression.codec import encode
+from core.update import ModelUpdate
+mode, folder, plan = {mode!r}, Path(job.round_dir), job.privacy
+starts = folder / "starts"
+with starts.open("a") as stream:
+    stream.write("x")
+count = len(starts.read_text())
+say(jobs.Ready(sandbox="" if mode == "open" else "seccomp"))
+sealed = folder / "update.sealed"
+if not sealed.exists():
+    say(jobs.HeldOut(bits_per_byte=3.0, nats_per_token=2.0))
+    asked = jobs.PrivacyPlan(unit="record", noise_multiplier=0.1) if mode == "greedy" else plan
+    say(jobs.ChargeRequest(plan=asked))
+    answer = hear()
+    if not isinstance(answer, jobs.Grant):
+        say(jobs.Failed(code="privacy", message="refused"))
+        raise SystemExit(1)
+    if mode == "dies" and count < 3 or mode == "always dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "slow" and count == 1:
+        for step in range(1, 400):
+            say(jobs.Progress(step=min(step, 2), steps=3, tokens=step, loss=2.0, seconds=0.1))
+            time.sleep(0.05)
+    shapes = parameter_shapes(job.model)
+    rng = np.random.default_rng()
+    update = ModelUpdate({{n: rng.standard_normal(s, dtype=np.float32) for n, s in shapes.items()}})
+    say(jobs.Progress(step=3, steps=3, tokens=30, loss=1.5, seconds=0.2))
+    vault.encrypt_file(sealed, key, encode(update, job.codec), b"sealed-update")
+payload = vault.decrypt_file(sealed, key, b"sealed-update")
+if plan.unit != "none":
+    say(jobs.DPRecord(unit=plan.unit, steps=plan.steps, sampling_prob=plan.sampling_prob, clip_norm=plan.clip_norm,
+        noise_multiplier=plan.noise_multiplier * (0.5 if mode == "quiet" else 1.0),
+        noise_draws=plan.steps * num_parameters(job.model)))
+say(jobs.Sealed(path=str(sealed), sha256=hashlib.sha256(payload).hexdigest(), size_bytes=len(payload),
+    dense_bytes=4 * num_parameters(job.model), steps=3, tokens=30, seconds=0.2, mean_loss=1.5))
+time.sleep(30)
+"""
+
+
+class Wire:
+    """What a SuperLink and a gateway would answer."""
+
+    steps = staticmethod(Fleet.steps)
+
+    def __init__(self) -> None:
+        self.waiting: list[Delivery] = []
+        self.records: dict[str, dict[str, Any]] = {}
+        self.confirmed: list[str] = []
+        self.declined: list[str] = []
+        self.announced: list[tuple[str, bytes, dict[str, float], dict[str, Any]]] = []
+        self.pushed: list[tuple[str, str]] = []
+        self.ended: set[int] = set()
+        self.late = False
+        self.drop_after: int | None = None
+        self.receipts: dict[str, Receipt] = {}
+        self.fetched = 0
+
+    async def heartbeat(self, interval_s: float) -> None:
+        pass
+
+    async def pull(self) -> Delivery | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    async def instruction(self, delivery: Delivery) -> dict[str, Any]:
+        return self.records[delivery.message_id]
+
+    async def confirm(self, delivery: Delivery) -> None:
+        self.confirmed.append(delivery.message_id)
+
+    async def decline(self, delivery: Delivery) -> None:
+        self.declined.append(delivery.message_id)
+
+    async def announce(
+        self, delivery: Delivery, payload: bytes, metrics: Mapping[str, float], seal: Mapping[str, Any]
+    ) -> Session:
+        self._alive(delivery)
+        self.announced.append((delivery.message_id, payload, dict(metrics), dict(seal)))
+        to_push = [] if self.late else ["a", "b", "c"]
+        return Session(
+            delivery=delivery, session_id=f"s{len(self.announced)}", message_id="m", objects={}, chunks=[],
+            to_push=to_push, touched_at=time.time(),
+        )  # fmt: skip
+
+    async def push_next(self, session: Session, payload: bytes) -> None:
+        self._alive(session.delivery)
+        if self.drop_after == 0:
+            raise Unreachable("The line is cut.")
+        if self.drop_after is not None:
+            self.drop_after -= 1
+        self.pushed.append((session.session_id, session.remaining[0]))
+        session.acknowledged = [*session.acknowledged, session.remaining[0]]
+
+    def _alive(self, delivery: Delivery) -> None:
+        if delivery.run_id in self.ended:
+            raise RunEnded("This run is over.")
+
+    async def fetch_blob(self, sha256: str, folder: Path, size: int, progress: Callable[[int, int], None]) -> Path:
+        self.fetched += 1
+        path = folder / sha256
+        path.write_bytes(BASE)
+        progress(len(BASE), size)
+        return path
+
+    async def receipt(self, sha256: str, key: bytes) -> Receipt | None:
+        return self.receipts.get(sha256)
+
+    def ask(self, server_round: int = 1, run: int = 1, kind: str = "train", **changes: Any) -> Delivery:
+        """Queue one instruction."""
+        number = f"{len(self.records):064x}"
+        message = ProtoMessage()
+        message.metadata.run_id = run
+        message.metadata.message_id = number
+        message.metadata.message_type = kind
+        message.metadata.created_at = time.time()
+        message.metadata.ttl = 300.0
+        values: dict[str, Any] = {
+            "run_id": "a" * 32, "server_round": server_round, "manifest_hash": MANIFEST_HASH, "base_hash": BASE_HASH,
+            "base_bytes": len(BASE), "step_clock": 0, "local_steps": 3, "deadline_at": time.time() + 200.0,
+            "nonce": os.urandom(16), **changes,
+        }  # fmt: skip
+        self.records[number] = TrainInstruction(**values).to_record()
+        delivery = Delivery(message.SerializeToString(), b"")
+        self.waiting.append(delivery)
+        return delivery
+
+
+CONFIG = config()
+ROOT = base64.b64encode(certificates.cert_der(certificates.self_signed("root", certificates.new_key()))).decode()
+MANIFEST_HASH = open_manifest(seal_manifest(CONFIG, FEDERATION), FEDERATION.public_bytes).sha256
+PLAN = Plan(
+    unit="record", units=2_000, sampling_prob=0.004, noise_multiplier=1.0, clip_norm=1.0, steps=3, relation="zero-out",
+    rdp_per_step=(), epsilon_limit=8.0, epsilon_planned=1.0, delta=1e-5, rounds_affordable=3,
+)  # fmt: skip
+
+
+class Bench:
+    """A volunteer who has joined, and the wire."""
+
+    def __init__(
+        self, folder: Path, mode: str = "good", plan: Plan = PLAN, federation: FederationConfig = CONFIG
+    ) -> None:
+        self.house = House(folder / "home", TRAINER.format(mode=mode))
+        self.wire = Wire()
+        self.notices: list[Notice] = []
+        self.corpus = self.house.add_text()
+        self.node_key = NodeKey.generate()
+        self.house.keystore.set("node", self.node_key.to_pem())
+        envelope = seal_manifest(CONFIG, FEDERATION)
+        row = FederationRow(
+            federation_id=federation_id(FEDERATION.public_bytes), name="Moor", operator="o", address="127.0.0.1:9",
+            invite="", federation_key=FEDERATION.public_bytes, root_certificate=ROOT, manifest=envelope,
+            manifest_hash=open_manifest(envelope, FEDERATION.public_bytes).sha256, run_id="a" * 32, node_id=7,
+            key_name="node", joined_at=1.0, plans={self.corpus: msgspec.to_builtins(plan)},
+        )  # fmt: skip
+        if plan.unit != "none":
+            self.house.ledger.set_budget(self.corpus, plan.unit, plan.epsilon_limit, plan.delta)
+        self.house.ledger.save_federation(row)
+
+    def begin(self) -> Participation:
+        """Take part, as an engine that has just started does."""
+        self.house.board.publish = self.notices.append
+        (row,) = self.house.ledger.federations()
+        member = Membership(row, self.house.keystore)
+        member.fleet = member.gateway = self.wire  # type: ignore[assignment]
+        self.one = Participation(self.house.room, member)
+        self.one.start()
+        return self.one
+
+    async def crash(self) -> None:
+        """Stop without a word and open everything again from what is on disk."""
+        await self.one.stop()
+        self.house.ledger.close()
+        self.house.open()
+        self.begin()
+
+    def release(self, server_round: int = 1) -> Release | None:
+        with sqlite3.connect(self.house.home / "ledger.db") as db:
+            rows = db.execute("SELECT release_id FROM releases WHERE server_round = ?", (server_round,)).fetchall()
+        return self.house.ledger.release(rows[0][0]) if rows else None
+
+    async def state(self, *states: str, server_round: int = 1, timeout_s: float = 30.0) -> Release:
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            release = self.release(server_round)
+            if release is not None and release.state in states:
+                return release
+            await asyncio.sleep(0.03)
+        raise AssertionError(f"never {states}, but {self.release(server_round)}; {self.notices}")
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        for _ in range(600):
+            if condition():
+                return
+            await asyncio.sleep(0.03)
+        raise AssertionError(f"waited in vain for {what}")
+
+    def charges(self) -> int:
+        with sqlite3.connect(self.house.home / "ledger.db") as db:
+            return int(db.execute("SELECT COUNT(*) FROM charges").fetchone()[0])
+
+    def starts(self, release: Release) -> int:
+        path = self.house.home / "rounds" / str(release.release_id) / "starts"
+        return len(path.read_text()) if path.exists() else 0
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(participations, "POLL_S", 0.1)
+    monkeypatch.setattr(participations, "REST_POLL_S", 0.1)
+    monkeypatch.setattr(participations, "BACKOFF_S", (0.1, 0.3))
+    monkeypatch.setattr(participations, "REFUSED_RETRY_S", 0.2)
+
+
+def run(bench: Bench, what: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        bench.begin()
+        try:
+            await what()
+        finally:
+            bench.house.governor.problem = True
+            await bench.house.governor.stop()
+            await bench.one.stop()
+            bench.house.ledger.close()
+
+    asyncio.run(main())
+
+
+def accept(bench: Bench, release: Release, state: str = "accepted") -> None:
+    bench.wire.receipts[release.sha256] = Receipt(
+        update_sha256=release.sha256, server_round=release.server_round, state=state, reason="because"
+    )
+
+
+def test_a_round_from_instruction_to_receipt(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        delivery = bench.wire.ask()
+        release = await bench.state("sent")
+        assert bench.wire.confirmed == [delivery.message_id]
+        ((message_id, payload, metrics, record),) = bench.wire.announced
+        assert message_id == delivery.message_id
+        assert metrics == {"steps": 3.0}, "loss and counts stay here under a unit with a guarantee"
+        assert hashlib.sha256(payload).hexdigest() == release.sha256
+        seal = read_seal(record)
+        assert seal.is_genuine(bench.node_key.public_pem)
+        assert seal.nonce == bench.wire.records[message_id]["nonce"]
+        assert seal.update_sha256 == release.sha256
+        assert [object_id for _, object_id in bench.wire.pushed] == ["a", "b", "c"]
+        accept(bench, release)
+        done = await bench.state("accepted")
+        assert done.reason == "because"
+        assert bench.charges() == 1
+        assert bench.house.ledger.contribution().tokens == 30
+        assert bench.house.board.series.bits_per_byte[0].value == 3.0
+        assert os.listdir(bench.house.home / "rounds" / str(done.release_id)) == ["update.sealed"]
+
+    run(bench, what)
+
+
+def test_a_repeat_is_answered_with_the_same_bytes_and_one_charge(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        bench.wire.ask(run=2)
+        await bench.until(lambda: len(bench.wire.announced) == 2, "the second answer")
+        accept(bench, release)
+        await bench.state("accepted")
+        bench.wire.ask(run=3)
+        await bench.until(lambda: len(bench.wire.announced) == 3, "the third answer")
+        assert len({payload for _, payload, _, _ in bench.wire.announced}) == 1
+        assert len({seal["nonce"] for _, _, _, seal in bench.wire.announced}) == 3
+        assert bench.charges() == 1
+        assert (await bench.state("accepted")).sha256 == release.sha256
+
+    run(bench, what)
+
+
+def test_another_base_for_the_same_round_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        other = bench.wire.ask(base_hash="b" * 64)
+        await bench.until(lambda: bench.wire.declined == [other.message_id], "a refusal")
+        assert len(bench.wire.announced) == 1
+        assert "already begun with other base weights" in bench.notices[-1].sentence.text
+        accept(bench, release)
+        await bench.state("accepted")
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"run_id": "b" * 32}, "another run"),
+        ({"manifest_hash": "b" * 64}, "changed its terms"),
+        ({"server_round": 4}, "more rounds than it said"),
+        ({"local_steps": 2}, "another number of steps"),
+        ({"local_steps": 4}, "another number of steps"),
+        ({"base_bytes": 1 << 39}, "bytes of weights"),
+        ({"kind": "evaluate"}, ""),
+        ({"kind": "query"}, ""),
+    ],
+)
+def test_what_was_not_consented_to_is_declined_and_nothing_begins(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        delivery = bench.wire.ask(**changes)
+        await bench.until(lambda: bench.wire.declined == [delivery.message_id], "a refusal")
+        assert bench.house.ledger.open_releases() == []
+        assert (bench.wire.fetched, bench.charges()) == (0, 0)
+        assert sentence in (bench.notices[-1].sentence.text if bench.notices else "")
+
+    run(bench, what)
+
+
+def test_an_instruction_that_is_no_instruction_is_declined(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        delivery = bench.wire.ask()
+        bench.wire.records[delivery.message_id] = {"surprise": 1}
+        await bench.until(lambda: bench.wire.declined == [delivery.message_id], "a refusal")
+        assert "instruction was refused" in bench.notices[-1].sentence.text
+
+    run(bench, what)
+
+
+def test_older_rounds_are_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ask(2)
+        await bench.state("sent", server_round=2)
+        old = bench.wire.ask(1)
+        await bench.until(lambda: bench.wire.declined == [old.message_id], "a refusal")
+        assert bench.release(1) is None
+        assert "asked for round 1 after round 2" in bench.notices[-1].sentence.text
+
+    run(bench, what)
+
+
+def test_without_budget_nothing_is_downloaded_or_trained(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, plan=msgspec.structs.replace(PLAN, epsilon_limit=0.01))
+
+    async def what() -> None:
+        assert bench.one.exhausted
+        delivery = bench.wire.ask()
+        release = await bench.state("abandoned")
+        await bench.until(lambda: bench.wire.declined == [delivery.message_id], "a refusal")
+        assert (bench.wire.fetched, bench.charges(), bench.starts(release)) == (0, 0, 0)
+        assert "no room for another round" in bench.notices[-1].sentence.text
+
+    run(bench, what)
+
+
+def test_a_round_that_is_over_is_not_begun(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ask(deadline_at=time.time() - 1)
+        await bench.state("abandoned")
+        assert bench.charges() == 0
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize("moment", ["inbox", "upload"])
+def test_after_a_crash_everything_goes_on_where_it_was(tmp_path: Path, moment: str) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        if moment == "inbox":
+            bench.house.config.set_presence(Presence(paused=True))
+            await bench.crash()
+            bench.wire.ask()
+            bench.house.config.set_presence(Presence())
+            bench.house.governor.reconsider()
+            bench.one.kick()
+            await bench.until(lambda: not bench.wire.waiting, "the message to be taken")
+            await bench.crash()
+            release = await bench.state("sent")
+            assert len(bench.wire.announced) == 1
+        else:
+            bench.wire.drop_after = 1
+            bench.wire.ask()
+            release = await bench.state("uploading")
+            await bench.until(lambda: bench.wire.drop_after == 0, "a cut line")
+            await bench.crash()
+            bench.wire.drop_after = None
+            release = await bench.state("sent")
+            assert len(bench.wire.announced) == 1, "the same session goes on"
+            assert bench.wire.pushed == [("s1", "a"), ("s1", "b"), ("s1", "c")]
+        assert (bench.charges(), bench.starts(release)) == (1, 1)
+
+    run(bench, what)
+
+
+def test_a_run_that_ended_keeps_the_update_for_the_next_message(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ended.add(1)
+        bench.wire.ask()
+        sealed = await bench.state("sealed")
+        await asyncio.sleep(0.3)
+        assert bench.wire.announced == []
+        bench.wire.ask(run=2)
+        sent = await bench.state("sent")
+        assert sent.sha256 == sealed.sha256
+        assert (bench.charges(), bench.starts(sent)) == (1, 1)
+
+    run(bench, what)
+
+
+def test_an_update_nobody_asks_for_again_is_late_once_a_later_round_comes(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ended.add(1)
+        bench.wire.ask()
+        await bench.state("sealed")
+        bench.wire.ask(2, run=2)
+        await bench.state("sent", server_round=2)
+        assert (await bench.state("late")).reason
+        assert bench.charges() == 2
+
+    run(bench, what)
+
+
+def test_too_late_is_said(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.wire.late = True
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("late")
+        assert "had closed the round" in release.reason
+        assert bench.wire.pushed == []
+        bench.wire.late = False
+        bench.wire.ask(run=2)
+        await bench.until(lambda: len(bench.wire.pushed) == 3, "the same bytes")
+        accept(bench, release)
+        await bench.state("accepted")
+
+    run(bench, what)
+
+
+def test_a_refused_update_says_why(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ask()
+        accept(bench, await bench.state("sent"), "refused")
+        assert (await bench.state("refused")).reason == "because"
+        assert "did not take the update of round 1: because" in bench.notices[-1].sentence.text
+
+    run(bench, what)
+
+
+def test_a_trainer_that_dies_is_started_again_for_one_charge(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "dies")
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        assert (bench.starts(release), bench.charges()) == (3, 1)
+        assert any("signal SIGKILL" in notice.sentence.text for notice in bench.notices)
+
+    run(bench, what)
+
+
+def test_a_trainer_that_always_dies_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(participations, "MAX_DEATHS", 2)
+    bench = Bench(tmp_path, "always dies")
+
+    async def what() -> None:
+        delivery = bench.wire.ask()
+        await bench.state("abandoned")
+        await bench.until(lambda: bench.wire.declined == [delivery.message_id], "a refusal")
+        assert bench.charges() == 1, "what was charged stays charged"
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence", "charged"),
+    [
+        ("quiet", "did not do what was charged for", 1),
+        ("greedy", "another charge than you consented to", 0),
+        ("open", "could not be locked down", 0),
+    ],
+)
+def test_a_trainer_that_misbehaves_sends_nothing(tmp_path: Path, mode: str, sentence: str, charged: int) -> None:
+    bench = Bench(tmp_path, mode)
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.state("abandoned")
+        assert (bench.wire.announced, bench.charges()) == ([], charged)
+        assert sentence in bench.notices[-1].sentence.text
+
+    run(bench, what)
+
+
+def test_pause_during_training_and_resume(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "slow")
+
+    async def what() -> None:
+        bench.wire.ask()
+
+        def training() -> bool:
+            progress = bench.house.board.progress
+            return progress is not None and progress.step == 2
+
+        await bench.until(training, "training")
+        before = time.monotonic()
+        bench.house.config.set_presence(Presence(paused=True))
+        bench.house.governor.reconsider()
+        await bench.house.governor.settled()
+        assert time.monotonic() - before <= 1.0
+        await asyncio.sleep(0.3)
+        release = bench.release()
+        assert release is not None
+        assert (release.state, bench.starts(release)) == ("training", 1)
+        bench.house.config.set_presence(Presence())
+        bench.house.governor.reconsider()
+        bench.one.kick()
+        release = await bench.state("sent")
+        assert (bench.starts(release), bench.charges()) == (2, 1)
+
+    run(bench, what)
+
+
+def test_removed_text_is_not_trained_on(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.house.ledger.remove_corpus(bench.corpus)
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.state("abandoned")
+        assert (bench.charges(), bench.wire.announced) == (0, [])
+
+    run(bench, what)
+
+
+def test_vanished_text_waits_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    folder = tmp_path / "text-cccc"
+    folder.rmdir()
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.state("assigned")
+        await asyncio.sleep(0.3)
+        assert bench.house.corpora.infos()[0].state == "missing"
+        assert bench.wire.fetched == 0
+        os.mkdir(folder)
+        await bench.state("sent")
+
+    run(bench, what)
+
+
+def test_a_damaged_sealed_file_is_never_sent(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ended.add(1)
+        bench.wire.ask()
+        release = await bench.state("sealed")
+        Path(release.path).write_bytes(b"rotten" * 100)  # noqa: ASYNC240
+        bench.wire.ask(run=2)
+        await bench.state("abandoned")
+        assert bench.wire.announced == []
+
+    run(bench, what)
+
+
+def test_old_sealed_updates_are_reduced_to_hash_and_summary(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ask()
+        accept(bench, await bench.state("sent"))
+        done = await bench.state("accepted")
+        assert vault.decrypt_file(done.path, KEY, rounds.SEALED_CONTEXT)
+        rounds.drop_old(bench.house.home, bench.house.ledger, 10.0)
+        gone = await bench.state("accepted")
+        assert (gone.path, gone.sha256) == ("", done.sha256)
+        assert not (bench.house.home / "rounds" / str(done.release_id)).exists()
+
+    run(bench, what)
