@@ -182,9 +182,7 @@ PLAN = Plan(
 class Bench:
     """A volunteer who has joined, and the wire."""
 
-    def __init__(
-        self, folder: Path, mode: str = "good", plan: Plan = PLAN, federation: FederationConfig = CONFIG
-    ) -> None:
+    def __init__(self, folder: Path, mode: str = "good", plan: Plan = PLAN) -> None:
         self.house = House(folder / "home", TRAINER.format(mode=mode))
         self.wire = Wire()
         self.notices: list[Notice] = []

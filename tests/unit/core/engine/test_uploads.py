@@ -1,0 +1,79 @@
+"""What left can be opened and is exactly what was sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from support.joined import KEY, House, config
+
+from core import vault
+from core.api.errors import StorageError, UsageError
+from core.engine import uploads
+from core.engine.rounds import SEALED_CONTEXT
+from core.federation.identity import FederationKey
+from core.federation.manifest import open_manifest, seal_manifest
+from core.ledger.rows import EventSpec, FederationRow, ReleaseAttributes
+from core.model.layout import parameter_shapes
+from core.postprocess.compression.codec import encode
+from core.update import ModelUpdate
+
+HOST = FederationKey.generate()
+EVENT = EventSpec("sampled_gaussian", 1.0, 0.01, 3, "zero-out", "record")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    one = House(tmp_path / "home")
+    corpus = one.add_text()
+    envelope = seal_manifest(config(), HOST)
+    row = FederationRow(
+        federation_id="f", name="Moor", operator="o", address="a:1", invite="", federation_key=HOST.public_bytes,
+        root_certificate="", manifest=envelope, manifest_hash=open_manifest(envelope, HOST.public_bytes).sha256,
+        run_id="r", node_id=1, key_name="k", joined_at=0.0, plans={corpus: {}},
+    )  # fmt: skip
+    one.ledger.save_federation(row)
+    one.ledger.set_budget(corpus, "record", 8.0, 1e-5)
+    release = one.ledger.begin_release("f", "r", 1, ReleaseAttributes("b" * 64, "full", (corpus,), row.manifest_hash))
+    one.ledger.charge(release.release_id, [(corpus, EVENT)])
+    rng = np.random.default_rng(1)
+    shapes = parameter_shapes(config().model)
+    update = ModelUpdate({n: 0.01 * rng.standard_normal(s, dtype=np.float32) for n, s in shapes.items()})
+    payload = encode(update, config().codec)
+    path = one.home / "rounds" / "update.sealed"
+    vault.encrypt_file(path, KEY, payload, SEALED_CONTEXT)
+    sha256 = hashlib.sha256(payload).hexdigest()
+    one.ledger.seal(release.release_id, sha256, len(payload), update.dense_bytes, str(path))
+    return one
+
+
+def test_an_upload_is_opened_down_to_its_layers(house: House) -> None:
+    (row,) = uploads.listed(house.ledger, 10)
+    assert (row.state, row.unit, row.server_round, row.federation_name) == ("sealed", "record", 1, "Moor")
+    assert row.epsilon_after is not None
+    assert row.epsilon_after > 0
+    detail = uploads.inspect(house.ledger, KEY, row.upload_id)
+    assert [layer.name for layer in detail.layers] == list(parameter_shapes(config().model))
+    assert sum(layer.size for layer in detail.layers) == sum(detail.histogram) == row.dense_bytes // 4
+    assert detail.histogram_low == -detail.histogram_high
+    total = sum(layer.norm**2 for layer in detail.layers) ** 0.5
+    assert total == pytest.approx(0.01 * (row.dense_bytes // 4) ** 0.5, rel=0.02)
+    assert msgspec.json.encode(detail)
+
+
+def test_what_cannot_be_opened_is_named(house: House) -> None:
+    (row,) = uploads.listed(house.ledger, 10)
+    with pytest.raises(StorageError, match="damaged or was written with another key"):
+        uploads.inspect(house.ledger, bytes(32), row.upload_id)
+    vault.encrypt_file(house.home / "rounds" / "update.sealed", KEY, b"other", SEALED_CONTEXT)
+    with pytest.raises(StorageError, match="is not what was sealed"):
+        uploads.inspect(house.ledger, KEY, row.upload_id)
+    house.ledger.drop_sealed_bytes(int(row.upload_id))
+    with pytest.raises(UsageError, match="no longer kept"):
+        uploads.inspect(house.ledger, KEY, row.upload_id)
+    for bad in ("", "-1", "x", "9" * 40, "12"):
+        with pytest.raises(UsageError, match="no upload"):
+            uploads.inspect(house.ledger, KEY, bad)
