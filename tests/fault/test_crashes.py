@@ -17,7 +17,7 @@ from support.live_federation import Coordinator, Volunteer, federation, wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 SMALL = {
-    "name": "Crash test", "preset": "tiny", "rounds": 2, "cohort": 1, "quorum": 1, "local-steps": 3,
+    "name": "Crash test", "preset": "tiny", "rounds": 1, "cohort": 1, "quorum": 1, "local-steps": 3,
     "batch-size": 16, "seq-len": 64, "deadline": 120,
 }  # fmt: skip
 
@@ -58,7 +58,7 @@ def phase_of(volunteer: Volunteer) -> str:
     return progress.phase if progress else "idle"
 
 
-def finish(coordinator: Coordinator, volunteer: Volunteer, rounds: int = 2) -> None:
+def finish(coordinator: Coordinator, volunteer: Volunteer, rounds: int = 1) -> None:
     """Wait for the last round and check the ledger: exactly one charge for each release, every update accepted."""
     wait_for(lambda: len(coordinator.closed_rounds()) >= rounds, 150, f"{rounds} closed rounds")
 
@@ -138,7 +138,7 @@ def test_superlink_killed_during_training(tmp_path: Path, text: Path) -> None:
 
 def test_serverapp_and_superexec_killed_together(tmp_path: Path, text: Path) -> None:
     """A new Flower run continues the same round; the volunteer answers it with the bytes it sealed, if it had."""
-    options = {**SMALL, "local-steps": 12, "batch-size": 32}
+    options = {**SMALL, "local-steps": 12, "batch-size": 32, "rounds": 2}
     with federation(tmp_path, privacy="record", **options) as (coordinator, (one,), _link):
         begin(coordinator, one, text)
         wait_for(lambda: phase_of(one) == "training", 90, "training", 0.02)
@@ -146,4 +146,4 @@ def test_serverapp_and_superexec_killed_together(tmp_path: Path, text: Path) -> 
         assert len(victims) >= 2, victims
         for victim in victims:
             os.kill(victim.pid, signal.SIGKILL)
-        finish(coordinator, one)
+        finish(coordinator, one, rounds=2)

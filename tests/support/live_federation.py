@@ -155,6 +155,8 @@ class Volunteer:
             [sys.executable, "-m", "core.engine", "--home", str(self.home)],
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
+        assert self.process.stdout is not None
+        assert "ready" in self.process.stdout.readline(), "the engine ended before it was ready"
         self.client = EngineClient(self.home)
         self.client.connect(timeout_s=30)
 
