@@ -91,8 +91,9 @@ class Corpora:
         return await asyncio.to_thread(_count_records, row, self._key, seq_len)
 
     def infos(self, most_skipped: int = MAX_SHOWN_SKIPPED) -> list[CorpusInfo]:
-        """All corpora as the window shows them."""
-        return [self.info(row, most_skipped) for row in self.rows()]
+        """All corpora as the window shows them; long lists are cut, ``info`` has them whole."""
+        found = [self.info(row, most_skipped) for row in self.rows()]
+        return [msgspec.structs.replace(info, paths=info.paths[:MAX_SHOWN_SKIPPED]) for info in found]
 
     def info(self, row: CorpusRow, most_skipped: int = MAX_KEPT_SKIPPED) -> CorpusInfo:
         """One corpus as the window shows it."""

@@ -22,10 +22,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from core.api import wire
 from core.api.client import MAX_SOCKET_PATH, EnginePaths
 from core.api.errors import EngineError, HedgerowError, UsageError
-from core.api.messages import API_VERSION, Hello, HelloParams, Message, Notice, Snapshot
+from core.api.messages import API_VERSION, Hello, HelloParams, Message, Notice, Series, Snapshot
 from core.vault import write_atomic
 
 SNAPSHOT_INTERVAL_S = 0.25
@@ -102,7 +104,12 @@ class Server:
     def snapshot_line(self) -> bytes:
         """The newest state as an event line, encoded once for all clients."""
         if self._line is None:
-            self._line = wire.encode_event("snapshot", self._snapshot())
+            snapshot = self._snapshot()
+            try:
+                self._line = wire.encode_event("snapshot", snapshot)
+            except EngineError:  # very many texts or federations: better the state alone than none
+                short = msgspec.structs.replace(snapshot, corpora=[], uploads=[], series=Series())
+                self._line = wire.encode_event("snapshot", short)
         return self._line
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

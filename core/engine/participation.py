@@ -12,6 +12,8 @@ import random
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from core import vault
 from core.api.errors import (
     BudgetExhausted,
@@ -28,6 +30,7 @@ from core.engine.children import ChildDied
 from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
 from core.engine.rounds import Room, Round
+from core.federation import invite as invites
 from core.federation.fleet import Delivery, RunEnded, Session
 from core.federation.identity import federation_id
 from core.federation.protocol import (
@@ -132,7 +135,9 @@ class Participation:
                     failures += 1
                     delay = min(BACKOFF_S[1], BACKOFF_S[0] * 2.0 ** min(failures, 6)) * random.uniform(0.6, 1.0)
                     self._fail(str(error), unreachable=True)
-                except (ClockError, RegistrationLost) as error:
+                except RegistrationLost as error:
+                    delay = POLL_S if await self._enrolled_again(error) else REFUSED_RETRY_S
+                except ClockError as error:
                     delay = REFUSED_RETRY_S
                     self._fail(str(error), unreachable=False)
                 except StorageError as error:
@@ -142,6 +147,23 @@ class Participation:
                     delay = POLL_S * 2
                     self._fail(str(error), unreachable=False)
             await _wait(self._kick, delay)
+
+    async def _enrolled_again(self, error: RegistrationLost) -> bool:
+        """Ask for this key's node id once more: a coordinator that lost its database gives everybody a new one."""
+        row = self.member.row
+        try:
+            answer = await self.member.gateway.enrol(invites.parse(row.invite).token, row.manifest_hash)
+        except HedgerowError as refused:
+            self._fail(str(error if isinstance(refused, Unreachable) else refused), unreachable=False)
+            return False
+        if answer.node_id == str(row.node_id) or not answer.node_id.isdecimal() or int(answer.node_id) >= 1 << 64:
+            self._fail(str(error), unreachable=False)
+            return False
+        self.member.row = msgspec.structs.replace(row, node_id=int(answer.node_id))
+        self.member.fleet.node_id = self.member.row.node_id
+        self._room.ledger.save_federation(self.member.row)
+        self._beat_at = 0.0
+        return True
 
     async def _exchange(self) -> None:
         """One turn: a sign of life, a message if there is one, a receipt if one is due."""

@@ -21,6 +21,7 @@ from flwr.proto.message_pb2 import Message as ProtoMessage
 from support.joined import KEY, House, config
 
 from core import vault
+from core.api.errors import InviteError
 from core.api.messages import Notice
 from core.coordinator import certificates
 from core.engine import participation as participations
@@ -29,11 +30,13 @@ from core.engine.config_store import Presence
 from core.engine.membership import Membership
 from core.engine.participation import Participation
 from core.engine.plans import Plan
+from core.federation import invite as invites
 from core.federation.fleet import Delivery, Fleet, RunEnded, Session
 from core.federation.identity import FederationKey, NodeKey, federation_id
+from core.federation.invite import Invite
 from core.federation.manifest import open_manifest, seal_manifest
-from core.federation.protocol import Receipt, TrainInstruction, read_seal
-from core.federation.transport import Unreachable
+from core.federation.protocol import EnrolAnswer, Receipt, TrainInstruction, read_seal
+from core.federation.transport import RegistrationLost, Unreachable
 from core.ledger.rows import FederationRow, Release
 
 FEDERATION = FederationKey.generate()
@@ -100,9 +103,18 @@ class Wire:
         self.drop_after: int | None = None
         self.receipts: dict[str, Receipt] = {}
         self.fetched = 0
+        self.node_id = 7
+        self.known = 7
 
     async def heartbeat(self, interval_s: float) -> None:
-        pass
+        if self.node_id != self.known:
+            raise RegistrationLost("Unknown here.")
+
+    async def enrol(self, token: bytes, manifest_hash: str) -> EnrolAnswer:
+        assert (token, manifest_hash) == (b"t" * 16, MANIFEST_HASH)
+        if not self.known:
+            raise InviteError("This key has left.")
+        return EnrolAnswer(node_id=str(self.known), federation_id="f", run_id="r")
 
     async def pull(self) -> Delivery | None:
         return self.waiting.pop(0) if self.waiting else None
@@ -171,7 +183,14 @@ class Wire:
 
 
 CONFIG = config()
-ROOT = base64.b64encode(certificates.cert_der(certificates.self_signed("root", certificates.new_key()))).decode()
+ROOT_DER = certificates.cert_der(certificates.self_signed("root", certificates.new_key()))
+LINK = invites.encode(
+    Invite(
+        name="Moor", address="127.0.0.1:9", federation_key=FEDERATION.public_bytes, root_certificate=ROOT_DER,
+        token=b"t" * 16, expires_at=1,
+    )
+)  # fmt: skip
+ROOT = base64.b64encode(ROOT_DER).decode()
 MANIFEST_HASH = open_manifest(seal_manifest(CONFIG, FEDERATION), FEDERATION.public_bytes).sha256
 PLAN = Plan(
     unit="record", units=2_000, sampling_prob=0.004, noise_multiplier=1.0, clip_norm=1.0, steps=3, relation="zero-out",
@@ -192,7 +211,7 @@ class Bench:
         envelope = seal_manifest(CONFIG, FEDERATION)
         row = FederationRow(
             federation_id=federation_id(FEDERATION.public_bytes), name="Moor", operator="o", address="127.0.0.1:9",
-            invite="", federation_key=FEDERATION.public_bytes, root_certificate=ROOT, manifest=envelope,
+            invite=LINK, federation_key=FEDERATION.public_bytes, root_certificate=ROOT, manifest=envelope,
             manifest_hash=open_manifest(envelope, FEDERATION.public_bytes).sha256, run_id="a" * 32, node_id=7,
             key_name="node", joined_at=1.0, plans={self.corpus: msgspec.to_builtins(plan)},
         )  # fmt: skip
@@ -640,5 +659,29 @@ def test_old_sealed_updates_are_reduced_to_hash_and_summary(tmp_path: Path) -> N
         gone = await bench.state("accepted")
         assert (gone.path, gone.sha256) == ("", done.sha256)
         assert not (bench.house.home / "rounds" / str(done.release_id)).exists()
+
+    run(bench, what)
+
+
+def test_a_coordinator_that_lost_its_registrations_gives_a_new_node_id(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.wire.known = 8
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.state("sent")
+        assert bench.house.ledger.federations()[0].node_id == 8
+        assert bench.one.last_error == ""
+
+    run(bench, what)
+
+
+def test_a_key_that_is_gone_for_good_is_said(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.wire.known = 0
+
+    async def what() -> None:
+        await bench.until(lambda: bench.one.last_error == "This key has left.", "the sentence")
+        assert not bench.one.unreachable
 
     run(bench, what)
