@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from core import vault
 from core.api.errors import (
     BudgetExhausted,
     ClockError,
@@ -22,7 +21,6 @@ from core.api.errors import (
     CorpusError,
     HedgerowError,
     StorageError,
-    UpdateError,
 )
 from core.engine import journal as journals
 from core.engine import rounds
@@ -30,19 +28,11 @@ from core.engine.children import ChildDied
 from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
 from core.engine.rounds import Room, Round
+from core.engine.sending import Outcome, Sender
 from core.federation import invite as invites
-from core.federation.fleet import Delivery, RunEnded, Session
-from core.federation.identity import federation_id
-from core.federation.protocol import (
-    MESSAGE_TYPE,
-    ReplySeal,
-    TrainInstruction,
-    allowed_metrics,
-    metrics_hash,
-    read_instruction,
-)
+from core.federation.fleet import Delivery, RunEnded
+from core.federation.protocol import MESSAGE_TYPE, TrainInstruction, read_instruction
 from core.federation.transport import RegistrationLost, Unreachable
-from core.jobs import Sealed
 from core.ledger.rows import OPEN_STATES, Release
 
 POLL_S = 2.0
@@ -64,6 +54,7 @@ class Participation:
     def __init__(self, room: Room, member: Membership) -> None:
         self._room = room
         self.member = member
+        self._sender = Sender(room, member)
         self._inbox = Inbox(room.home / "rounds" / f"inbox-{member.row.federation_id}")
         self._wake = asyncio.Event()
         self._kick = asyncio.Event()
@@ -329,7 +320,7 @@ class Participation:
             if release.charge_id is None:
                 self._not_late(journal)
             base = await work.download()
-            done = await work.train(base, lambda sealed: self._keep_metrics(release, sealed))
+            done = await work.train(base, lambda sealed: self._sender.keep_metrics(release, sealed))
         self.count_budget()
         if not done:
             self._room.board.show(None)
@@ -349,15 +340,6 @@ class Participation:
             )
         return all(states[corpus_id] == "ready" for corpus_id in self.member.plans)
 
-    def _keep_metrics(self, release: Release, sealed: Sealed) -> None:
-        """What may be said beside the update, by the schema; written down before the update counts as sealed."""
-        known = {"steps": sealed.steps, "tokens": sealed.tokens, "loss": sealed.mean_loss, "seconds": sealed.seconds}
-        allowed = allowed_metrics(self.member.config.privacy.unit)
-        journal = journals.load(self._room.ledger, release.release_id)
-        assert journal is not None
-        journal.metrics = {name: float(v) for name in allowed if (v := known[name]) is not None}
-        journals.save(self._room.ledger, release.release_id, journal)
-
     def count_budget(self) -> None:
         """Find out whether another round fits the budgets."""
         exhausted = not self._room.ledger.can_afford(self.member.lines())
@@ -371,68 +353,14 @@ class Participation:
             raise CoordinatorError(f"Round {number} of {self.member.row.name} was over before it could be begun.")
 
     async def _send(self, release: Release) -> None:
-        """Send the sealed bytes, going on with an open session; never anything else than what was sealed."""
-        ledger, fleet = self._room.ledger, self.member.fleet
-        journal = journals.load(ledger, release.release_id)
-        payload = await self._payload(release)
-        assert journal is not None
-        work = Round(self._room, self.member, release, journal.instruction)
-        work.show("uploading", total_bytes=len(payload))
-        session = journal.session
-        if session is None or session.delivery != journal.delivery or session.expired:
-            seal = self._seal(journal, release)
-            session = await fleet.announce(journal.delivery, payload, journal.metrics, seal)
-            if not self._note(release, session):
-                return
-        if session.too_late:
-            if release.state in OPEN_STATES:
+        """Send the sealed bytes and note how that went."""
+        match await self._sender.send(release):
+            case Outcome.SENT:
+                self._kick.set()
+            case Outcome.ASKED_AGAIN:
+                self._wake.set()
+            case Outcome.TOO_LATE if release.state in OPEN_STATES:
                 self._end(release, "late", f"{self.member.row.name} had closed the round before the update was sent.")
-            return
-        if release.state == "sealed":
-            release = ledger.mark(release.release_id, "uploading")
-        for done, total in fleet.steps(session, payload):
-            self._room.board.update(done_bytes=done, total_bytes=total)
-            await fleet.push_next(session, payload)
-            if not self._note(release, session):
-                return
-        if release.state in OPEN_STATES:
-            ledger.mark(release.release_id, "sent")
-        work.show("receipt", done_bytes=len(payload), total_bytes=len(payload))
-        self._kick.set()
-
-    def _note(self, release: Release, session: Session) -> bool:
-        """Keep the session; ``False`` if the round was asked again meanwhile, so that message is answered instead."""
-        newest = journals.load(self._room.ledger, release.release_id)
-        if newest is None or newest.delivery != session.delivery:
-            self._wake.set()
-            return False
-        newest.session = session
-        journals.save(self._room.ledger, release.release_id, newest)
-        return True
-
-    async def _payload(self, release: Release) -> bytes:
-        if not release.path:
-            raise UpdateError(f"The update of round {release.server_round} is no longer kept on this machine.")
-        try:
-            return await asyncio.to_thread(vault.decrypt_file, release.path, self._room.key, rounds.SEALED_CONTEXT)
-        except StorageError as error:
-            raise UpdateError(error.message, "The round is given up; its charge stays.") from error
-
-    def _seal(self, journal: Journal, release: Release) -> dict[str, object]:
-        instruction = journal.instruction
-        seal = ReplySeal(
-            federation_id=federation_id(self.member.row.federation_key),
-            run_id=instruction.run_id,
-            server_round=instruction.server_round,
-            nonce=instruction.nonce,
-            manifest_hash=instruction.manifest_hash,
-            base_hash=instruction.base_hash,
-            shard=instruction.shard,
-            update_sha256=release.sha256,
-            metrics_sha256=metrics_hash(journal.metrics),
-            public_key=self.member.key.public_pem,
-        )
-        return seal.signed_by(self.member.key).to_record()
 
     async def _died(self, release: Release, journal: Journal, error: ChildDied) -> float:
         """Start the trainer again a few times; it goes on from its checkpoint."""
