@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.api.errors import HedgerowError
-from core.demo.run import Options, run
+from core.demo.run import RECORD_STEPS, Options, run
 from core.model.presets import PRESETS
 
 UNITS = ("record", "corpus", "none")
@@ -42,6 +42,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--headless", action="store_true", help="open no window even where there is a display")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep everything in this new folder")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else on stdout")
+    parser.add_argument("--local-steps", type=_number, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--window-command", type=_command, default=(), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     return Options(
@@ -52,6 +53,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         corpora=tuple(path.expanduser().absolute() for path in given.corpus),
         keep=given.keep,
         as_json=given.json,
+        local_steps=given.local_steps or (RECORD_STEPS if given.privacy == "record" else None),
         window_command=() if given.headless else given.window_command,
     )
 

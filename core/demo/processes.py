@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
-_GRACE_S = 8.0
+_GRACE_S = 12.0
 
 
 def adopt_orphans() -> None:
@@ -45,7 +45,10 @@ def child_environment() -> dict[str, str]:
 
 
 class Children:
-    """Every process of one demo. Start them from the main thread: the parent-death signal follows the thread."""
+    """Every process of one demo; the first one started is the last to be asked to end.
+
+    Start them from the main thread: the parent-death signal follows the thread.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -93,11 +96,9 @@ class Children:
         return lines[-1][:400] if lines else ""
 
     def stop(self) -> None:
-        """End every child and everything it started: newest first, politely, then by force."""
-        for process in reversed(self._started):
-            if process.poll() is None:
-                process.terminate()
-                _wait(process, _GRACE_S)
+        """End every child and everything it started: what came later first, politely, then by force."""
+        _end(self._started[1:])
+        _end(self._started[:1])
         deadline = time.monotonic() + _GRACE_S
         while (left := _descendants()) and time.monotonic() < deadline:
             for straggler in left:
@@ -108,6 +109,16 @@ class Children:
             if process.stdout is not None:
                 process.stdout.close()
         self._started.clear()
+
+
+def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Ask these to end, all at once, and wait for them."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + _GRACE_S
+    for process in processes:
+        _wait(process, max(0.0, deadline - time.monotonic()))
 
 
 def _descendants() -> list[psutil.Process]:

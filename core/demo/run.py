@@ -47,6 +47,8 @@ class Options:
     corpora: tuple[Path, ...] = ()
     keep: Path | None = None
     as_json: bool = False
+    local_steps: int | None = None
+    """Steps a round; ``None`` leaves the preset's."""
     window_command: tuple[str, ...] = ()
 
 
@@ -152,7 +154,7 @@ class _Run:
                 *("--preset", self._options.preset, "--privacy", self._options.privacy),
                 *("--rounds", str(self._options.rounds), "--cohort", count, "--quorum", count),
                 *("--evaluate", str(self._folder / "held-out.txt")),
-                *(("--local-steps", str(RECORD_STEPS)) if self._options.privacy == "record" else ()),
+                *(("--local-steps", str(self._options.local_steps)) if self._options.local_steps else ()),
             ]
         )
         self._host.start()
