@@ -147,7 +147,8 @@ asyncio.run(main())
     engine = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
     assert engine.stdout is not None
     pid = int(engine.stdout.readline())
-    assert psutil.pid_exists(pid)
+    time.sleep(0.5)
+    assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     engine.kill()
     engine.wait()
     for _ in range(100):

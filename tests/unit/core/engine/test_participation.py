@@ -100,6 +100,7 @@ class Wire:
         self.pushed: list[tuple[str, str]] = []
         self.ended: set[int] = set()
         self.late = False
+        self.down = False
         self.drop_after: int | None = None
         self.receipts: dict[str, Receipt] = {}
         self.fetched = 0
@@ -120,6 +121,8 @@ class Wire:
         return self.waiting.pop(0) if self.waiting else None
 
     async def instruction(self, delivery: Delivery) -> dict[str, Any]:
+        if self.down:
+            raise Unreachable("The line is cut.")
         return self.records[delivery.message_id]
 
     async def confirm(self, delivery: Delivery) -> None:
@@ -442,14 +445,11 @@ def test_after_a_crash_everything_goes_on_where_it_was(tmp_path: Path, moment: s
 
     async def what() -> None:
         if moment == "inbox":
-            bench.house.config.set_presence(Presence(paused=True))
-            await bench.crash()
+            bench.wire.down = True
             bench.wire.ask()
-            bench.house.config.set_presence(Presence())
-            bench.house.governor.reconsider()
-            bench.one.kick()
-            await bench.until(lambda: not bench.wire.waiting, "the message to be taken")
+            await bench.until(lambda: not bench.wire.waiting, "the message to be handed over")
             await bench.crash()
+            bench.wire.down = False
             release = await bench.state("sent")
             assert len(bench.wire.announced) == 1
         else:
