@@ -53,13 +53,13 @@ class Host:
             raise self._failure(first)
         return first
 
-    def invite(self) -> str:
-        """A fresh invite for one volunteer.
+    def invite(self, uses: int) -> str:
+        """A fresh invite for so many volunteers.
 
         Raises:
             HedgerowError: what the coordinator said.
         """
-        return str(self._ask("invite", str(self.folder))["invite"])
+        return str(self._ask("invite", str(self.folder), "--uses", str(uses))["invite"])
 
     def export(self, out: Path) -> Path:
         """Write the newest model so that transformers opens it, and return the folder.

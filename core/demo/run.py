@@ -8,12 +8,15 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from core.api.errors import CoordinatorError, CorpusError
+from core.api.errors import CoordinatorError, CorpusError, EngineError, HedgerowError
 from core.config import PrivacyTerms, UnitOfPrivacy
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.demo import report
@@ -34,6 +37,8 @@ _RECORD_TOKENS = 128
 _TRAINED = 0.93
 """Share of the records that is trained on, at the least; the reader holds back about a twentieth."""
 _SETTLE_S = 10.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +100,36 @@ def needed_records(preset: str, unit: UnitOfPrivacy) -> int:
         largest = PrivacyTerms(unit=unit, relation="zero-out").max_sampling_prob
         return next(n for n in itertools.count(1) if bucket(int(_TRAINED * n)) * largest >= training.batch_size)
     return 2 * training.seq_len // _RECORD_TOKENS + 2
+
+
+def in_parallel(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Results of all tasks, in order, each from a thread that does not hold up an interrupt.
+
+    Raises:
+        HedgerowError: the first task that failed, as soon as it did.
+    """
+    done: queue.SimpleQueue[tuple[int, T | HedgerowError]] = queue.SimpleQueue()
+
+    def work(number: int, task: Callable[[], T]) -> None:
+        try:
+            done.put((number, task()))
+        except HedgerowError as error:
+            done.put((number, error))
+        except BaseException as error:  # noqa: BLE001 - whatever it is must not leave the main thread waiting
+            done.put((number, EngineError(f"The demo failed inside: {type(error).__name__}: {error}")))
+
+    for number, task in enumerate(tasks):
+        threading.Thread(target=work, args=(number, task), daemon=True).start()
+    found: dict[int, T] = {}
+    while len(found) < len(tasks):
+        try:
+            number, result = done.get(timeout=0.2)
+        except queue.Empty:
+            continue
+        if isinstance(result, HedgerowError):
+            raise result
+        found[number] = result
+    return [found[number] for number in range(len(tasks))]
 
 
 class _Run:
@@ -163,10 +198,11 @@ class _Run:
         self._say(view, "starting the volunteers")
         for engine in self._engines:
             engine.start()
+        self._say(view, "reading the texts")
         threads = max(1, (os.cpu_count() or 1) // len(self._engines))
-        for engine, volunteer in zip(self._engines, self._demo.volunteers, strict=True):
-            self._say(view, f"reading the text of {engine.name}")
-            volunteer.tokens = engine.prepare(threads).tokens
+        read = in_parallel([partial(engine.prepare, threads) for engine in self._engines])
+        for volunteer, info in zip(self._demo.volunteers, read, strict=True):
+            volunteer.tokens = info.tokens
 
     def _open_window(self) -> subprocess.Popen[str] | None:
         if not self._options.window_command:
@@ -174,9 +210,9 @@ class _Run:
         return self._children.start_window([*self._options.window_command, str(self._engines[0].home)])
 
     def _join(self, view: View) -> None:
-        for engine in self._engines:
-            self._say(view, f"{engine.name} joins")
-            engine.join(self._host.invite(), EPSILON)
+        self._say(view, "the volunteers read the terms and join")
+        invite = self._host.invite(len(self._engines))
+        in_parallel([partial(engine.join, invite, EPSILON) for engine in self._engines])
         for engine in self._engines:
             engine.follow()
 

@@ -96,7 +96,7 @@ def assert_opens(model_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGINT, "training"), (signal.SIGTERM, "training"), (signal.SIGINT, "reading the text")],
+    [(signal.SIGINT, "training"), (signal.SIGTERM, "training"), (signal.SIGINT, "reading the texts")],
 )
 def test_a_signal_at_any_moment_leaves_nothing_behind(
     tmp_path: Path, scratch: Path, corpus: Path, number: signal.Signals, moment: str

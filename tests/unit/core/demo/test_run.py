@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from core.api.errors import CorpusError, StorageError
+from core.api.errors import CorpusError, EngineError, StorageError
 from core.demo.__main__ import main, parse
 from core.demo.folder import demo_folder, model_folder, signals_interrupt
-from core.demo.run import Options, needed_records, refuse_small_shares
+from core.demo.run import Options, in_parallel, needed_records, refuse_small_shares
 from core.demo.text import Document, Split
 from core.postprocess.privacy.accountant import bucket
 
@@ -46,6 +48,22 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.Capture
         parse(arguments)
     assert caught.value.code == 2
     assert capsys.readouterr().out == ""
+
+
+def test_parallel_tasks_keep_their_order_and_fail_at_once() -> None:
+    gate = threading.Event()
+    tasks = [lambda: gate.wait(5) and "first", lambda: gate.set() or "second"]
+    assert in_parallel(tasks) == ["first", "second"]
+
+    def fail() -> None:
+        raise CorpusError("no text")
+
+    began = time.monotonic()
+    with pytest.raises(CorpusError, match="no text"):
+        in_parallel([lambda: time.sleep(5), fail])
+    assert time.monotonic() - began < 3
+    with pytest.raises(EngineError, match="ZeroDivisionError"):
+        in_parallel([lambda: 1 // 0])
 
 
 def test_headless_beats_the_window(tmp_path: Path) -> None:
