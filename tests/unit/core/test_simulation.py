@@ -24,7 +24,10 @@ from core.jobs import PrivacyPlan
 from core.model.checkpoint_io import write_weights
 from core.simulation import Simulation
 
-WORDS = "the hedge keeps what grows inside and lets pass what is meant to pass".split()  # noqa: SIM905def prose(seed: int, sentences: int = 120) -> str:
+WORDS = "the hedge keeps what grows inside and lets pass what is meant to pass".split()  # noqa: SIM905
+
+
+def prose(seed: int, sentences: int = 120) -> str:
     rng = np.random.default_rng(seed)
     return " ".join(" ".join(rng.choice(WORDS, 9)) + "." for _ in range(sentences))
 
