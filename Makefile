@@ -52,7 +52,7 @@ bench: $(READY) ## measure; ARGS names one of train data privacy codec round eng
 	$(BIN)/hedgerow bench $(or $(ARGS),round)
 
 screenshots: $(READY) ## a picture of every page, light and dark, into screenshots/
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m app.screenshots screenshots
+	HEDGEROW_SCREENSHOTS=screenshots QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/gui/test_screenshots.py
 
 tokenizer: $(READY) ## train the built-in tokenizer again; its hash must come out the same
 	$(BIN)/python -m core.data.train_tokenizer resources/tokenizers/hedgerow-4k.json

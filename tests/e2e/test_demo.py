@@ -56,9 +56,23 @@ def still_there(processes: list[psutil.Process]) -> list[str]:
     return [" ".join(p.cmdline()) for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
+WINDOW = """
+import sys
+from core.api.client import EngineClient
+with EngineClient(sys.argv[2]) as client:
+    client.connect()
+    while client.snapshot.contribution.rounds < 2:
+        client.next_event(timeout_s=1.0)
+open(sys.argv[1], "w").write(sys.argv[2])
+"""
+"""Stands where the window would be: attaches to the first volunteer, and is closed after its second round."""
+
+
 def test_two_rounds_improve_a_model_that_opens_in_transformers(tmp_path: Path, scratch: Path, corpus: Path) -> None:
+    window = [sys.executable, "-c", WINDOW, str(tmp_path / "seen")]
+    options = ("--json", "--rounds", "2", "--local-steps", "6", "--corpus", str(corpus))
     done = subprocess.run(
-        command("--json", "--rounds", "2", "--local-steps", "6", "--corpus", str(corpus)),
+        [sys.executable, "-m", "core.demo", *options, "--window-command", json.dumps(window)],
         cwd=tmp_path, env=surroundings(scratch), capture_output=True, text=True, timeout=LONGEST_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -75,6 +89,7 @@ def test_two_rounds_improve_a_model_that_opens_in_transformers(tmp_path: Path, s
         assert charged["unit"] == "record"
         assert 0 < charged["epsilon"] <= charged["budget"] == 8.0
         assert charged["delta"] <= 1e-5
+    assert (tmp_path / "seen").read_text().endswith("volunteer-1"), "the window got the first volunteer's home"
     assert list(scratch.iterdir()) == [], "the demo's folder is removed"
     assert_opens(Path(found["model_dir"]))
 
