@@ -173,9 +173,13 @@ class Session(QObject):
         return self._keep_running is not True
 
     def _on_answered(self, keep: bool) -> None:
+        # The window closes only once the engine has written the choice down; a refusal is shown and nothing closes.
+        params = LimitsParams(key="keep_running", value="yes" if keep else "no")
+        self.store.ask("limits.set", params).then(lambda _: self._on_choice_kept(keep))
+
+    def _on_choice_kept(self, keep: bool) -> None:
         self.settings.remember_asked()
         self._keep_running = keep
-        self.store.ask("limits.set", LimitsParams(key="keep_running", value="yes" if keep else "no"))
         self.window.close()
 
     def _on_closed(self) -> None:
@@ -187,7 +191,6 @@ class Session(QObject):
             self.quit()
 
     def _close_keep_training(self) -> None:
-        self.settings.remember_asked()
         if not self._keep_running:
             self._on_answered(True)
         elif self.tray.available:

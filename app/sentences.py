@@ -69,6 +69,6 @@ def say(sentence: Sentence) -> str:
 
 
 def _value(key: str, value: str | int | float) -> str | int | float:
-    if isinstance(value, str):
-        return strangers.name(value)
-    return figures.when(float(value)) if key in _MOMENTS else value
+    if key in _MOMENTS:
+        return figures.when(float(value))
+    return strangers.name(value) if isinstance(value, str) else value

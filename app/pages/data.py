@@ -89,6 +89,7 @@ class DataPage(Page):
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(self.theme.px(9.5))
         header = table.horizontalHeader()
+        header.setAccessibleName(self.tr("Columns"))
         header.setHighlightSections(False)
         header.setSectionsClickable(False)
         header.setFixedHeight(self.theme.px(8))

@@ -34,7 +34,6 @@ class RailButton(QAbstractButton):
         self._narrow = False
         self.setText(entry.title)
         self.setCheckable(True)
-        self.setAutoExclusive(True)
         self.setAccessibleName(entry.title)
         self.setAccessibleDescription(self.tr("Ctrl+{0}").format(number))
         self.setFont(theme.font())
@@ -179,7 +178,8 @@ class Rail(QWidget):
 
     def choose(self, key: str) -> None:
         """Mark a page."""
-        self.buttons[key].setChecked(True)
+        for own, button in self.buttons.items():
+            button.setChecked(own == key)
 
 
 class Brand(QWidget):

@@ -1,0 +1,214 @@
+"""Data, uploads, privacy, settings and doctor: what they show is what the engine told, and what they ask is exact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from PySide6.QtCore import Qt
+from support import scenes
+
+from app.stores.row_model import SHARE
+from core.api.errors import CorpusError, EngineError, StorageError, UsageError
+from core.api.messages import CheckList
+
+
+def test_data_counts_what_is_ready(bench: Any) -> None:
+    one = bench()
+    one.window.open_page("data")
+    page = one.window.page("data")
+    assert page.title.title.text() == "44.1 million words, none of them leave"
+    table = [[page.model.index(r, c).data() for c in range(4)] for r in range(page.model.rowCount())]
+    assert table == [
+        ["Field notes", "9,870", "31.2 M", "71 %"],
+        ["Blog archive", "3,415", "12.9 M", "29 %"],
+        ["Letters", "–", "–", "1,240 of 1,905"],
+    ]
+    assert page.model.index(2, 3).data(SHARE) == pytest.approx(1_240 / 1_905)
+
+
+def test_skipped_files_are_counted_by_reason(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("data")
+    inspector = one.window.page("data").inspector
+    shown = [(n.text(), f.text()) for n, f in inspector._reason_labels if n.isVisible()]
+    assert shown == [
+        ("no text found", "38"), ("same as another file", "17"), ("unknown encoding", "5"), ("larger than 64 MB", "2"),
+    ]  # fmt: skip
+    assert inspector.skipped_count.text() == "62 of 9,932"
+    qtbot.mouseClick(inspector.show_files, Qt.MouseButton.LeftButton)
+    assert inspector.files.isVisible()
+    assert "/home/ada/notes/scans/0.pdf" in inspector.files.toPlainText()
+
+
+def test_removing_says_what_it_means_first(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("data")
+    page = one.window.page("data")
+    qtbot.mouseClick(page.inspector.remove_asked, Qt.MouseButton.LeftButton)
+    assert "your files stay" in page.inspector.question.text()
+    assert "Common Prose" in page.inspector.question.text()
+    assert "corpus.remove" not in one.engine.methods()
+    qtbot.mouseClick(page.inspector.remove_asked, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "corpus.remove" in one.engine.methods(), timeout=5_000)
+    assert one.engine.params("corpus.remove")[0].corpus_id == "c1"
+
+
+def test_the_question_is_forgotten_on_another_row(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("data")
+    page = one.window.page("data")
+    qtbot.mouseClick(page.inspector.remove_asked, Qt.MouseButton.LeftButton)
+    page.table.selectRow(1)
+    assert not page.inspector.question.isVisible()
+
+
+def test_a_folder_that_cannot_be_used_is_named_on_the_page(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.engine.replies["corpus.add"] = CorpusError("/empty holds no text.", "Choose another folder.")
+    one.window.add_paths(["/empty"])
+    page = one.window.page("data")
+    qtbot.waitUntil(page.trouble.isVisible, timeout=5_000)
+    assert page.trouble.title.text() == "/empty holds no text."
+
+
+def test_a_selection_survives_a_snapshot(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("data")
+    page = one.window.page("data")
+    page.table.selectRow(1)
+    changed = scenes.training(revision=2)
+    fresh = msgspec.structs.replace(changed.corpora[0], corpus_id="c0", name="New one")
+    one.engine.push(msgspec.structs.replace(changed, corpora=[fresh, *changed.corpora]))
+    qtbot.waitUntil(lambda: page.model.rowCount() == 4, timeout=5_000)
+    assert page.model.row(page.table.currentIndex().row()).corpus_id == "c2"
+
+
+def test_an_upload_is_opened_up(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_last_upload()
+    page = one.window.page("uploads")
+    qtbot.waitUntil(page.detail.layers.isVisible, timeout=5_000)
+    assert page.detail.title.text() == "Round 213: numbers only, no text"
+    assert page.detail.facts["size"].text() == "10,731,612 bytes (3.9×)"
+    assert page.detail.facts["cost"].text() == "ε +0.19, 2.36 after"
+    assert len(page.detail.layers.values) == 10
+    assert sum(page.detail.histogram.values) == sum(scenes.detail(scenes.uploads()[0]).histogram)
+    assert "10 groups of layers" in page.detail.layers.accessibleDescription()
+
+
+def test_an_upload_without_guarantee_is_red_by_word(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_upload("1198")
+    page = one.window.page("uploads")
+    qtbot.waitUntil(page.detail.layers.isVisible, timeout=5_000)
+    assert page.detail.facts["cost"].text() == "no guarantee"
+    assert page.detail.facts["cost"].property("ink") == "danger"
+    assert "without noise" in page.detail.note.text()
+
+
+def test_bytes_that_are_gone_are_said_and_the_facts_stay(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.engine.replies["uploads.inspect"] = StorageError("The file of upload 1213 is not what was sealed.", "")
+    one.window.open_page("uploads")
+    page = one.window.page("uploads")
+    qtbot.waitUntil(page.detail.trouble.isVisible, timeout=5_000)
+    assert page.detail.facts["to"].text() == "Common Prose"
+    assert not page.detail.layers.isVisible()
+
+
+def test_budgets_stand_in_the_order_they_run_out(bench: Any) -> None:
+    one = bench()
+    one.window.open_page("privacy")
+    page = one.window.page("privacy")
+    names = [g.name.text() for g in page._gauges if g.isVisible()]
+    assert names == ["Field notes", "Letters", "Blog archive"]
+    assert page.title.title.text() == "About 61 rounds left on Field notes"
+    assert [g.figure.text() for g in page._gauges] == ["ε 2.4 of 8.0", "ε 0.0 of 3.0", "no guarantee"]
+    line = page.curve.plot.lines[0]
+    assert [y for _, y in line.points] == sorted(y for _, y in line.points)
+    assert line.points[-1][1] == 2.36
+
+
+def test_a_ledger_that_went_back_in_time_is_a_red_banner(bench: Any) -> None:
+    one = bench(scenes.in_state("problem", "ledger_rolled_back", "The privacy ledger is older than it was."))
+    one.window.open_page("privacy")
+    assert one.window.page("privacy").rollback.isVisible()
+
+
+def test_one_round_is_one_round(bench: Any) -> None:
+    calm = scenes.training()
+    last = [msgspec.structs.replace(b, rounds_left=1) if b.corpus_id == "c1" else b for b in calm.privacy]
+    one = bench(msgspec.structs.replace(calm, privacy=last))
+    assert one.window.page("home").rings.privacy.text() == "about 1 round"
+
+
+def settings(bench: Any, qtbot: Any) -> tuple[Any, Any]:
+    one = bench()
+    one.window.open_page("settings")
+    page = one.window.page("settings")
+    qtbot.waitUntil(lambda: bool(page._values), timeout=5_000)
+    return one, page
+
+
+def test_a_limit_is_sent_as_the_engine_takes_it(bench: Any, qtbot: Any) -> None:
+    one, page = settings(bench, qtbot)
+    field = page.rows["offered_hours_per_week"].control
+    field.setText("12,5")
+    field.editingFinished.emit()
+    qtbot.waitUntil(lambda: one.engine.limits["offered_hours_per_week"] == "12.5", timeout=5_000)
+    qtbot.waitUntil(page.rows["offered_hours_per_week"].reset.isVisible, timeout=5_000)
+    qtbot.mouseClick(page.rows["offered_hours_per_week"].reset, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: one.engine.limits["offered_hours_per_week"] == "20", timeout=5_000)
+
+
+def test_a_refused_limit_shows_the_true_one_again(bench: Any, qtbot: Any) -> None:
+    one, page = settings(bench, qtbot)
+    one.engine.replies["limits.set"] = UsageError("cpu_threads cannot be 'many': expected int.", "")
+    field = page.rows["cpu_threads"].control
+    field.setText("many")
+    field.editingFinished.emit()
+    qtbot.waitUntil(page.trouble.isVisible, timeout=5_000)
+    assert field.text() == "0"
+
+
+def test_keep_running_is_told_to_the_session(bench: Any, qtbot: Any) -> None:
+    one, page = settings(bench, qtbot)
+    with qtbot.waitSignal(one.window.keep_running_set, timeout=5_000) as signal:
+        page.rows["keep_running"].control.setChecked(True)
+    assert signal.args == [True]
+    assert one.engine.limits["keep_running"] == "yes"
+
+
+def test_the_windows_own_choices_are_kept(bench: Any, qtbot: Any) -> None:
+    one, page = settings(bench, qtbot)
+    combo = page.rows["theme"].control
+    combo.setCurrentIndex(combo.findData("dark"))
+    assert one.settings.value("theme") == "dark"
+    assert "limits.set" not in one.engine.methods()
+    with pytest.raises(ValueError, match="sepia"):
+        one.settings.set_value("theme", "sepia")
+    one.settings._file.setValue("theme", "of another version")
+    assert one.settings.value("theme") == "system"
+
+
+def test_the_doctor_counts(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("doctor")
+    page = one.window.page("doctor")
+    qtbot.waitUntil(page.panel.isVisible, timeout=5_000)
+    assert page.title.title.text() == "1 of 9 checks failed"
+    one.engine.replies["doctor"] = CheckList(checks=[c for c in scenes.checks().checks if c.ok])
+    qtbot.mouseClick(page.again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.title.title.text() == "All 8 checks passed", timeout=5_000)
+
+
+def test_a_doctor_that_cannot_run_says_so(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.engine.replies["doctor"] = EngineError("The checks cannot run.", "Restart the engine.")
+    one.window.open_page("doctor")
+    page = one.window.page("doctor")
+    qtbot.waitUntil(page.trouble.isVisible, timeout=5_000)
+    assert page.trouble.title.text() == "The checks cannot run."
+    assert page.again.isEnabled()
