@@ -1,0 +1,65 @@
+"""The benchmarks run, print what the design lists, and their counted quantities hold. Times are never tested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from core.bench.__main__ import GROUPS, main
+from core.bench.rows import NOT_RUN, Row, machine, print_table
+
+
+def run(group: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "bench", group, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("group", ["train", "data", "privacy", "gui"])
+def test_rows_that_are_not_measured_claim_nothing(group: str) -> None:
+    for row in GROUPS[group]():
+        assert row.value is None
+        assert row.holds is None
+
+
+def test_the_codec_is_measured_beside_fp32() -> None:
+    found = run("codec")
+    assert set(found) == {"machine", "rows"}
+    rows = {row["metric"]: row for row in found["rows"]}
+    assert all(set(row) == {"metric", "value", "unit", "anchor", "gate", "aim", "holds"} for row in found["rows"])
+    ratio = rows["int8: dense fp32 / sealed bytes"]["value"]
+    assert 3.93 < ratio < 3.95, "one byte a value and four for each 256"
+    assert rows["int8: largest error / largest value"]["value"] <= 0.5 / 127 * 1.001
+
+
+@pytest.mark.slow
+def test_an_idle_engine_is_small_and_sleeps() -> None:
+    rows = {row["metric"]: row for row in run("engine")["rows"]}
+    assert rows["engine idle, PSS"]["holds"] is True
+    assert rows["engine idle, wake-ups"]["holds"] is True
+
+
+def test_the_machine_is_named() -> None:
+    assert {"processor", "cores", "memory_bytes", "system", "python", "torch", "hedgerow"} == set(machine())
+
+
+def test_not_run_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([Row(metric="something later", unit="s", gate="≤ 1")])
+    assert NOT_RUN in capsys.readouterr().out
+
+
+def test_an_unknown_group_is_wrong_usage() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["village"])
+    assert caught.value.code == 2
