@@ -31,8 +31,8 @@ from core.simulation import Simulation
 
 SEEDS = (1, 2, 3)
 VOLUNTEERS = 2
-ROUNDS = 4
-LOCAL_STEPS = 20
+ROUNDS = 3
+LOCAL_STEPS = 15
 
 
 def terms(seed: int, volunteers: int, codec: CodecConfig) -> FederationConfig:
