@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from app.widgets.rings import Sign
 
@@ -38,6 +38,61 @@ class StateView:
     action_text: str
 
 
+_Row = tuple[str, Sign, str, str, Action, str]
+_PAUSE = str(QT_TRANSLATE_NOOP("State", "Pause"))
+_RESUME = str(QT_TRANSLATE_NOOP("State", "Resume"))
+_PROBLEM = str(QT_TRANSLATE_NOOP("State", "Problem"))
+_ROWS: dict[str, _Row] = {
+    "training": (str(QT_TRANSLATE_NOOP("State", "Training")), "leaf", "accent", "accent_soft", Action.PAUSE, _PAUSE),
+    "waiting": (str(QT_TRANSLATE_NOOP("State", "Waiting")), "dots", "muted", "sunken", Action.PAUSE, _PAUSE),
+    "pausing": (str(QT_TRANSLATE_NOOP("State", "Pausing")), "bars", "muted", "sunken", Action.RESUME, _RESUME),
+    "paused": (str(QT_TRANSLATE_NOOP("State", "Paused by you")), "bars", "text", "sunken", Action.RESUME, _RESUME),
+    "resuming": (str(QT_TRANSLATE_NOOP("State", "Resuming")), "dots", "muted", "sunken", Action.PAUSE, _PAUSE),
+    "paused_rule": (
+        str(QT_TRANSLATE_NOOP("State", "Paused by a rule")),
+        "hands",
+        "muted",
+        "sunken",
+        Action.CHANGE_RULE,
+        str(QT_TRANSLATE_NOOP("State", "Change rule")),
+    ),
+    "no_budget": (
+        str(QT_TRANSLATE_NOOP("State", "No budget")),
+        "square",
+        "guarantee",
+        "guarantee_soft",
+        Action.SEE_PRIVACY,
+        str(QT_TRANSLATE_NOOP("State", "See privacy")),
+    ),
+    "problem": (
+        _PROBLEM,
+        "exclamation",
+        "danger",
+        "danger_soft",
+        Action.RETRY,
+        str(QT_TRANSLATE_NOOP("State", "Try now")),
+    ),
+    "not_joined": (
+        str(QT_TRANSLATE_NOOP("State", "Not joined")),
+        "none",
+        "control",
+        "",
+        Action.OPEN_INVITE,
+        str(QT_TRANSLATE_NOOP("State", "Open invite")),
+    ),
+    "starting": (str(QT_TRANSLATE_NOOP("State", "Starting")), "dots", "muted", "sunken", Action.NOTHING, ""),
+    "stopped": (
+        _PROBLEM,
+        "exclamation",
+        "danger",
+        "danger_soft",
+        Action.START_ENGINE,
+        str(QT_TRANSLATE_NOOP("State", "Start again")),
+    ),
+}
+"""State → word, sign, ink, disc, action, words on its button."""
+
+
 def view(key: str, sentence: str) -> StateView:
     """The look of a state.
 
@@ -48,90 +103,8 @@ def view(key: str, sentence: str) -> StateView:
     Raises:
         ValueError: there is no such state.
     """
-    makers = {
-        "training": (
-            QCoreApplication.translate("State", "Training"),
-            "leaf",
-            "accent",
-            "accent_soft",
-            Action.PAUSE,
-            QCoreApplication.translate("State", "Pause"),
-        ),
-        "waiting": (
-            QCoreApplication.translate("State", "Waiting"),
-            "dots",
-            "muted",
-            "sunken",
-            Action.PAUSE,
-            QCoreApplication.translate("State", "Pause"),
-        ),
-        "pausing": (
-            QCoreApplication.translate("State", "Pausing"),
-            "bars",
-            "muted",
-            "sunken",
-            Action.RESUME,
-            QCoreApplication.translate("State", "Resume"),
-        ),
-        "paused": (
-            QCoreApplication.translate("State", "Paused by you"),
-            "bars",
-            "text",
-            "sunken",
-            Action.RESUME,
-            QCoreApplication.translate("State", "Resume"),
-        ),
-        "resuming": (
-            QCoreApplication.translate("State", "Resuming"),
-            "dots",
-            "muted",
-            "sunken",
-            Action.PAUSE,
-            QCoreApplication.translate("State", "Pause"),
-        ),
-        "paused_rule": (
-            QCoreApplication.translate("State", "Paused by a rule"),
-            "hands",
-            "muted",
-            "sunken",
-            Action.CHANGE_RULE,
-            QCoreApplication.translate("State", "Change rule"),
-        ),
-        "no_budget": (
-            QCoreApplication.translate("State", "No budget"),
-            "square",
-            "guarantee",
-            "guarantee_soft",
-            Action.SEE_PRIVACY,
-            QCoreApplication.translate("State", "See privacy"),
-        ),
-        "problem": (
-            QCoreApplication.translate("State", "Problem"),
-            "exclamation",
-            "danger",
-            "danger_soft",
-            Action.RETRY,
-            QCoreApplication.translate("State", "Try now"),
-        ),
-        "not_joined": (
-            QCoreApplication.translate("State", "Not joined"),
-            "none",
-            "control",
-            "",
-            Action.OPEN_INVITE,
-            QCoreApplication.translate("State", "Open invite"),
-        ),
-        "starting": (QCoreApplication.translate("State", "Starting"), "dots", "muted", "sunken", Action.NOTHING, ""),
-        "stopped": (
-            QCoreApplication.translate("State", "Problem"),
-            "exclamation",
-            "danger",
-            "danger_soft",
-            Action.START_ENGINE,
-            QCoreApplication.translate("State", "Start again"),
-        ),
-    }
-    if key not in makers:
+    if key not in _ROWS:
         raise ValueError(f"no state named {key!r}")
-    word, sign, ink, fill, action, text = makers[key]
-    return StateView(key, word, sentence, sign, ink, fill, action, text)  # type: ignore[arg-type]
+    word, sign, ink, fill, action, text = _ROWS[key]
+    said = QCoreApplication.translate("State", text) if text else ""
+    return StateView(key, QCoreApplication.translate("State", word), sentence, sign, ink, fill, action, said)

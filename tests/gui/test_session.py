@@ -17,7 +17,6 @@ from app.single_instance import SingleInstance
 from app.state_view import Action
 from core.api.errors import StorageError
 
-
 # The offscreen platform has no stack of windows and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support raise")
 
