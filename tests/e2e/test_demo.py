@@ -111,7 +111,12 @@ def assert_opens(model_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGINT, "training"), (signal.SIGTERM, "training"), (signal.SIGINT, "reading the texts")],
+    [
+        (signal.SIGINT, "training"),
+        (signal.SIGTERM, "the volunteers read the terms"),
+        (signal.SIGHUP, "reading the texts"),
+        (signal.SIGINT, "starting the coordinator"),
+    ],
 )
 def test_a_signal_at_any_moment_leaves_nothing_behind(
     tmp_path: Path, scratch: Path, corpus: Path, number: signal.Signals, moment: str
@@ -123,14 +128,17 @@ def test_a_signal_at_any_moment_leaves_nothing_behind(
     )  # fmt: skip
     try:
         assert demo.stderr is not None
+        said = []
         for line in demo.stderr:
+            said.append(line)
             if line.startswith(moment):
                 break
         else:
-            pytest.fail("the demo ended before that moment")
+            pytest.fail(f"the demo ended before that moment: {''.join(said)}")
         time.sleep(3.0 if moment == "training" else 0.5)
         relatives = family(demo.pid)
-        assert len(relatives) >= 5, "the test must find a federation at work"
+        fewest = 2 if moment == "starting the coordinator" else 5
+        assert len(relatives) >= fewest, "the test must find a federation at work"
         demo.send_signal(number)
         _, err = demo.communicate(timeout=60)
         assert demo.returncode == 130, err
