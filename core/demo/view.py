@@ -129,6 +129,8 @@ class View:
             self._shown_at = time.monotonic()
 
     def _tell(self, demo: Demo) -> None:
+        if not self._said:
+            self._console.print(privacy_line(demo.unit), soft_wrap=True)
         if demo.doing != self._said:
             self._console.print(Text(demo.doing), soft_wrap=True)
             self._said = demo.doing
