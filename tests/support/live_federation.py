@@ -199,7 +199,7 @@ class Volunteer:
         self.process.wait(10)
         if self.client is not None:
             self.client.close()
-        gone, alive = psutil.wait_procs(children, timeout=5)
+        _gone, alive = psutil.wait_procs(children, timeout=5)
         assert not alive, f"children outlived the engine: {alive}"
 
     def stop(self) -> None:
