@@ -88,7 +88,7 @@ def test_engine_killed_during_download(tmp_path: Path, text: Path) -> None:
 
 
 def test_engine_killed_during_training(tmp_path: Path, text: Path) -> None:
-    options = {**SMALL, "local-steps": 12, "batch-size": 32}
+    options = {**SMALL, "local-steps": 10, "batch-size": 16}
     with federation(tmp_path, privacy="record", **options) as (coordinator, (one,), _link):
         begin(coordinator, one, text)
 
@@ -125,7 +125,7 @@ def test_engine_killed_during_upload(tmp_path: Path, text: Path) -> None:
 
 
 def test_superlink_killed_during_training(tmp_path: Path, text: Path) -> None:
-    options = {**SMALL, "local-steps": 12, "batch-size": 32}
+    options = {**SMALL, "local-steps": 10, "batch-size": 16}
     with federation(tmp_path, privacy="record", **options) as (coordinator, (one,), _link):
         begin(coordinator, one, text)
         wait_for(lambda: phase_of(one) == "training", 90, "training", 0.02)
@@ -138,7 +138,7 @@ def test_superlink_killed_during_training(tmp_path: Path, text: Path) -> None:
 
 def test_serverapp_and_superexec_killed_together(tmp_path: Path, text: Path) -> None:
     """A new Flower run continues the same round; the volunteer answers it with the bytes it sealed, if it had."""
-    options = {**SMALL, "local-steps": 12, "batch-size": 32, "rounds": 2}
+    options = {**SMALL, "local-steps": 10, "batch-size": 16, "rounds": 2}
     with federation(tmp_path, privacy="record", **options) as (coordinator, (one,), _link):
         begin(coordinator, one, text)
         wait_for(lambda: phase_of(one) == "training", 90, "training", 0.02)

@@ -96,9 +96,10 @@ def test_it_starts_private_answers_and_ends_cleanly(engine: Running) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
     for path in (engine.home / "ledger.db", engine.home / "run" / "engine.sock", engine.home / "run" / "engine.token"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    family = psutil.Process(engine.process.pid).children(recursive=True)
     assert engine.end() == (0, "")
     assert not (engine.home / "run" / "engine.sock").exists()
-    assert not psutil.Process().children()
+    assert not [one for one in family if one.is_running()]
 
 
 def test_a_second_engine_is_told_in_one_sentence(engine: Running) -> None:
