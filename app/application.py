@@ -16,6 +16,7 @@ from app.client import EngineLink
 from app.colour_scheme import PortalColourScheme
 from app.engine_process import EngineProcess
 from app.single_instance import SingleInstance
+from app.state_view import Action
 from app.stores.engine_store import EngineStore
 from app.theme import RESOURCES, Theme
 from app.tray import Tray
@@ -115,11 +116,10 @@ class Session(QObject):
         if invite:
             self.window.open_invite(invite)
 
-    def _act(self, action: object) -> None:
-        if action not in (None,):
-            self.window.act(action)  # type: ignore[arg-type]
-            if self.window.isHidden() and self.store.view.key not in ("pausing", "resuming"):
-                self.window.show_up()
+    def _act(self, action: Action) -> None:
+        if action in (Action.CHANGE_RULE, Action.SEE_PRIVACY, Action.OPEN_INVITE):
+            self.window.show_up()
+        self.window.act(action)
 
     def _start(self) -> None:
         if self.engine.start():

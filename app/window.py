@@ -40,7 +40,6 @@ class MainWindow(QMainWindow):
     Signals:
         start_engine_wanted: the owner wants the engine back.
         closed: the window was closed and the owner said, now or earlier, what that means.
-        close_question: closing was asked for and the owner has not yet said what it means.
         answered: whether the engine goes on when the window closes.
         keep_running_set: the same choice, changed on the settings page.
     """
@@ -267,8 +266,6 @@ class MainWindow(QMainWindow):
             page.back()
 
     def _on_changed(self) -> None:
-        if not self.isVisible() and self.isWindow() and self._pages and not self._theme:
-            return
         store = self._store
         self.rail.foot.show_figures(store.rings(), store.given_text(), store.privacy_text())
         self.bar.show_view(store.view)

@@ -72,7 +72,8 @@ class ConsentPage(Page):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(4))
-        purpose = Panel(theme, padding=3, gap=0.5)
+        purpose = Panel(theme, gap=0.5)
+        purpose.body.setContentsMargins(theme.px(4), theme.px(3), theme.px(4), theme.px(3))
         purpose.body.addWidget(Label(theme, self.tr("Purpose, in their words"), Type.SMALL, "muted"))
         purpose.body.addWidget(self.purpose)
         column.addWidget(purpose)
@@ -263,18 +264,21 @@ class _Flows(Panel):
         line.addWidget(self.not_covered, 1, Qt.AlignmentFlag.AlignVCenter)
         self.body.addLayout(line)
 
-    def _list(self, icon: str, texts: list[str]) -> list[tuple[QWidget, ElidedLabel]]:
+    def _list(self, icon: str, texts: list[str]) -> list[tuple[QWidget, Label]]:
         lines = []
         for text in texts:
             holder = QWidget()
-            label = ElidedLabel(self._theme, text)
-            line = row(IconLabel(self._theme, icon, "muted", self._theme.px(4)), gap=self._theme.px(2.5))
+            label = Label(self._theme, text, wrap=True)
+            line = QHBoxLayout(holder)
+            line.setContentsMargins(0, 0, 0, 0)
+            line.setSpacing(self._theme.px(2.5))
+            mark = IconLabel(self._theme, icon, "muted", self._theme.px(4))
+            line.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
             line.addWidget(label, 1)
-            holder.setLayout(line)
             lines.append((holder, label))
         return lines
 
-    def _cell(self, title: str, lines: list[tuple[QWidget, ElidedLabel]]) -> QVBoxLayout:
+    def _cell(self, title: str, lines: list[tuple[QWidget, Label]]) -> QVBoxLayout:
         column = QVBoxLayout()
         inset = self._theme.px(4)
         column.setContentsMargins(inset, self._theme.px(3), inset, self._theme.px(3))
@@ -302,9 +306,7 @@ class _Flows(Panel):
         noised = manifest.unit != "none"
         size = figures.size(manifest.upload_bytes)
         leaving = [
-            self.tr("Noised numbers, {0}").format(size)
-            if noised
-            else self.tr("Numbers without noise, {0}").format(size),
+            self.tr("Noised numbers, {0}").format(size) if noised else self.tr("Bare numbers, {0}").format(size),
             *self._field_words(terms.leaves),
         ]
         for (holder, label), text in zip(self._leaves, [*leaving, *[""] * _PLAIN_FIELDS], strict=False):
@@ -354,6 +356,7 @@ class _Texts(Panel):
         self.body.setContentsMargins(theme.px(4), theme.px(2), theme.px(4), theme.px(3))
         self._theme, self._on_ticks = theme, on_ticks
         self._boxes: dict[str, QCheckBox] = {}
+        self._chips: dict[str, Chip] = {}
         self._shape: tuple[object, ...] = ()
         head = row(Label(theme, self.tr("With which text"), weight=600), 1)
         head.addWidget(Button(theme, self.tr("Add folder…"), choose_folder, kind="link", size="small"))
@@ -369,17 +372,31 @@ class _Texts(Panel):
 
     def show_offers(self, offers: list[CorpusOffer], ticked: set[str]) -> None:
         """Show the texts with what each would cost."""
-        shape = tuple((o.corpus_id, o.name, o.usable, o.reason, o.guarantee, o.epsilon_limit) for o in offers)
+        # Another limit changes only the chips, so that the keyboard stays where it is.
+        shape = tuple((o.corpus_id, o.name, o.usable, o.reason, o.guarantee) for o in offers)
         if shape != self._shape:
             self._shape = shape
             self._rebuild(offers)
-        for corpus_id, box in self._boxes.items():
+        for offer in offers:
+            box = self._boxes[offer.corpus_id]
             box.blockSignals(True)
-            box.setChecked(corpus_id in ticked)
+            box.setChecked(offer.corpus_id in ticked)
             box.blockSignals(False)
+            if offer.corpus_id in self._chips:
+                kind = offer.guarantee
+                self._chips[offer.corpus_id].show_fact(self._price(offer), GUARANTEE_INKS[kind], GUARANTEE_ICONS[kind])
+
+    def _price(self, offer: CorpusOffer) -> str:
+        words = {
+            "guaranteed": self.tr("ε {0}").format(figures.epsilon_limit(offer.epsilon_limit)),
+            "promised": self.tr("promised"),
+            "none": self.tr("no guarantee"),
+        }
+        return words[offer.guarantee]
 
     def _rebuild(self, offers: list[CorpusOffer]) -> None:
         self._boxes.clear()
+        self._chips.clear()
         while (item := self._list.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -398,15 +415,10 @@ class _Texts(Panel):
         box.setEnabled(offer.usable)
         box.toggled.connect(self._changed)
         self._boxes[offer.corpus_id] = box
-        kind = offer.guarantee
-        words = {
-            "guaranteed": self.tr("ε {0}").format(figures.epsilon_limit(offer.epsilon_limit)),
-            "promised": self.tr("promised"),
-            "none": self.tr("no guarantee"),
-        }
         line = row(box, gap=self._theme.px(2))
         if offer.usable:
-            line.addWidget(Chip(self._theme, words[kind], GUARANTEE_INKS[kind], GUARANTEE_ICONS[kind]))
+            self._chips[offer.corpus_id] = Chip(self._theme)
+            line.addWidget(self._chips[offer.corpus_id])
         reason = ElidedLabel(self._theme, strangers.plain(offer.reason, 160), Type.SMALL, "muted")
         line.addWidget(reason, 1)
         holder.setLayout(line)

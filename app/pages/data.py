@@ -14,11 +14,12 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QStackedWidget,
     QTableView,
+    QVBoxLayout,
     QWidget,
 )
 
 from app import figures, strangers
-from app.pages.page import EmptyState, Page, PageTitle
+from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
 from app.stores.corpus_model import CorpusModel
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -71,7 +72,11 @@ class DataPage(Page):
         panel.body.addWidget(empty)
         self._stack.addWidget(self._columns)
         self._stack.addWidget(panel)
-        column = self.column()
+        scroll = ScrollColumn(theme)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        column = scroll.column
         column.addWidget(self.title)
         column.addWidget(self.trouble)
         column.addWidget(self._stack, 1)
@@ -84,6 +89,7 @@ class DataPage(Page):
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setShowGrid(False)
+        table.setMinimumHeight(self.theme.px(44))
         table.setTabKeyNavigation(False)
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.verticalHeader().hide()

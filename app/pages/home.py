@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -27,6 +27,7 @@ from app.widgets.state_bar import StatePanel
 from core.api.messages import BudgetInfo, Point, UploadInfo
 
 _ROWS = 4
+PLOTS_EVERY_MS = 1_000
 
 
 class HomePage(Page):
@@ -50,8 +51,20 @@ class HomePage(Page):
         super().__init__(theme, store)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        # The state and its button stay where the rest scrolls.
+        top = QVBoxLayout()
+        top.setContentsMargins(theme.px(6), theme.px(5), theme.px(6), theme.px(4))
+        top.setSpacing(theme.px(4))
         scroll = ScrollColumn(theme)
-        outer.addWidget(scroll)
+        scroll.column.setContentsMargins(theme.px(6), 0, theme.px(6), theme.px(5))
+        outer.addLayout(top)
+        outer.addWidget(scroll, 1)
+        self._pace = QTimer(self)
+        self._pace.setSingleShot(True)
+        self._pace.setInterval(PLOTS_EVERY_MS)
+        self._pace.timeout.connect(self._draw_plots)
+        self._plots_are_old = False
         self.banner = Banner(theme, quiet=True)
         self.banner.hide()
         self.state = StatePanel(theme, act, snooze)
@@ -65,8 +78,8 @@ class HomePage(Page):
         self.gain = _GainPanel(theme)
         plots = Columns(theme, self.hedge, self.loss, left_share=1, right_share=1)
         self._columns = (Columns(theme, self.rings, self.left), plots, Columns(theme, plots, self.gain))
-        scroll.column.addWidget(self.banner)
-        scroll.column.addWidget(self.state)
+        top.addWidget(self.banner)
+        top.addWidget(self.state)
         scroll.column.addWidget(self._columns[0], 1)
         scroll.column.addWidget(self._columns[2], 1)
 
@@ -77,15 +90,22 @@ class HomePage(Page):
         self.banner.setVisible(lost)
         if lost and store.lost_at is not None:
             self.banner.say(
-                self.tr("These figures are of {0}").format(figures.when(store.seen_at)),
+                self.tr("Last figures: {0}").format(figures.when(store.seen_at)),
                 self.tr("The engine is away. They move again when it is back."),
             )
         self.state.show_view(store.view, snapshot.round if snapshot else None, store.connected)
         self.rings.show_store(store)
         self.left.show_store(store)
-        if snapshot is not None:
-            given = snapshot.contribution
-            self.hedge.show_days(given.days)
+        self._plots_are_old = True
+        if not self._pace.isActive():
+            self._draw_plots()
+
+    def _draw_plots(self) -> None:
+        snapshot = self.store.snapshot
+        if snapshot is not None and self.isVisible() and self._plots_are_old:
+            self._plots_are_old = False
+            self._pace.start()
+            self.hedge.show_days(snapshot.contribution.days)
             self.loss.show_points(snapshot.series.loss)
             self.gain.show_points(snapshot.series.bits_per_byte)
 
@@ -219,7 +239,7 @@ class _LeftPanel(Panel):
             holder = QWidget()
             grid = QGridLayout(holder)
             grid.setContentsMargins(0, 0, 0, 0)
-            grid.setHorizontalSpacing(theme.px(2))
+            grid.setHorizontalSpacing(theme.px(1.5))
             grid.setVerticalSpacing(0)
             grid.setColumnStretch(0, 1)
             inks = ("text", "muted", "text", "guarantee")

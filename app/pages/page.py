@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVB
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
-from app.widgets.labels import ElidedLabel, Label
+from app.widgets.labels import Label
 from app.widgets.panel import IconLabel
 
 NARROW_PX = 940
@@ -91,7 +91,7 @@ class PageTitle(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self.title = ElidedLabel(theme, "", Type.TITLE, weight=600)
+        self.title = Label(theme, "", Type.TITLE, weight=600, wrap=True)
         self.note = Label(theme, "", Type.BODY, "muted", wrap=True)
         words = QVBoxLayout()
         words.setSpacing(theme.px(0.5))

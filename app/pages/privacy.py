@@ -45,7 +45,7 @@ class PrivacyPage(Page):
             EmptyState(
                 theme,
                 "privacy",
-                self.tr("Nothing spent"),
+                self.tr("No text takes part yet"),
                 self.tr("Once a text takes part, its gauge stands here: what was charged, its limit, the rounds left."),
                 [],
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from app.theme import Theme
 
@@ -45,8 +46,10 @@ class FocusRing(QWidget):
             self.follow()
 
     def _let_go(self) -> None:
+        # A page may have deleted the widget, or a part of what it lay in, while it had the focus.
         for widget in self._watched:
-            widget.removeEventFilter(self)
+            if isValid(widget):
+                widget.removeEventFilter(self)
         self._watched.clear()
         self._target = None
         self.hide()
@@ -60,7 +63,7 @@ class FocusRing(QWidget):
     def follow(self) -> None:
         """Lie around the focused widget."""
         target = self._target
-        if target is None or not target.isVisible():
+        if target is None or not isValid(target) or not target.isVisible():
             self.hide()
             return
         reach = _DISTANCE + _WIDTH

@@ -96,9 +96,9 @@ def row(*parts: QWidget | int, gap: int = 8) -> QHBoxLayout:
     return line
 
 
-def heading(theme: Theme, title: str, note: str = "") -> tuple[QHBoxLayout, ElidedLabel, ElidedLabel]:
+def heading(theme: Theme, title: str, note: str = "") -> tuple[QHBoxLayout, Label, ElidedLabel]:
     """A panel's heading: title at the left, a muted note at the right."""
-    left = ElidedLabel(theme, title, Type.BODY, weight=600)
+    left = Label(theme, title, Type.BODY, weight=600)
     right = ElidedLabel(theme, note, Type.SMALL, "muted")
     right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     line = row(left, gap=theme.px(2))

@@ -139,7 +139,7 @@ class StatePanel(Panel):
         text, share = self._phase(progress)
         self.step.setText("· " + text)
         self.bar.set_share(share, text)
-        self.right.setText(self._forecast(progress) if connected else "")
+        self.right.setText(self._forecast(progress) if connected and view.key == "training" else "")
 
     def _phase(self, progress: RoundProgress) -> tuple[str, float | None]:
         bytes_share = progress.done_bytes / progress.total_bytes if progress.total_bytes else None

@@ -11,6 +11,7 @@ import pytest
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication
 from support import scenes
@@ -50,7 +51,8 @@ class Bench:
 def _reading_font(qapp: QApplication) -> None:
     load_translations(qapp)
     families = QFontDatabase.families()
-    font = QFont("Inter" if "Inter" in families else "DejaVu Sans")
+    wanted = os.environ.get("HEDGEROW_TEST_FONT", "Inter")
+    font = QFont(wanted if wanted in families else "DejaVu Sans")
     font.setPixelSize(14)
     qapp.setFont(font)
 
@@ -82,4 +84,5 @@ def bench(tmp_path: Path, qapp: QApplication, qtbot: Any) -> Iterator[Callable[.
     yield make
     for one in made:
         one.close()
-    qapp.processEvents()
+    # Outside a running event loop only this deletes; what is left over would be polished with every next theme.
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -86,9 +86,11 @@ def test_the_consent_says_what_it_must(bench: Any, qtbot: Any) -> None:
 def test_another_limit_is_priced_again_and_joined_with(bench: Any, qtbot: Any) -> None:
     one = bench(scenes.ready_to_join())
     page = to_consent(one, qtbot)
+    box = page.consent.texts.boxes["c1"]
     page.consent.price.limit.radios[0].setChecked(True)
     assert not page.consent.join.isEnabled()
     qtbot.waitUntil(page.consent.join.isEnabled, timeout=5_000)
+    assert page.consent.texts.boxes["c1"] is box
     asked = [p.epsilon for p in one.engine.params("federation.terms") if isinstance(p, InviteParams)]
     assert asked == [3.0, 1.0]
     click(qtbot, page.consent.join)
@@ -103,7 +105,7 @@ def test_text_without_a_guarantee_is_never_ticked_beforehand(bench: Any, qtbot: 
     assert not any(box.isChecked() for box in consent.texts.boxes.values())
     assert not consent.join.isEnabled()
     assert not consent.price.limit.isVisible()
-    assert "Numbers without noise" in words(page)
+    assert "Bare numbers" in words(page)
     consent.texts.boxes["c1"].setChecked(True)
     assert consent.join.isEnabled()
     assert consent.price.rounds.property("ink") == "danger"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent
 from support import scenes
 from support.fake_engine import FakeEngine
 
@@ -59,8 +60,10 @@ def desk(tmp_path: Path, qapp: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch)
         one.session.link.stop()
         one.session.window.must_ask = lambda: False
         one.session.window.hide()
+        one.session.window.deleteLater()
         one.session.deleteLater()
         one.engine.stop()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def test_an_engine_is_started_only_if_none_answers(desk: Callable[..., Desk]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QCheckBox, QLabel, QWidget
+from shiboken6 import delete
 from support import scenes
 
 from app.state_view import view
@@ -97,7 +98,7 @@ def test_the_last_figures_stay_and_are_dated(bench: Any, qtbot: Any) -> None:
     one.engine.stop()
     qtbot.waitUntil(lambda: home.banner.isVisible(), timeout=1_000)
     assert home.rings.given.text() == "12 h 24 min"
-    assert home.banner.title.text().startswith("These figures are of Today")
+    assert home.banner.title.text().startswith("Last figures: Today")
     assert "stopped at" in home.state.sentence.text()
     with qtbot.waitSignal(one.window.start_engine_wanted, timeout=1_000):
         home.state.button.single.click()
@@ -187,6 +188,25 @@ def test_the_focus_ring_surrounds_what_has_the_focus(bench: Any, qtbot: Any, qap
     assert one.window.focus_ring.geometry().contains(corner - QPoint(3, 3))
     button.clearFocus()
     assert not one.window.focus_ring.isVisible()
+
+
+def test_the_focus_ring_outlives_what_had_the_focus(bench: Any, qtbot: Any, qapp: Any) -> None:
+    """A screen reader keeps events coming; a ring that asked a deleted widget once took the window down."""
+    one = bench()
+    one.window.activateWindow()
+    qtbot.waitUntil(one.window.isActiveWindow, timeout=2_000)
+    holder = QWidget(one.window.centralWidget())
+    box = QCheckBox("gone soon", holder)
+    holder.show()
+    box.show()
+    box.setFocus()
+    assert one.window.focus_ring.isVisible()
+    delete(holder)
+    one.window.focus_ring.follow()
+    one.window.rail.buttons["data"].setFocus()
+    one.window.resize(1_000, 700)
+    qtbot.wait(20)
+    assert one.window.focus_ring.isVisible()
 
 
 HOSTILE = "<img src='file:///etc/passwd'><b>Prose</b>\u202e\n" + "W" * 5_000
