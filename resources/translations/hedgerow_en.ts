@@ -49,6 +49,16 @@
         </message>
     </context>
     <context>
+        <name>Price</name>
+        <message numerus="yes">
+            <source>%n round(s)</source>
+            <translation>
+                <numerusform>%n round</numerusform>
+                <numerusform>%n rounds</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
         <name>PrivacyPage</name>
         <message numerus="yes">
             <source>ε {0} of {1} charged in %n round(s). At {1} it stops.</source>
@@ -122,16 +132,6 @@
             <translation>
                 <numerusform>You train with %n federation</numerusform>
                 <numerusform>You train with %n federations</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>_Price</name>
-        <message numerus="yes">
-            <source>%n round(s)</source>
-            <translation>
-                <numerusform>%n round</numerusform>
-                <numerusform>%n rounds</numerusform>
             </translation>
         </message>
     </context>
