@@ -31,7 +31,7 @@ demo: $(READY) ## a real federation on this machine; ARGS="--rounds 6 --privacy 
 	$(BIN)/hedgerow demo $(ARGS)
 
 test: $(READY) ## all tests; no display, network or GPU needed
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(ARGS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: format lint types imports test ## every gate
 

@@ -80,8 +80,8 @@ def _limit_memory(most: int) -> None:
 def _show_life(pipe: Pipe) -> None:
     with contextlib.suppress(OSError, ValueError):
         while True:
-            time.sleep(ALIVE_EVERY_S)
             pipe.send(jobs.Alive())
+            time.sleep(ALIVE_EVERY_S)
 
 
 def _failed(error: Exception) -> Failed:

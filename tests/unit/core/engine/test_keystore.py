@@ -218,7 +218,13 @@ def test_a_wrong_passphrase_or_a_damaged_file_is_refused_and_left(tmp_path: Path
     good = path.read_bytes()
     with pytest.raises(KeystoreError, match="does not open"):
         open_keystore(tmp_path, passphrase_fd=_descriptor(b"another passphrase"))
-    for bad in (good[:-1], good[:20], b"", bytes([good[0] ^ 1]) + good[1:], good[:40] + b"\x00" + good[41:]):
+    for bad in (
+        good[:-1],
+        good[:20],
+        b"",
+        bytes([good[0] ^ 1]) + good[1:],
+        good[:40] + bytes([good[40] ^ 1]) + good[41:],
+    ):
         path.write_bytes(bad)
         with pytest.raises(KeystoreError, match="does not open"):
             passphrase_file.PassphraseKeystore(path, PASSPHRASE)
