@@ -175,18 +175,25 @@ def _status(options: argparse.Namespace) -> None:
     from core.coordinator.service import status
 
     found = status(options.dir)
-    state = f"running at {found['address']}" if found["running"] else "not running"
     rows = [_round_words(row) for row in found["rounds"]]
-    end = f"{found['volunteers']} volunteers, {found['rounds_planned']} rounds planned"
+    done = sum(row["state"] == "closed" for row in found["rounds"])
+    state = "not running" if done < found["rounds_planned"] else "finished"
+    if found["running"]:
+        state = f"running at {found['address']}"
+    end = f"{_volunteers(found['volunteers'])}, {found['rounds_planned']} rounds planned"
     _show(options, found, "\n".join((f"{found['name']}: {state}", *rows, end)))
 
 
 def _round_words(row: dict[str, Any]) -> str:
     measured = "" if row["bits_per_byte"] is None else f", {row['bits_per_byte']:.3f} bits per byte"
     return (
-        f"round {row['round']}: {row['state']}, {row['volunteers']} volunteers, "
-        f"{row['upload_bytes']} bytes received{measured}"
+        f"round {row['round']}: {row['state']}, {_volunteers(row['volunteers'])}, "
+        f"{row['upload_bytes']:,} bytes received{measured}"
     )
+
+
+def _volunteers(count: int) -> str:
+    return "1 volunteer" if count == 1 else f"{count} volunteers"
 
 
 def _export(options: argparse.Namespace) -> None:

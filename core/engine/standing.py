@@ -80,7 +80,9 @@ def _waiting(facts: Facts, active: Sequence[FederationInfo]) -> Standing:
     unfinished = [f for f in active if f.state != "finished"]
     if not unfinished:
         names = _list([f.name for f in active])
-        return Standing("waiting", _say("finished", f"{names} has finished all its rounds. Thank you.", name=names))
+        return Standing(
+            "waiting", _say("finished", f"{names} has finished all its rounds. Nothing more is sent.", name=names)
+        )
     missing = [c for c in facts.corpora if c.state == "missing" and any(c.corpus_id in f.corpora for f in unfinished)]
     if missing:
         name = missing[0].name
