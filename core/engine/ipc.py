@@ -35,6 +35,8 @@ HELLO_TIMEOUT_S = 10.0
 MAX_QUEUE = 256
 MAX_CLIENTS = 16
 MAX_RUNNING = 16
+GOODBYE_S = 0.5
+"""How long connections may take to notice that the server is going."""
 Handler = Callable[[wire.Request], Awaitable[Message]]
 log = logging.getLogger("hedgerow.ipc")
 
@@ -50,6 +52,7 @@ class Server:
         self._token = ""
         self._server: asyncio.AbstractServer | None = None
         self._clients: set[_Client] = set()
+        self._meetings: set[asyncio.Task[None]] = set()
         self._line: bytes | None = None
         self._away: Path | None = None
         self.address = paths.home / "run" / "engine.sock"
@@ -83,6 +86,8 @@ class Server:
             self._server.close()
         for client in list(self._clients):
             client.close()
+        if self._meetings:  # a connection that is cut off in its read would be logged as an error
+            await asyncio.wait(self._meetings, timeout=GOODBYE_S)
         for path in (self.address, self._paths.token, self._paths.home / "run" / "engine.address"):
             path.unlink(missing_ok=True)
         if self._away is not None:
@@ -114,6 +119,10 @@ class Server:
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = _Client(self, reader, writer)
+        meeting = asyncio.current_task()
+        assert meeting is not None
+        self._meetings.add(meeting)
+        meeting.add_done_callback(self._meetings.discard)
         try:
             if len(self._clients) >= MAX_CLIENTS or not _same_user(writer):
                 return

@@ -268,3 +268,16 @@ def test_an_event_of_the_server_is_the_schema(tmp_path: Path) -> None:
 
     raw = msgspec.json.decode(asyncio.run(main()))
     assert raw["method"] == "snapshot"
+
+
+def test_stopping_leaves_no_connection_to_be_cut_off_by_the_end_of_the_loop(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(tmp_path)
+        await bench.server.start()
+        reader, writer = await bench.greet()
+        await bench.server.stop()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert await reader.read() == b"", "the client is told by the end of the stream"
+        writer.close()
+
+    asyncio.run(run())
