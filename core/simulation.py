@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import vault
+from core.aggregation import MeanAccumulator
 from core.config import FederationConfig
-from core.coordinator.aggregation import MeanAccumulator
 from core.coordinator.outer_optimizer import outer_step
 from core.data.packing import Packer
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path

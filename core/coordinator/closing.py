@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from core.aggregation import MeanAccumulator
 from core.api.errors import StorageError, UpdateError
-from core.coordinator.aggregation import MeanAccumulator
 from core.coordinator.home import Federation
 from core.coordinator.model_files import ModelFiles
 from core.coordinator.outer_optimizer import outer_step

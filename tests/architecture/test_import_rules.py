@@ -14,12 +14,13 @@ FLOWER_INTERNALS = ("core/federation/fleet.py", "core/coordinator/superlink.py")
 FLOWER_FILES = (*FLOWER_INTERNALS, "core/coordinator/server_app.py")
 FLOWER_PUBLIC = {"flwr.app", "flwr.serverapp", "flwr.clientapp", "flwr.common", "flwr.server"}
 
-SHARED = {"config", "update", "jobs", "sandbox", "vault", "privacy_filters", "api", ""}
+SHARED = {"aggregation", "config", "update", "jobs", "sandbox", "vault", "privacy_filters", "api", ""}
 """What every room may import; the empty name is ``core`` itself."""
 ARROWS: dict[str, set[str]] = {
     "api": set(),
     "config": set(),
     "update": set(),
+    "aggregation": set(),
     "jobs": set(),
     "sandbox": set(),
     "vault": set(),

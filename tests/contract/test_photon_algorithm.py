@@ -20,8 +20,8 @@ import pytest
 from support.federation import config, raw_config
 from support.in_process import InProcess
 
+from core.aggregation import MeanAccumulator
 from core.config import CodecConfig, FederationConfig, OuterConfig, PrivacyTerms, ScheduleConfig
-from core.coordinator.aggregation import MeanAccumulator
 from core.coordinator.outer_optimizer import outer_step
 from core.coordinator.rounds import sample_cohort
 from core.coordinator.service import export

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
 from core.config import OuterConfig
-from core.coordinator.aggregation import MeanAccumulator
 from core.coordinator.outer_optimizer import outer_step
 from core.update import ModelUpdate, pseudo_gradient
 
