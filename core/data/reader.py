@@ -68,7 +68,11 @@ def _work(in_descriptor: int, pipe: Pipe, key_descriptor: int) -> None:
         level = lock_down(read_paths=[*roots, job.tokenizer_path], write_paths=[job.store_dir])
         threading.Thread(target=_show_life, args=(pipe,), daemon=True).start()
         pipe.send(jobs.Ready(sandbox=level, pid=os.getpid()))
-        pipe.send(Reading(job, key, pipe.send).run())
+        reading = Reading(job, key, pipe.send)
+        result = reading.run()
+        if reading.tokenizer.slow_because:
+            sys.stderr.write(f"Tokenized the slow way: {reading.tokenizer.slow_because}.\n")
+        pipe.send(result)
 
 
 def _limit_memory(most: int) -> None:

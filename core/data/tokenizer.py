@@ -1,7 +1,8 @@
 """Text to token ids and their lengths in bytes: byte-level BPE, rebuilt from a checked file.
 
 A marker such as ``<|endoftext|>`` that stands in the text is encoded as the characters it consists of, so no text can
-forge the end of a document.
+forge the end of a document. Ids are made by tiktoken where ``core.data.fast_path`` proves that they are those of
+``tokenizers``, and a sample of all text is still made by both.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from tokenizers import decoders, models, pre_tokenizers
 from core.api.errors import CorpusError, ManifestError
 from core.data.builtin import BUILTIN as BUILTIN
 from core.data.builtin import builtin_tokenizer_path as builtin_tokenizer_path
+from core.data.fast_path import FastPath, NotProven
 from core.data.pieces import pieces
 from core.data.tokenizer_file import MAX_FILE_BYTES, check
 
 Tokens = NDArray[np.integer[Any]]
+_SAMPLE_ONE_IN, _SAMPLE_CHARACTERS = 64, 64
+"""Share of all text that both engines encode, and the least at a time: any text of 4,096 characters has a sample."""
 
 
 class Tokenizer:
@@ -45,6 +49,12 @@ class Tokenizer:
         self.byte_lengths.setflags(write=False)
         self.dtype: np.dtype[Any] = np.dtype(np.uint16 if parts.vocab_size <= 1 << 16 else np.uint32)
         model = models.BPE(vocab=parts.vocab, merges=parts.merges, ignore_merges=parts.ignore_merges)
+        self._parts = parts
+        self._fast: FastPath | None = None
+        self._undecided = True
+        self._unsampled = _SAMPLE_ONE_IN * _SAMPLE_CHARACTERS
+        self.slow_because = ""
+        """Why ids are not made the fast way; empty while they are, and before the first text."""
         self._engine = _Engine(model)
         self._engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
         self._engine.decoder = decoders.ByteLevel()
@@ -81,6 +91,7 @@ class Tokenizer:
         Raises:
             ValueError: the text holds a lone surrogate and so has no UTF-8 form.
         """
+        self._verify(text)
         parts = []
         for piece in pieces(text):
             between()
@@ -88,12 +99,55 @@ class Tokenizer:
         return np.concatenate(parts) if parts else np.empty(0, dtype=self.dtype)
 
     def _encode(self, piece: str) -> Tokens:
+        if self._fast is not None and _has_utf8(piece):
+            return self._fast.encode(piece)
+        return self.encode_slowly(piece)
+
+    def encode_slowly(self, piece: str) -> Tokens:
+        """Token ids by ``tokenizers``, the reference, all at once; for short texts and comparisons.
+
+        Raises:
+            ValueError: the text holds a lone surrogate.
+        """
         try:
             return np.array(self._engine.encode_batch_fast([piece])[0].ids, dtype=self.dtype)
         except (TypeError, UnicodeEncodeError) as error:
             raise ValueError("text with a lone surrogate cannot be encoded") from error
 
+    def _verify(self, text: str) -> None:
+        """Encode a sample both ways, from another place each time; a difference ends the fast path for good."""
+        if self._undecided:
+            self._decide()
+        self._unsampled += len(text)
+        size = self._unsampled // _SAMPLE_ONE_IN
+        if self._fast is None or size < _SAMPLE_CHARACTERS:
+            return
+        start = self._unsampled * 0x9E3779B1 % max(len(text) - size + 1, 1)
+        sample = text[start : start + size]
+        self._unsampled -= len(sample) * _SAMPLE_ONE_IN
+        for piece in pieces(sample):
+            if _has_utf8(piece) and not np.array_equal(self._fast.encode(piece), self.encode_slowly(piece)):
+                self._fast, self.slow_because = None, "a sample came out differently"
+                return
+
+    def _decide(self) -> None:
+        self._undecided = False
+        merging = _Engine(models.BPE(vocab=self._parts.vocab, merges=self._parts.merges))
+        try:
+            self._fast = FastPath(
+                self._parts, lambda words: [found.ids for found in merging.encode_batch_fast(list(words))], self.dtype
+            )
+        except NotProven as error:
+            self.slow_because = str(error)
+
     def decode(self, tokens: Tokens) -> str:
         """The text of ``tokens``; markers vanish, and a cut character becomes a replacement character."""
         text: str = self._engine.decode(tokens[self.byte_lengths[tokens] > 0].tolist())
         return text
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
