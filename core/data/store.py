@@ -20,6 +20,7 @@ import mmap
 import os
 import secrets
 import struct
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +41,8 @@ _SECTION = BLOCK_BYTES + _TAG
 _CACHE_BLOCKS = 8
 _HEADER = struct.Struct("<4sHHQQQQII16s32s")
 _TABLE, _TOKENS = 0, 1
+_OTHER_FILES = 256
+"""Open files beside shards."""
 
 Tokens = NDArray[np.integer[Any]]
 
@@ -128,6 +131,18 @@ def write_shard(
     return ShardFacts(str(path), digest, int(tokens.size), int(offsets[len(training)]), len(documents), total)
 
 
+def allow_open(count: int) -> None:
+    """Let this process hold ``count`` shards open: a map keeps its file open, and the usual limit is 1,024."""
+    if sys.platform == "win32":
+        return  # there is no such limit
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _OTHER_FILES if hard == resource.RLIM_INFINITY else min(count + _OTHER_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 class Shard:
     """One shard, open for reading at random.
 
@@ -206,15 +221,30 @@ class Shard:
             StorageError: a block was changed.
             ValueError: outside the shard.
         """
+        if stop < start:
+            raise ValueError(f"tokens {start}:{stop} lie outside a shard of {self.num_tokens}")
+        out = np.empty(stop - start, dtype=self.dtype)
+        self.read(start, out)
+        return out
+
+    def read(self, start: int, out: Tokens) -> None:
+        """Fill ``out`` with the token ids from ``start`` on; each is copied once.
+
+        Raises:
+            StorageError: a block was changed.
+            ValueError: outside the shard.
+        """
+        stop = start + len(out)
         if not 0 <= start <= stop <= self.num_tokens:
             raise ValueError(f"tokens {start}:{stop} lie outside a shard of {self.num_tokens}")
-        if start == stop:
-            return np.zeros(0, dtype=self.dtype)
-        first, last = start * self.dtype.itemsize, stop * self.dtype.itemsize
-        blocks = range(first // BLOCK_BYTES, (last - 1) // BLOCK_BYTES + 1)
-        raw = b"".join(self._token_block(index) for index in blocks)
-        at = first - blocks.start * BLOCK_BYTES
-        return np.frombuffer(raw[at : at + last - first], dtype=self.dtype)
+        per_block = BLOCK_BYTES // self.dtype.itemsize
+        at = start
+        while at < stop:
+            index, first = divmod(at, per_block)
+            count = min(per_block - first, stop - at)
+            block = np.frombuffer(self._token_block(index), self.dtype, count, first * self.dtype.itemsize)
+            out[at - start : at - start + count] = block
+            at += count
 
     def document(self, index: int) -> Tokens:
         """Token ids of one document, without its end-of-text."""

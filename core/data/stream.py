@@ -10,7 +10,6 @@ record enters a draw independently with probability q (plain Poisson, never trun
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -18,42 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.api.errors import CorpusError
+from core.data.permutation import Permutation
 from core.data.store import Shard
 
 MIN_RECORD_TOKENS = 16
 """A document's tail shorter than this is dropped: it teaches nothing and would still be a unit."""
-_ROUNDS = 6
+_AHEAD = 512
+"""Places of a permutation that are worked out at once; a cache only, no part of the state."""
 
 Tokens = NDArray[np.integer[Any]]
-
-
-class Permutation:
-    """A bijection of ``range(size)`` keyed by bytes; index → place without a table."""
-
-    def __init__(self, size: int, key: bytes) -> None:
-        if size < 1:
-            raise ValueError("a permutation needs at least one index")
-        self.size = size
-        self._half = max((size - 1).bit_length() + 1, 2) // 2
-        self._mask = (1 << self._half) - 1
-        digest = hashlib.shake_256(b"hedgerow-permutation" + key).digest(8 * _ROUNDS)
-        self._keys = [int.from_bytes(digest[8 * i : 8 * i + 8], "little") for i in range(_ROUNDS)]
-
-    def _mix(self, value: int, key: int) -> int:
-        value = ((value ^ key) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        value ^= value >> 29
-        value = (value * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-        return (value ^ value >> 32) & self._mask
-
-    def __call__(self, index: int) -> int:
-        """The place of ``index``; walks the cycle until it falls inside the range."""
-        while True:
-            left, right = index >> self._half, index & self._mask
-            for key in self._keys:
-                left, right = right, left ^ self._mix(right, key)
-            index = left << self._half | right
-            if index < self.size:
-                return index
 
 
 class Source:
@@ -61,16 +33,22 @@ class Source:
 
     def __init__(self, shards: Sequence[Shard], seq_len: int) -> None:
         self._shards = shards
-        self._seq_len = seq_len
+        self.seq_len = seq_len
         counts = [max(shard.num_training_tokens - 1, 0) // seq_len for shard in shards]
         self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.num_windows = int(self._starts[-1])
+        self.dtype: np.dtype[Any] = np.result_type(*(shard.dtype for shard in shards)) if shards else np.dtype("<u2")
 
     def window(self, index: int) -> Tokens:
         """``seq_len + 1`` tokens; neighbours share one, so that every token but the first is predicted once."""
+        out = np.empty(self.seq_len + 1, dtype=self.dtype)
+        self.read(index, out)
+        return out
+
+    def read(self, index: int, out: Tokens) -> None:
+        """Copy one window into ``out``, once."""
         which = int(np.searchsorted(self._starts, index, side="right")) - 1
-        start = (index - int(self._starts[which])) * self._seq_len
-        return self._shards[which].tokens(start, start + self._seq_len + 1)
+        self._shards[which].read((index - int(self._starts[which])) * self.seq_len, out)
 
 
 class PackedStream:
@@ -94,6 +72,8 @@ class PackedStream:
             raise CorpusError("There is too little text for even one training window.", "Add more text.")
         if not 0 <= partition[0] < partition[1]:
             raise ValueError(f"partition {partition} does not exist")
+        self._seq_len = self._sources[0][1].seq_len
+        self._dtype = np.result_type(*(source.dtype for _, source in self._sources))
         total = sum(weight for weight, _ in self._sources)
         self._weights = [weight / total for weight, _ in self._sources]
         self._key = key
@@ -101,7 +81,10 @@ class PackedStream:
         self._window = 0
         self._counters = [0] * len(self._sources)
         self._credits = [0.0] * len(self._sources)
-        self._cached: dict[int, tuple[int, Permutation]] = {}
+        self._taken: list[tuple[int, int, int]] = []
+        """(i, n, end): every n-th window from the i-th on is taken already, up to ``end``; see ``joined``."""
+        self._cached: dict[int, tuple[int, int, NDArray[np.int64]]] = {}
+        """Source → epoch, first index, places from there on."""
 
     def partition(self, index: int, count: int) -> PackedStream:
         """The ``index``-th of ``count`` interleaved parts, from where this stream is."""
@@ -111,7 +94,9 @@ class PackedStream:
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is; plain numbers, about 100 bytes."""
-        return {"window": self._window, "counters": list(self._counters), "credits": list(self._credits)}
+        self._taken = [arc for arc in self._taken if arc[2] > self._window]
+        state = {"window": self._window, "counters": list(self._counters), "credits": list(self._credits)}
+        return state | {"taken": [list(arc) for arc in self._taken]} if self._taken else state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to a stored place.
@@ -124,39 +109,80 @@ class PackedStream:
         self._window = int(state["window"])
         self._counters = [int(value) for value in state["counters"]]
         self._credits = [float(value) for value in state["credits"]]
+        self._taken = [(int(part), int(parts), int(end)) for part, parts, end in state.get("taken", ())]
 
     def _choose(self) -> int:
+        if len(self._weights) == 1:
+            return 0  # credit goes up by one and down by one
         self._credits = [credit + weight for credit, weight in zip(self._credits, self._weights, strict=True)]
-        chosen = max(range(len(self._credits)), key=lambda i: (self._credits[i], -i))
+        chosen = self._credits.index(max(self._credits))
         self._credits[chosen] -= 1.0
         return chosen
 
-    def _permutation(self, which: int, epoch: int) -> Permutation:
+    def _place(self, which: int, number: int) -> int:
+        """Where the ``number``-th window taken from a source lies; each epoch has a new order."""
+        epoch, index = divmod(number, self._sources[which][1].num_windows)
         held = self._cached.get(which)
-        if held is None or held[0] != epoch:
-            key = self._key + which.to_bytes(4, "big") + epoch.to_bytes(8, "big")
-            held = (epoch, Permutation(self._sources[which][1].num_windows, key))
-            self._cached[which] = held
-        return held[1]
+        if held is None or held[0] != epoch or not held[1] <= index < held[1] + len(held[2]):
+            held = self._cached[which] = (epoch, index, self._places(which, epoch, index))
+        return int(held[2][index - held[1]])
+
+    def _places(self, which: int, epoch: int, start: int) -> NDArray[np.int64]:
+        size = self._sources[which][1].num_windows
+        order = Permutation(size, self._key + which.to_bytes(4, "big") + epoch.to_bytes(8, "big"))
+        return order.places(start, min(_AHEAD, size - start))
+
+    def _next(self) -> tuple[Source, int]:
+        """Source and index of the next window of this partition."""
+        mine, parts = self._partition
+        while True:
+            which = self._choose()
+            number, self._counters[which] = self._counters[which], self._counters[which] + 1
+            window, self._window = self._window, self._window + 1
+            if window % parts == mine and not self._is_taken(window):
+                return self._sources[which][1], self._place(which, number)
+
+    def _is_taken(self, window: int) -> bool:
+        return any(window < end and window % parts == part for part, parts, end in self._taken)
 
     def __iter__(self) -> Iterator[Tokens]:
         return self
 
     def __next__(self) -> Tokens:
-        """The next window of this partition; the stream never ends, each epoch has a new order."""
-        while True:
-            which = self._choose()
-            number, self._counters[which] = self._counters[which], self._counters[which] + 1
-            mine = self._window % self._partition[1] == self._partition[0]
-            self._window += 1
-            if mine:
-                source = self._sources[which][1]
-                epoch, index = divmod(number, source.num_windows)
-                return source.window(self._permutation(which, epoch)(index))
+        """The next window of this partition; the stream never ends."""
+        source, index = self._next()
+        return source.window(index)
 
     def next_batch(self, count: int) -> Tokens:
-        """(count, seq_len + 1) token ids."""
-        return np.stack([next(self) for _ in range(count)])
+        """(count, seq_len + 1) token ids, each copied once."""
+        out = np.empty((count, self._seq_len + 1), dtype=self._dtype)
+        for row in out:
+            source, index = self._next()
+            source.read(index, row)
+        return out
+
+
+def joined(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The state of the whole stream after its parts went on by themselves: the way back from ``partition``.
+
+    The stream goes back to where the slowest part is and passes over what the others have taken, so no window is lost
+    or repeated however unequal the parts are, and it can be divided again by any other number.
+
+    Args:
+        states: of all n parts, the i-th being that of part (i, n).
+
+    Raises:
+        ValueError: there are none, or they belong to other sources.
+    """
+    if not states or len({len(state["counters"]) for state in states}) != 1:
+        raise ValueError("these are not the states of all parts of one stream")
+    slowest = min(states, key=lambda state: int(state["window"]))
+    here = int(slowest["window"])
+    own = [[part, len(states), int(state["window"])] for part, state in enumerate(states)]
+    before = [list(arc) for arc in slowest.get("taken", ())]
+    taken = [arc for arc in before + own if arc[2] > here]
+    state = {key: slowest[key] for key in ("window", "counters", "credits")}
+    return state | {"taken": taken} if taken else state
 
 
 class Uniform(Protocol):

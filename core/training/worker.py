@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, ModelError, SandboxError, StorageError
-from core.data.store import Shard
+from core.data.store import Shard, allow_open
 from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows
 from core.data.tokenizer import Tokenizer
 from core.jobs import DPRecord, Evaluated, EvaluateJob, Failed, Paused, Ready, TrainJob, read_key
@@ -89,6 +89,7 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
         raise ModelError(
             f"The tokenizer knows {tokenizer.vocab_size} tokens, but the model only {job.model.vocab_size}."
         )
+    allow_open(sum(len(corpus.shards) for corpus in job.corpora))
     opened = [(corpus, [_shard(ref.path, key, tokenizer) for ref in corpus.shards]) for corpus in job.corpora]
     shards = [shard for _, of_corpus in opened for shard in of_corpus]
     training, plan = job.training, job.privacy

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 
 from core.api.errors import CorpusError
 from core.data import packing
-from core.data.packing import Packer
+from core.data.packing import Identity, Packer
 from core.data.store import Shard
-from core.data.stream import num_records
+from core.data.stream import Source, num_records
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 
 KEY = bytes(range(32))
@@ -136,3 +137,24 @@ def test_too_little_memory_for_a_shard_is_an_error_and_no_gap(tmp_path: Path, mo
     packer.add("a document")
     with pytest.raises(CorpusError, match="too little memory"):
         packer.finish()
+
+
+def test_three_hundred_thousand_files_become_two_maps_and_two_open_files(tmp_path: Path) -> None:
+    packer = Packer(tmp_path, KEY, TOKENIZER)
+    tokens = np.arange(30, dtype=np.uint16)
+    for number in range(300_000):
+        packer.add_tokens(Identity(f"{number:08}", 20), tokens)
+    before = _maps_and_files(tmp_path)
+    shards = [Shard(facts.path, KEY) for facts in packer.finish()]
+    assert sum(shard.num_documents for shard in shards) == 300_000
+    assert [after - old for after, old in zip(_maps_and_files(tmp_path), before, strict=True)] == [2, 2]
+    assert Source(shards, 32).num_windows > 200_000
+
+
+def _maps_and_files(folder: Path) -> tuple[int, int]:
+    maps = Path("/proc/self/maps").read_text().count(str(folder))
+    return maps, sum(os.readlink(f"/proc/self/fd/{name}").startswith(str(folder)) for name in _descriptors())
+
+
+def _descriptors() -> list[str]:
+    return [name for name in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{name}")]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from core import vault
 from core.api.errors import StorageError
-from core.data.store import BLOCK_BYTES, Document, Shard, ShardFacts, write_shard
+from core.data.store import BLOCK_BYTES, Document, Shard, ShardFacts, allow_open, write_shard
 
 KEY = bytes(range(32))
 END = 0
@@ -142,3 +143,23 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
         write(tmp_path, [document(10)], [])
     assert hits == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_shards_may_be_open_than_the_usual_limit(facts: ShardFacts) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1_000:
+        pytest.skip("this machine allows too few open files to tell")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        allow_open(3)
+        held = [Shard(facts.path, KEY) for _ in range(3)]
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 259
+        allow_open(300)
+        held += [Shard(facts.path, KEY) for _ in range(300)]
+        assert all(shard.num_documents == 3 for shard in held)
+        allow_open(1)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 556, "never lowered"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for shard in held:
+            shard.close()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.api.errors import CorpusError
 from core.data.store import Document, Shard, write_shard
-from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows, num_records
+from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows, joined, num_records
 
 KEY = bytes(range(32))
 END = 0
@@ -101,6 +101,27 @@ def test_partitions_interleave_to_the_whole(tmp_path: Path) -> None:
         assert np.array_equal(part.next_batch(20), wanted[index::3])
     with pytest.raises(ValueError, match="does not exist"):
         whole.partition(3, 3)
+
+
+def test_eight_parts_join_to_a_small_state_that_divides_by_another_number(tmp_path: Path) -> None:
+    sources = [(2.0, Source([shard(tmp_path, [900])], T)), (1.0, Source([shard(tmp_path, [600], first=1_000)], T))]
+    stream = PackedStream(sources, KEY)
+    parts = [stream.partition(index, 8) for index in range(8)]
+    seen = [part.next_batch(3) for part in parts]
+    state = joined([part.state_dict() for part in parts])
+    assert len(json.dumps(state)) < 260
+    stream.load_state_dict(state)
+    seen += [stream.partition(index, 3).next_batch(20) for index in range(3)]
+    wanted = PackedStream(sources, KEY).next_batch(8 * 3 + 3 * 20)
+    assert sorted(np.concatenate(seen).tolist()) == sorted(wanted.tolist())
+
+
+def test_only_states_of_one_stream_join(tmp_path: Path) -> None:
+    source = Source([shard(tmp_path, [300])], T)
+    one, two = PackedStream([(1.0, source)], KEY), PackedStream([(1.0, source), (1.0, source)], KEY)
+    for states in ([], [one.state_dict(), two.state_dict()]):
+        with pytest.raises(ValueError, match="all parts of one stream"):
+            joined(states)
 
 
 def test_a_source_that_shrank_to_nothing_keeps_its_place(tmp_path: Path) -> None:
