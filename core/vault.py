@@ -14,7 +14,7 @@ import os
 import secrets
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -60,7 +60,16 @@ def write_atomic(path: Path | str, data: bytes) -> None:
     _write(Path(path), iter((data,)))
 
 
-def _write(path: Path, parts: Iterator[bytes]) -> None:
+def write_parts(path: Path | str, parts: Iterable[bytes | memoryview]) -> None:
+    """As ``write_atomic``, for content that is made piece by piece and never whole in memory.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written; ``path`` is as it was.
+    """
+    _write(Path(path), parts)
+
+
+def _write(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     temporary = None
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

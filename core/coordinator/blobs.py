@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.api.errors import StorageError
 
+_RESTORE = "Restore the folder from a backup."
 HASH_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 
@@ -64,14 +65,29 @@ class BlobStore:
         try:
             data = self.path(sha256).read_bytes()
         except OSError as error:
-            raise StorageError(
-                f"The file {sha256[:12]}… is missing from {self._root}.", "Restore the folder from a backup."
-            ) from error
+            raise self._missing(sha256) from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StorageError(
-                f"The file {sha256[:12]}… in {self._root} is damaged.", "Restore the folder from a backup."
-            )
+            raise self._damaged(sha256)
         return data
+
+    def check(self, sha256: str) -> None:
+        """Check a blob against its name without holding it in memory.
+
+        Raises:
+            StorageError: missing or damaged.
+        """
+        try:
+            found = _file_sha256(self.path(sha256))
+        except OSError as error:
+            raise self._missing(sha256) from error
+        if found != sha256:
+            raise self._damaged(sha256)
+
+    def _missing(self, sha256: str) -> StorageError:
+        return StorageError(f"The file {sha256[:12]}… is missing from {self._root}.", _RESTORE)
+
+    def _damaged(self, sha256: str) -> StorageError:
+        return StorageError(f"The file {sha256[:12]}… in {self._root} is damaged.", _RESTORE)
 
     def remove(self, sha256: str) -> None:
         """Forget a blob; a missing one is fine."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from core.coordinator.home import Federation
-from core.model.checkpoint_io import encode_weights, read_weights
+from core.model.checkpoint_io import StoredWeights, encode_weights, open_weights, read_weights
 from core.model.layout import parameter_shapes
 from core.update import Array
 
@@ -19,6 +20,18 @@ class ModelFiles:
         self._private = federation.home.private
         self.shapes = parameter_shapes(self._spec)
 
+    @contextmanager
+    def opened(self, sha256: str) -> Iterator[StoredWeights]:
+        """A checkpoint whose arrays are read one by one.
+
+        Raises:
+            ModelError: not the federation's model.
+            StorageError: missing or damaged.
+        """
+        self._blobs.check(sha256)
+        with open_weights(self._blobs.path(sha256), self.shapes) as stored:
+            yield stored
+
     def weights(self, sha256: str) -> dict[str, Array]:
         """A checkpoint.
 
@@ -26,8 +39,8 @@ class ModelFiles:
             ModelError: not the federation's model.
             StorageError: missing or damaged.
         """
-        self._blobs.read(sha256)
-        return read_weights(self._blobs.path(sha256), self._spec)
+        with self.opened(sha256) as stored:
+            return dict(stored)
 
     def put_weights(self, weights: Mapping[str, Array]) -> tuple[str, int]:
         """Store a checkpoint durably; returns hash and size in bytes."""

@@ -18,11 +18,11 @@ from core.api.errors import CoordinatorError, StorageError, UsageError
 from core.coordinator import certificates
 from core.coordinator.evaluation import Evaluator
 from core.coordinator.home import Federation
+from core.coordinator.model_files import ModelFiles
 from core.coordinator.schema import Checkpoint, Event, Round
 from core.coordinator.store import Store
 from core.coordinator.supervisor import Stopping, Supervisor
 from core.federation.invite import TOKEN_BYTES, Invite, encode
-from core.model.checkpoint_io import read_weights
 from core.model.export import export_huggingface
 
 TICK_S = 0.2
@@ -292,7 +292,6 @@ def export(root: Path, out: Path) -> dict[str, Any]:
         checkpoint = store.latest_checkpoint()
     finally:
         store.close()
-    federation.home.blobs.read(checkpoint.sha256)
-    weights = read_weights(federation.home.blobs.path(checkpoint.sha256), federation.config.model)
-    export_huggingface(federation.config.model, weights, federation.tokenizer_path, out)
+    with ModelFiles(federation).opened(checkpoint.sha256) as weights:
+        export_huggingface(federation.config.model, weights, federation.tokenizer_path, out)
     return {"model_dir": str(out), "round": checkpoint.server_round, "checkpoint": checkpoint.sha256}

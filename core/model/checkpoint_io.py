@@ -6,16 +6,16 @@ the layout the manifest promised (names, shapes, type, offsets, length) before o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from safetensors.numpy import save
 
 from core import vault
 from core.api.errors import ModelError, StorageError
@@ -25,6 +25,7 @@ from core.update import Array
 
 MAX_HEADER_BYTES = 1 << 20
 _PREFIX_BYTES = 8
+_ALIGNMENT = 8
 _HINT = "It is not used; the coordinator must send the weights its manifest describes."
 
 
@@ -34,11 +35,7 @@ def encode_weights(arrays: Mapping[str, Array]) -> bytes:
     Raises:
         ModelError: an array is not float32.
     """
-    for name, array in arrays.items():
-        if array.dtype != np.float32:
-            raise ModelError(f"{name} is {array.dtype}, not float32.")
-    # "format" is what transformers asks for before it opens a file.
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"format": "pt"})
+    return b"".join(_parts({name: array.shape for name, array in arrays.items()}, arrays))
 
 
 def write_weights(path: Path | str, arrays: Mapping[str, Array]) -> None:
@@ -48,7 +45,43 @@ def write_weights(path: Path | str, arrays: Mapping[str, Array]) -> None:
         ModelError: an array is not float32.
         StorageError: the disk is full or the folder cannot be written.
     """
-    vault.write_atomic(path, encode_weights(arrays))
+    stream_weights(path, {name: array.shape for name, array in arrays.items()}, arrays)
+
+
+def stream_weights(path: Path | str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array]) -> None:
+    """As ``write_weights``, with one array in memory at a time.
+
+    Args:
+        path: the file to replace.
+        shapes: the arrays that the file is to hold.
+        arrays: where each of them is read when its turn comes; may hold more.
+
+    Raises:
+        ModelError: an array is not float32 or has another shape.
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    vault.write_parts(path, _parts(shapes, arrays))
+
+
+def _parts(shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array]) -> Iterator[bytes | memoryview]:
+    """Length, header and data as safetensors writes them: by name, the header filled up with blanks."""
+    # "format" is what transformers asks for before it opens a file.
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name in sorted(shapes):
+        stop = at + 4 * math.prod(shapes[name])
+        header[name] = {"dtype": "F32", "shape": list(shapes[name]), "data_offsets": [at, stop]}
+        at = stop
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    yield len(text).to_bytes(_PREFIX_BYTES, "little") + text
+    for name in sorted(shapes):
+        array = arrays[name]
+        if array.dtype != np.float32:
+            raise ModelError(f"{name} is {array.dtype}, not float32.")
+        if array.shape != tuple(shapes[name]):
+            raise ModelError(f"{name} has the shape {array.shape}, not {tuple(shapes[name])}.")
+        yield np.ascontiguousarray(array, "<f4").reshape(-1).view(np.uint8).data
 
 
 def read_weights(path: Path | str, spec: ModelSpec, *, max_bytes: int | None = None) -> dict[str, Array]:
@@ -63,35 +96,71 @@ def read_weights(path: Path | str, spec: ModelSpec, *, max_bytes: int | None = N
         ModelError: names, shapes, type, offsets, length or a value are not as they must be.
         StorageError: the file cannot be opened.
     """
+    with open_weights(path, parameter_shapes(spec), max_bytes=max_bytes) as stored:
+        return dict(stored)
+
+
+@contextlib.contextmanager
+def open_weights(
+    path: Path | str, shapes: Mapping[str, tuple[int, ...]], *, max_bytes: int | None = None
+) -> Iterator[StoredWeights]:
+    """The same without reading it whole: a mapping that reads and checks each array when it is asked for.
+
+    Raises:
+        ModelError: the header is not exactly that of ``shapes``, at once; or a value is not finite, when it is read.
+        StorageError: the file cannot be opened.
+    """
     path = Path(path)
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             if max_bytes is not None and size > max_bytes:
                 raise ModelError(f"{path.name} has {size} bytes, more than the {max_bytes} allowed.", _HINT)
-            return _read(stream, path.name, size, parameter_shapes(spec))
+            yield StoredWeights(stream, path.name, size, shapes)
     except OSError as error:
         raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
 
 
-def _read(stream: BinaryIO, name: str, size: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
-    header_bytes = int.from_bytes(stream.read(_PREFIX_BYTES), "little") if size >= _PREFIX_BYTES else 0
-    if not 2 <= header_bytes <= min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
-        raise ModelError(f"{name} is not a safetensors file: its header is cut or larger than 1 MiB.", _HINT)
-    data_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
-    if size != _PREFIX_BYTES + header_bytes + data_bytes:
-        raise ModelError(f"{name} has {size} bytes, which is not what its model needs.", _HINT)
-    offsets = _offsets(_parse(stream.read(header_bytes), name), name, shapes, data_bytes)
-    data = stream.read(data_bytes)
-    if len(data) != data_bytes:
-        raise ModelError(f"{name} changed while it was read.", _HINT)
-    arrays: dict[str, Array] = {}
-    for parameter, shape in shapes.items():
-        flat = np.frombuffer(data, "<f4", math.prod(shape), offsets[parameter])
-        arrays[parameter] = flat.reshape(shape).astype(np.float32)
-        if not np.isfinite(arrays[parameter]).all():
-            raise ModelError(f"{name} holds values in {parameter} that are not finite.", _HINT)
-    return arrays
+class StoredWeights(Mapping[str, Array]):
+    """The arrays of an open file of weights, in layout order."""
+
+    def __init__(self, stream: BinaryIO, name: str, size: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Check length and header.
+
+        Raises:
+            ModelError: they are not exactly those of ``shapes``.
+        """
+        header_bytes = int.from_bytes(stream.read(_PREFIX_BYTES), "little") if size >= _PREFIX_BYTES else 0
+        if not 2 <= header_bytes <= min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
+            raise ModelError(f"{name} is not a safetensors file: its header is cut or larger than 1 MiB.", _HINT)
+        data_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+        if size != _PREFIX_BYTES + header_bytes + data_bytes:
+            raise ModelError(f"{name} has {size} bytes, which is not what its model needs.", _HINT)
+        self.shapes = dict(shapes)
+        self._offsets = _offsets(_parse(stream.read(header_bytes), name), name, self.shapes, data_bytes)
+        self._stream, self._name, self._data_at = stream, name, _PREFIX_BYTES + header_bytes
+
+    def __getitem__(self, parameter: str) -> Array:
+        """Read one array.
+
+        Raises:
+            ModelError: a value is not finite, or the file was cut meanwhile.
+        """
+        array = np.empty(self.shapes[parameter], "<f4")
+        self._stream.seek(self._data_at + self._offsets[parameter])
+        if self._stream.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes:  # type: ignore[attr-defined]
+            raise ModelError(f"{self._name} changed while it was read.", _HINT)
+        if not np.isfinite(array).all():
+            raise ModelError(f"{self._name} holds values in {parameter} that are not finite.", _HINT)
+        return array.astype(np.float32, copy=False)
+
+    def __iter__(self) -> Iterator[str]:
+        """Names in layout order."""
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        """Number of arrays."""
+        return len(self.shapes)
 
 
 def _parse(raw: bytes, name: str) -> dict[str, Any]:

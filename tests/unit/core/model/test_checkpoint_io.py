@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.api.errors import ModelError, StorageError
 from core.config import ModelSpec
-from core.model.checkpoint_io import encode_weights, file_sha256, read_weights, write_weights
+from core.model.checkpoint_io import encode_weights, file_sha256, open_weights, read_weights, write_weights
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 
@@ -49,11 +49,12 @@ def test_equal_weights_give_equal_bytes_whatever_the_order() -> None:
 
 
 def test_the_library_reads_what_we_write_and_we_read_what_it_writes(tmp_path: Path) -> None:
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file, save, save_file
 
     arrays = seeded_weights(SPEC, 2)
     write_weights(tmp_path / "ours", arrays)
     assert set(load_file(tmp_path / "ours")) == set(arrays)
+    assert encode_weights(arrays) == save(arrays, metadata={"format": "pt"})
     save_file(arrays, tmp_path / "theirs")
     assert np.array_equal(read_weights(tmp_path / "theirs", SPEC)[EMBED], arrays[EMBED])
 
@@ -175,6 +176,20 @@ def test_length_is_exact_and_capped(tmp_path: Path) -> None:
     assert read_weights(tmp_path / "w", SPEC, max_bytes=len(raw))
     with pytest.raises(ModelError, match="more than"):
         read_weights(tmp_path / "w", SPEC, max_bytes=len(raw) - 1)
+
+
+def test_a_file_can_be_read_array_by_array_and_names_what_is_wrong_when_it_gets_there(tmp_path: Path) -> None:
+    arrays = seeded_weights(SPEC, 0)
+    arrays[NORM][0] = np.nan
+    write_weights(tmp_path / "w", arrays)
+    with open_weights(tmp_path / "w", parameter_shapes(SPEC)) as stored:
+        assert list(stored) == list(parameter_shapes(SPEC))
+        assert np.array_equal(stored[EMBED], arrays[EMBED])
+        with pytest.raises(ModelError, match="not finite"):
+            stored[NORM]
+        (tmp_path / "w").write_bytes(b"cut")
+        with pytest.raises(ModelError, match="changed while"):
+            stored[EMBED]
 
 
 def test_other_types_are_not_written(tmp_path: Path) -> None:
