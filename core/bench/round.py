@@ -26,7 +26,8 @@ from core.config import (
 )
 from core.data.tokenizer import BUILTIN
 from core.demo.text import Split, byte_entropy, default_text, split
-from core.model.presets import default_training, preset
+from core.model.presets import preset
+from core.model.recipes import default_training
 from core.simulation import Simulation
 
 SEEDS = (1, 2, 3)

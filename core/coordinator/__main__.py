@@ -42,14 +42,11 @@ def parser() -> argparse.ArgumentParser:
     create.add_argument("--purpose", default="")
     create.add_argument("--preset", default="tiny")
     create.add_argument("--privacy", default="record", choices=("document", "record", "corpus", "none"), metavar="UNIT")
-    create.add_argument("--rounds", type=int, default=3)
     create.add_argument("--cohort", type=int, default=2)
-    for name in ("--quorum", "--local-steps", "--batch-size", "--seq-len", "--seed"):
+    for name in ("--rounds", "--quorum", "--local-steps", "--batch-size", "--seq-len", "--seed"):
         create.add_argument(name, type=int)
-    for name in ("--learning-rate", "--clip-norm"):
+    for name in ("--learning-rate", "--clip-norm", "--outer-lr", "--outer-momentum"):
         create.add_argument(name, type=float)
-    create.add_argument("--outer-lr", type=float, default=1.0)
-    create.add_argument("--outer-momentum", type=float, default=0.0)
     create.add_argument("--codec", default="int8", choices=("int8", "fp32"))
     create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
     create.add_argument("--tokenizer", type=Path, metavar="PATH")

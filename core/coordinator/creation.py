@@ -25,10 +25,19 @@ from core.config import (
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
-from core.model.presets import default_training, preset
+from core.federation.protocol import MAX_UPDATE_BYTES
+from core.model.layout import parameter_shapes
+from core.model.presets import num_parameters, preset
+from core.model.recipes import default_outer, default_rounds, default_training
+from core.postprocess.compression.codec import encoded_size
 
 MAX_EVALUATION_BYTES = 64 << 20
 MAX_TOKENIZER_BYTES = 16 << 20
+NEARLY_FULL = 0.95
+"""Share of a preset's embedding rows from which on a tokenizer keeps them all."""
+CLOSING_BYTES = 40
+"""Of the coordinator, per parameter, while a round is closed: sums in float64, an update as it came and decoded, base,
+mean, momentum before and after, new weights, and their file."""
 RELATIONS: dict[UnitOfPrivacy, Literal["zero-out", "replace-one", "none"]] = {
     "document": "zero-out",
     "record": "zero-out",
@@ -46,15 +55,15 @@ class Choices:
     purpose: str = ""
     preset: str = "tiny"
     unit: UnitOfPrivacy = "record"
-    rounds: int = 3
+    rounds: int | None = None
     cohort: int = 2
     quorum: int | None = None
     local_steps: int | None = None
     batch_size: int | None = None
     seq_len: int | None = None
     learning_rate: float | None = None
-    outer_lr: float = 1.0
-    outer_momentum: float = 0.0
+    outer_lr: float | None = None
+    outer_momentum: float | None = None
     clip_norm: float | None = None
     codec: Literal["int8", "fp32"] = "int8"
     deadline_s: float = 3_600.0
@@ -69,7 +78,7 @@ def create(root: Path, choices: Choices) -> Federation:
     """Make a federation in a new folder, or leave nothing behind.
 
     Raises:
-        UsageError: the folder exists, or a choice is unknown or out of range.
+        UsageError: the folder exists, a choice is unknown or out of range, or the model is too large.
         StorageError: the disk refused.
         HedgerowError: the tokenizer or the evaluation text cannot be used.
     """
@@ -80,6 +89,7 @@ def create(root: Path, choices: Choices) -> Federation:
     tokenizer = _read(tokenizer_path, MAX_TOKENIZER_BYTES, "tokenizer")
     text = None if choices.evaluate is None else _read(choices.evaluate, MAX_EVALUATION_BYTES, "evaluation text")
     config = configure(choices, Tokenizer.load(tokenizer_path))
+    refuse_what_cannot_run(config, _machine_bytes())
     return found(root, config, HostSettings(listen=choices.listen, address=choices.address), tokenizer, text)
 
 
@@ -114,11 +124,11 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
                 origin="given by the operator" if choices.tokenizer else "Python documentation, shipped with Hedgerow",
             ),
             training=training,
-            outer=OuterConfig(learning_rate=choices.outer_lr, momentum=choices.outer_momentum),
+            outer=_outer(choices),
             privacy=privacy,
             codec=CodecConfig(name=choices.codec),
             schedule=ScheduleConfig(
-                rounds=choices.rounds,
+                rounds=default_rounds(choices.preset) if choices.rounds is None else choices.rounds,
                 cohort_size=choices.cohort,
                 quorum=choices.cohort if choices.quorum is None else choices.quorum,
                 deadline_s=choices.deadline_s,
@@ -131,10 +141,60 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
         raise UsageError(f"The federation cannot be made: {error}.", "Change that option.") from error
 
 
+def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None:
+    """Refuse by arithmetic, before a weight is drawn, a model that this machine or the way of its updates cannot hold.
+
+    Args:
+        config: the terms.
+        machine_bytes: memory of the coordinator's machine; 0 where it is not known.
+
+    Raises:
+        UsageError: naming what is too large, with both figures.
+    """
+    name, parameters = config.model.preset, num_parameters(config.model)
+    update = encoded_size(parameter_shapes(config.model), config.codec)
+    if update > MAX_UPDATE_BYTES:
+        raise UsageError(
+            f"An update of {name} has {update / 1e6:,.0f} MB as {config.codec.name}, but {MAX_UPDATE_BYTES >> 20} MB "
+            "is the most that can be sent.",
+            "Choose a smaller preset.",
+        )
+    needed = CLOSING_BYTES * parameters
+    if 0 < machine_bytes < needed:
+        raise UsageError(
+            f"Closing a round of {name} takes about {needed / 1e9:.1f} GB of memory, but this machine has "
+            f"{machine_bytes / 1e9:.1f} GB.",
+            "Choose a smaller preset.",
+        )
+
+
+def _machine_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
 def _model(choices: Choices, vocab_size: int) -> ModelSpec:
+    """The preset with one embedding row per token of the tokenizer that is used.
+
+    A tokenizer that nearly fills the preset's rows keeps their number, so that GPT-NeoX's 50,277 tokens give the seeds'
+    50,368 rows and their exact counts. With any other, rows that no token ever reaches would only be trained, sent and
+    kept: under the built-in 4,096 tokens ``125m`` has 88M parameters, which the manifest shows.
+    """
     spec = preset(choices.preset)
+    nearly_full = NEARLY_FULL * spec.vocab_size <= vocab_size <= spec.vocab_size
     longest = max(spec.max_seq_len, choices.seq_len or 0)
-    return msgspec.structs.replace(spec, vocab_size=vocab_size, max_seq_len=longest)
+    rows = spec.vocab_size if nearly_full else vocab_size
+    return msgspec.structs.replace(spec, vocab_size=rows, max_seq_len=longest)
+
+
+def _outer(choices: Choices) -> OuterConfig:
+    default = default_outer(choices.preset)
+    return OuterConfig(
+        learning_rate=default.learning_rate if choices.outer_lr is None else choices.outer_lr,
+        momentum=default.momentum if choices.outer_momentum is None else choices.outer_momentum,
+    )
 
 
 def _training(choices: Choices) -> TrainingConfig:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from core.api.errors import HedgerowError
 from core.demo.run import RECORD_STEPS, Options, run
-from core.model.presets import PRESETS
 
 UNITS = ("record", "corpus", "none")
+PRESETS = ("tiny", "10m", "tiny-gpt2", "10m-gpt2")
+"""What several volunteers and a coordinator train on one machine without a card."""
 
 
 def _number(text: str) -> int:
@@ -36,7 +37,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
     )
     parser.add_argument("--volunteers", type=_number, default=2, metavar="N")
     parser.add_argument("--rounds", type=_number, default=3, metavar="R")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
+    parser.add_argument("--preset", choices=PRESETS, default="tiny")
     parser.add_argument("--privacy", choices=UNITS, default="record", help="none means no formal guarantee")
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="PATH", help="own text; repeatable")
     parser.add_argument("--headless", action="store_true", help="open no window even where there is a display")

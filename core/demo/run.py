@@ -27,7 +27,7 @@ from core.demo.state import Demo, Round, Volunteer
 from core.demo.text import Split, byte_entropy, default_text, given_text, split, write_share
 from core.demo.view import View
 from core.demo.volunteer import VolunteerEngine
-from core.model.presets import default_training
+from core.model.recipes import default_training
 from core.postprocess.privacy.accountant import bucket
 
 EPSILON = 8.0

@@ -203,7 +203,7 @@ def upload_bytes(config: FederationConfig) -> int:
 
 def memory_needed(config: FederationConfig) -> int:
     """Closed-form memory of a round; the micro-batch only changes accumulation, so it is one sequence at least."""
-    return memory_bytes(config.model, 1, config.training.seq_len)
+    return memory_bytes(config.model, 1, config.training.seq_len, private=config.privacy.unit != "none")
 
 
 def too_big(config: FederationConfig, allowed_bytes: int) -> str:

@@ -1,32 +1,66 @@
-"""Named model shapes, what they cost in memory, and the training settings a federation of that size starts from.
+"""Named model shapes, and what they cost in memory.
 
-Torch-free: the coordinator and the engine read it to plan and to refuse before anything is allocated.
+Torch-free: the coordinator and the engine read it to plan and to refuse before anything is allocated. The training
+settings that belong to a name are in ``core.model.recipes``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
 
 from core.api.errors import UsageError
-from core.config import ModelSpec, TrainingConfig, UnitOfPrivacy
+from core.config import ModelSpec
 from core.model.layout import parameter_shapes
 
-PRESETS: Final[dict[str, ModelSpec]] = {
-    "tiny": ModelSpec(
-        preset="tiny", vocab_size=4_096, num_layers=2, d_model=128, num_heads=4, d_ff=352, max_seq_len=512
-    ),
-    "10m": ModelSpec(
-        preset="10m", vocab_size=4_096, num_layers=7, d_model=320, num_heads=5, d_ff=864, max_seq_len=1_024
-    ),
-}
-"""Shapes that make federations of plain CPUs real; 0.93M and 10.0M parameters."""
+SEED_VOCABULARY: Final = 50_368
+"""Rows of the seeds' embedding: the 50,277 tokens of GPT-NeoX, padded."""
+GPT2_SUFFIX: Final = "-gpt2"
+Device = Literal["cpu", "gpu"]
 
-_STATE_BYTES = 40
-"""Per parameter, at the worst moment: weights, base, gradient and one example's gradient in float32, two moments in
-float32, the clipped sum and its noise in float64."""
-_RUNTIME_BYTES = 320 << 20
-"""Interpreter, torch and its thread buffers, measured on a CPU build."""
+_SIZES: Final = (
+    # name, vocabulary, blocks, width, heads, llama's feed-forward width, positions
+    ("tiny", 4_096, 2, 128, 4, 352, 512),
+    ("10m", 4_096, 7, 320, 5, 864, 1_024),
+    ("75m", SEED_VOCABULARY, 3, 896, 16, 2_432, 2_048),
+    ("75m-hd64", SEED_VOCABULARY, 3, 896, 14, 2_432, 2_048),
+    ("125m", SEED_VOCABULARY, 12, 768, 12, 2_048, 2_048),
+    ("250m", SEED_VOCABULARY, 16, 1_024, 16, 2_816, 2_048),
+    ("350m", SEED_VOCABULARY, 24, 1_024, 16, 2_816, 2_048),
+    ("1.3b", SEED_VOCABULARY, 24, 2_048, 16, 5_632, 2_048),
+    ("3b", SEED_VOCABULARY, 32, 2_560, 20, 6_912, 2_048),
+    ("30b", SEED_VOCABULARY, 48, 7_168, 56, 19_200, 2_048),
+)
+"""``tiny`` and ``10m`` make federations of plain CPUs real; the seeds give the others, except ``250m`` and ``30b``,
+whose shapes are ours. The seeds' 75M has heads 56 wide, which few servers are fast at; ``75m-hd64`` has heads of 64."""
+
+
+def _presets() -> Iterator[tuple[str, ModelSpec]]:
+    for name, vocabulary, blocks, width, heads, inner, positions in _SIZES:
+        spec = ModelSpec(
+            preset=name, vocab_size=vocabulary, num_layers=blocks, d_model=width, num_heads=heads, d_ff=inner,
+            max_seq_len=positions,
+        )  # fmt: skip
+        yield name, spec
+        other = name + GPT2_SUFFIX
+        yield other, msgspec.structs.replace(spec, preset=other, architecture="gpt2", d_ff=4 * width)
+
+
+PRESETS: Final[dict[str, ModelSpec]] = dict(_presets())
+"""Every shape by name: ``125m`` in the default shape, ``125m-gpt2`` in the seeds' own."""
+
+_RUNTIME_BYTES: Final[dict[Device, int]] = {"cpu": 320 << 20, "gpu": 900 << 20}
+"""Interpreter, torch and its thread buffers, measured on a CPU build; a card's context with its libraries, from
+published figures and not measured here."""
+_TRAINED_BYTES: Final[dict[tuple[Device, bool], int]] = {
+    ("cpu", False): 24, ("cpu", True): 40, ("gpu", False): 20, ("gpu", True): 28,
+}  # fmt: skip
+"""Per trained parameter at the worst moment, by device and whether a privacy unit protects the round. All hold 16 for
+weight, gradient and two moments in float32 and 4 for a micro-batch's gradient; a CPU also the base (4), which a machine
+with a card keeps in its own memory. A unit adds the clipped sum in float64 (8) and, on a CPU, its noise (8)."""
 
 
 def preset(name: str) -> ModelSpec:
@@ -46,37 +80,43 @@ def num_parameters(spec: ModelSpec) -> int:
     return sum(math.prod(shape) for shape in parameter_shapes(spec).values())
 
 
-def memory_bytes(spec: ModelSpec, batch: int, seq_len: int) -> int:
+def memory_bytes(
+    spec: ModelSpec,
+    batch: int,
+    seq_len: int,
+    *,
+    trained: int | None = None,
+    blocks_in_graph: int | None = None,
+    frozen_width: int = 2,
+    activation_width: int = 4,
+    device: Device = "cpu",
+    private: bool = True,
+) -> int:
     """Upper estimate of the memory a trainer needs, in closed form and before anything is allocated.
 
     Args:
         spec: the model.
         batch: sequences in flight at once; 1 for DP-SGD, which takes one example at a time.
         seq_len: tokens per sequence.
+        trained: parameters that learn; ``None`` for all. The rest is held without gradient or optimiser state.
+        blocks_in_graph: blocks whose activations the backward pass needs, the lowest trained one and all above it;
+            ``None`` for all.
+        frozen_width: bytes of a parameter that does not learn, 2 as bfloat16.
+        activation_width: bytes of an activation, 2 under bfloat16 autocast; logits and loss are float32 anyway.
+        device: where the model computes; the answer is about that device's own memory.
+        private: whether a privacy unit protects the round, which keeps sums and noise in float64.
 
     Returns:
         Bytes: states, activations kept for the backward pass, logits with their gradient, and the runtime.
     """
-    per_token = spec.num_layers * (16 * spec.d_model + 5 * spec.d_ff) + 3 * spec.d_model + 4 * spec.vocab_size
-    return _RUNTIME_BYTES + _STATE_BYTES * num_parameters(spec) + 4 * batch * seq_len * per_token
-
-
-def default_training(name: str, unit: UnitOfPrivacy) -> TrainingConfig:
-    """Settings a federation of preset ``name`` starts from under privacy ``unit``.
-
-    Under ``record`` the rate is DP-Adam's own: the second moment is corrected for the noise, so it is not the plain
-    one. Chosen for ``tiny`` on two volunteers with tinyshakespeare, σ 0.65, three rounds: 3.81 bits per byte at 4e-3
-    and 3.90 at 2e-3, from 5.45. Without DP 3.24 after three rounds of 30 steps at 3e-3 and 3.45 at 6e-3.
-
-    Raises:
-        UsageError: there is no such preset.
-    """
-    small = preset(name).d_model <= 256
-    seq_len = 128 if small else 256
-    if unit in ("record", "document"):
-        rate = 4e-3 if small else 2e-3
-        return TrainingConfig(seq_len=seq_len, batch_size=64, local_steps=20, learning_rate=rate, decay_steps=400)
-    rate = 3e-3 if small else 1e-3
-    return TrainingConfig(
-        seq_len=seq_len, batch_size=16, local_steps=30, learning_rate=rate, warmup_steps=10, decay_steps=1_000
-    )
+    everything = num_parameters(spec)
+    learning = everything if trained is None else trained
+    states = _TRAINED_BYTES[device, private] * learning + frozen_width * (everything - learning)
+    if activation_width < 4:
+        states += activation_width * learning  # autocast keeps a narrow copy of what it multiplies
+    blocks = spec.num_layers if blocks_in_graph is None else blocks_in_graph
+    inner = 4 * spec.d_ff if spec.architecture == "gpt2" else 5 * spec.d_ff
+    per_token = activation_width * (blocks * (16 * spec.d_model + inner) + 3 * spec.d_model) + 16 * spec.vocab_size
+    if learning < everything:
+        states += 4 * spec.vocab_size * spec.d_model  # the largest frozen matrix, widened while it multiplies
+    return _RUNTIME_BYTES[device] + states + batch * seq_len * per_token

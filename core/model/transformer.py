@@ -1,6 +1,8 @@
-"""The decoder-only model: RMSNorm, rotary positions (half-split), causal attention, SwiGLU, tied head.
+"""The decoder-only model in both shapes, and the blocks of the default one: RMSNorm, rotary positions, SwiGLU.
 
-State-dict names are the layout's, which are Hugging Face's, so weights travel without renaming.
+``llama`` is built from the blocks here (positions half-split, no biases), ``gpt2`` from those of ``core.model.gpt2``;
+head, loss and the way of the weights are shared. State-dict names are the layout's, which are Hugging Face's, so
+weights travel without renaming.
 
 Shapes: B batch, T time, D model width, N heads, H head width, F feed-forward width, V vocabulary. A suffix such as
 ``x_BTD`` spells the axes of a tensor. Forward works on one example as on many and uses nothing that mixes examples,
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 
 from core.api.errors import ModelError
 from core.config import ModelSpec
+from core.model.gpt2 import Gpt2Backbone
 from core.model.layout import parameter_shapes
 from core.update import Array
 
@@ -108,6 +111,11 @@ class Backbone(nn.Module):
         self.register_buffer("cos_TH", cos_TH, persistent=False)
         self.register_buffer("sin_TH", sin_TH, persistent=False)
 
+    @property
+    def embedding(self) -> nn.Embedding:
+        """The token embedding, to which a head may be tied."""
+        return self.embed_tokens
+
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Hidden states, (B, T, D)."""
         time = tokens_BT.shape[1]
@@ -122,17 +130,29 @@ class Transformer(nn.Module):
     """The whole model. Weights start undefined: call ``load_arrays`` with the federation's."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        """Build the shape of ``spec``.
-
-        Raises:
-            ModelError: the architecture is not one this version can build.
-        """
+        """Build the shape of ``spec``."""
         super().__init__()
         self.spec = spec
         self.shapes = parameter_shapes(spec)
-        self.model = Backbone(spec)
+        if spec.architecture == "gpt2":
+            self.transformer = Gpt2Backbone(spec)
+        else:
+            self.model = Backbone(spec)
         if not spec.tie_embeddings:
             self.lm_head = nn.Linear(spec.d_model, spec.vocab_size, bias=False)
+
+    @property
+    def backbone(self) -> Backbone | Gpt2Backbone:
+        """Everything below the head, under the name its architecture has for it."""
+        return self.transformer if self.spec.architecture == "gpt2" else self.model
+
+    @property
+    def head(self) -> Tensor:
+        """The weight of the head, which is the embedding's where they are tied.
+
+        One Parameter used twice: autograd adds both gradients, which a copy or a functional tie would not.
+        """
+        return self.backbone.embedding.weight if self.spec.tie_embeddings else self.lm_head.weight
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits of the next token at each position, (B, T, V).
@@ -142,10 +162,7 @@ class Transformer(nn.Module):
         """
         if tokens_BT.shape[1] > self.spec.max_seq_len:
             raise ValueError(f"{tokens_BT.shape[1]} tokens are more than the {self.spec.max_seq_len} this model reads")
-        x_BTD = self.model(tokens_BT)
-        # One Parameter used twice: autograd adds both gradients, which a copy or a functional tie would not.
-        head_VD = self.model.embed_tokens.weight if self.spec.tie_embeddings else self.lm_head.weight
-        return F.linear(x_BTD, head_VD)
+        return F.linear(self.backbone(tokens_BT), self.head)
 
     def ordered(self) -> list[nn.Parameter]:
         """The parameters in layout order."""

@@ -26,7 +26,7 @@ def micro_batch(job: TrainJob) -> int:
     flops = 6.0 * num_parameters(job.model) * job.training.seq_len
     fitting = max(1, int(_MICRO_STEP_FLOPS / flops))
     count = min(job.training.batch_size, 1 << (fitting.bit_length() - 1))
-    while count > 1 and 0 < job.memory_bytes < memory_bytes(job.model, count, job.training.seq_len):
+    while count > 1 and 0 < job.memory_bytes < _needed(job, count):
         count //= 2
     return count
 
@@ -40,7 +40,7 @@ def check_memory(job: TrainJob) -> int:
     Raises:
         ModelError: it does not fit; nothing was allocated.
     """
-    needed = memory_bytes(job.model, micro_batch(job), job.training.seq_len)
+    needed = _needed(job, micro_batch(job))
     allowed = job.memory_bytes or available_bytes()
     if allowed and needed > allowed:
         raise ModelError(
@@ -49,6 +49,10 @@ def check_memory(job: TrainJob) -> int:
             "Raise the memory limit or close other programs." if job.memory_bytes else "Close other programs.",
         )
     return needed
+
+
+def _needed(job: TrainJob, batch: int) -> int:
+    return memory_bytes(job.model, batch, job.training.seq_len, private=job.privacy.unit != "none")
 
 
 def available_bytes() -> int:

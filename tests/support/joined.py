@@ -26,7 +26,8 @@ from core.federation.manifest import seal_manifest
 from core.hardware.limits import Readings
 from core.jobs import ShardRef
 from core.ledger.store import Ledger
-from core.model.presets import default_training, preset
+from core.model.presets import preset
+from core.model.recipes import default_training
 
 KEY = bytes(range(32))
 RELATION = {"record": "zero-out", "corpus": "replace-one", "none": "none"}

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from support.small_tokenizer import tokenizer_file
 
 from core.api.errors import ModelError
 from core.config import ModelSpec
@@ -14,6 +16,7 @@ from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer, next_token_loss
 
+Architecture = Literal["llama", "gpt2"]
 SPEC = ModelSpec(preset="test", vocab_size=256, num_layers=2, d_model=32, num_heads=4, d_ff=64, max_seq_len=64)
 
 
@@ -31,29 +34,21 @@ def lively(spec: ModelSpec, seed: int = 3) -> dict[str, np.ndarray]:
     }
 
 
-def tokenizer_file(folder: Path, size: int = 256) -> Path:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    names = ["<|endoftext|>", *sorted(pre_tokenizers.ByteLevel.alphabet())][:size]
-    tokenizer = Tokenizer(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.add_special_tokens(["<|endoftext|>"])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder / "tokenizer.json"
-
-
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 @pytest.mark.parametrize("tied", [True, False])
-def test_exported_model_gives_the_same_logits_in_transformers(tmp_path: Path, tied: bool) -> None:
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+def test_exported_model_gives_the_same_logits_in_transformers(
+    tmp_path: Path, architecture: Architecture, tied: bool
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     spec = ModelSpec(
-        preset="test", vocab_size=256, num_layers=2, d_model=32, num_heads=4, d_ff=64, max_seq_len=64,
-        tie_embeddings=tied, rope_theta=500.0, norm_eps=1e-4,
+        architecture=architecture, preset="test", vocab_size=256, num_layers=2, d_model=32, num_heads=4, d_ff=96,
+        max_seq_len=64, tie_embeddings=tied, rope_theta=500.0, norm_eps=1e-4,
     )  # fmt: skip
     arrays = lively(spec)
     export_huggingface(spec, arrays, tokenizer_file(tmp_path), tmp_path / "out")
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32).eval()
-    assert isinstance(theirs, LlamaForCausalLM)
+    assert type(theirs).__name__ == {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel"}[architecture]
     ours = Transformer(spec)
     ours.load_arrays(arrays)
     tokens = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 64)))
@@ -63,6 +58,7 @@ def test_exported_model_gives_the_same_logits_in_transformers(tmp_path: Path, ti
     assert float((expected - found).abs().max()) <= 1e-5
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
     assert tokenizer.eos_token_id == json.loads((tmp_path / "out" / "config.json").read_text())["eos_token_id"] == 0
+    assert theirs.generation_config.eos_token_id == 0
 
 
 def test_state_dict_names_are_the_layout() -> None:

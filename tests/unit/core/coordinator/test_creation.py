@@ -1,0 +1,56 @@
+"""From an operator's choices to terms: defaults of a preset, the vocabulary, and what is refused before it is drawn."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.api.errors import UsageError
+from core.coordinator.creation import Choices, configure, create, refuse_what_cannot_run
+from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.model.presets import num_parameters, preset
+
+
+def terms(vocab_size: int = 4_096, **choices: Any) -> Any:
+    tokenizer = SimpleNamespace(vocab_size=vocab_size, sha256="a" * 64)
+    return configure(Choices(name="Test", **choices), tokenizer)  # type: ignore[arg-type]
+
+
+def test_the_tokenizer_decides_the_rows_unless_it_nearly_fills_the_presets() -> None:
+    assert terms(preset="tiny").model.vocab_size == 4_096
+    assert terms(50_277, preset="125m-gpt2").model == preset("125m-gpt2"), "GPT-NeoX gives the seeds' exact model"
+    small = terms(4_096, preset="125m", unit="none").model
+    assert small.vocab_size == 4_096
+    assert num_parameters(small) == num_parameters(preset("125m")) - (50_368 - 4_096) * 768
+    assert terms(60_000, preset="125m").model.vocab_size == 60_000
+
+
+def test_a_preset_brings_the_seeds_rounds_and_outer_optimiser_and_choices_win() -> None:
+    seeds = terms(50_277, preset="1.3b-gpt2", unit="none")
+    assert (seeds.schedule.rounds, seeds.outer.learning_rate, seeds.outer.momentum) == (16, 0.2, 0.9)
+    assert (seeds.training.batch_size, seeds.training.decay_steps) == (512, 24_800)
+    plain = terms(preset="tiny")
+    assert (plain.schedule.rounds, plain.outer.learning_rate, plain.outer.momentum) == (3, 1.0, 0.0)
+    chosen = terms(preset="1.3b", rounds=2, outer_lr=0.5, outer_momentum=0.0)
+    assert (chosen.schedule.rounds, chosen.outer.learning_rate, chosen.outer.momentum) == (2, 0.5, 0.0)
+
+
+@pytest.mark.parametrize("name", ["125m", "3b", "30b", "30b-gpt2"])
+def test_what_cannot_be_sent_is_refused_before_a_weight_is_drawn(tmp_path: Path, name: str) -> None:
+    began = time.process_time()
+    with pytest.raises(UsageError, match=r"An update of .* has [\d,]+ MB as int8, but 32 MB"):
+        create(tmp_path / "new", Choices(name="Test", preset=name, unit="none"))
+    assert time.process_time() - began < 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_the_coordinators_machine_cannot_hold_is_refused() -> None:
+    config = configure(Choices(name="Test", preset="10m"), Tokenizer.load(builtin_tokenizer_path()))
+    refuse_what_cannot_run(config, 1 << 34)
+    refuse_what_cannot_run(config, 0)
+    with pytest.raises(UsageError, match=r"takes about 0\.4 GB of memory, but this machine has 0\.2 GB"):
+        refuse_what_cannot_run(config, 200_000_000)

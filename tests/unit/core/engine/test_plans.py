@@ -1,0 +1,34 @@
+"""What a volunteer refuses by arithmetic."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import pytest
+from support.federation import config
+
+from core.config import ScheduleConfig
+from core.engine import plans
+from core.model.presets import preset
+from core.model.recipes import default_training
+
+
+@pytest.mark.parametrize("name", ["3b", "3b-gpt2", "30b"])
+def test_a_model_larger_than_the_machine_is_refused_at_once_in_one_sentence(name: str) -> None:
+    terms = config(
+        model=preset(name), training=default_training(name, "none"),
+        schedule=ScheduleConfig(rounds=16, cohort_size=2, quorum=2),
+    )  # fmt: skip
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    reason = plans.too_big(terms, 4 << 30)
+    assert time.process_time() - began < 0.5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10, "nothing was allocated"
+    assert reason.startswith("A round needs about ")
+    assert "your limit is 4.0 GB" in reason
+
+
+def test_a_model_that_fits_but_whose_updates_cannot_be_sent_says_so() -> None:
+    terms = config(model=preset("125m"), training=default_training("125m", "record"))
+    assert "larger than 32 MB" in plans.too_big(terms, 1 << 40)
+    assert plans.too_big(config(), 4 << 30) == ""
