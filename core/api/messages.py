@@ -304,8 +304,17 @@ class TermsView(Message, frozen=True, kw_only=True):
     fits_reason: str = ""
 
 
+class GpuProcess(Message, frozen=True, kw_only=True):
+    """One program that uses a GPU."""
+
+    pid: int
+    name: str = ""
+    """Empty where this user may not read it."""
+    memory_bytes: int | None = None
+
+
 class Device(Message, frozen=True, kw_only=True):
-    """One device that could train."""
+    """One device that could train. ``None`` means unknown."""
 
     device_id: str
     name: str
@@ -318,6 +327,14 @@ class Device(Message, frozen=True, kw_only=True):
     power_w: float | None = None
     utilisation: float | None = None
     problem: str = ""
+    """Why it cannot train, as a sentence; empty if it can."""
+    power_limit_w: float | None = None
+    """What the driver holds it to; changing that needs an administrator."""
+    drives_display: bool | None = None
+    mig: bool | None = None
+    """Whether the GPU is split into instances; then name and memory are those of the first."""
+    processes: list[GpuProcess] | None = None
+    """What uses it now, largest first."""
 
 
 class HardwareProfile(Message, frozen=True, kw_only=True):
@@ -335,6 +352,20 @@ class HardwareProfile(Message, frozen=True, kw_only=True):
     nvml: str
     """``ok`` with the driver version, or the reason why there is none, as a sentence."""
     devices: list[Device]
+    network_metered: bool | None = None
+    """Whether the network in use is paid by volume; measured, as the fields below, only by a probe."""
+    idle_s: float | None = None
+    """Seconds without keyboard and mouse."""
+    full_screen: bool | None = None
+    torch: str = ""
+    """What torch says about itself, as a sentence; empty until it was asked."""
+
+
+class TorchView(Message, frozen=True, kw_only=True):
+    """What torch sees, asked in a child process."""
+
+    torch: str
+    devices: list[Device] = []
 
 
 class Check(Message, frozen=True, kw_only=True):

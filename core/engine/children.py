@@ -38,6 +38,7 @@ def environment(threads: int) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     count = str(max(1, threads))
     return kept | {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # so that ``cuda:1`` is the same card here and in the driver's list
         "OMP_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,

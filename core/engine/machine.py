@@ -1,18 +1,45 @@
-"""What the owner's limits mean on this machine: threads, memory, device, and what is measured for the governor."""
+"""What the owner's limits mean on this machine: threads, memory, device, and what the machine is."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import time
 from pathlib import Path
 
+import msgspec
 import psutil
 
+from core.api.messages import HardwareProfile, TorchView
 from core.config import Limits
+from core.engine.children import ChildDied, converse
 from core.hardware.limits import Readings
 from core.hardware.nvml import read_gpus
-from core.hardware.profile import disk_free, read_battery
+from core.hardware.profile import disk_free, read_battery, read_profile, with_torch
 
 CPU = "cpu"
+TORCH = "core.training.devices"
+TORCH_TIMEOUT_S = 60.0
+"""Importing torch on a cold disk takes a while, and so does waking several GPUs."""
+
+
+async def look(home: Path, interpreter: str, probe: bool) -> HardwareProfile:
+    """The machine as it is; a probe also asks torch, in a child."""
+    profile = await asyncio.to_thread(functools.partial(read_profile, home, probe=probe))
+    return with_torch(profile, await ask_torch(home, interpreter)) if probe else profile
+
+
+async def ask_torch(home: Path, interpreter: str) -> TorchView:
+    """What torch sees, or in its place the sentence that says why that is not known."""
+    try:
+        said = await converse(
+            TORCH, b"", interpreter=interpreter, log_path=home / "logs" / "devices.log", timeout_s=TORCH_TIMEOUT_S
+        )
+        return msgspec.json.decode(said, type=TorchView)
+    except (ChildDied, OSError) as error:
+        return TorchView(torch=f"torch cannot be asked: {error}")
+    except msgspec.MsgspecError:
+        return TorchView(torch="torch said something about its devices that cannot be read.")
 
 
 def threads(limits: Limits) -> int:

@@ -35,7 +35,7 @@ from core.engine.corpora import Corpora, check_store
 from core.engine.governor import Governor
 from core.engine.membership import Membership
 from core.federation.protocol import TrainInstruction
-from core.hardware.energy import EnergyMeter
+from core.hardware.energy import metering
 from core.ledger.rows import Release, ReleaseAttributes
 from core.ledger.store import Ledger
 from core.model.presets import num_parameters
@@ -166,7 +166,6 @@ class Round:
         """
         self._check_machine()
         job = self._job(base, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
-        meter = EnergyMeter(job.device)
         for folder in (job.round_dir, job.state_dir):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self._room.board.device = job.device
@@ -183,12 +182,12 @@ class Round:
         )
         try:
             async with (
+                metering(job.device) as meter,
                 self._room.governor.running(child),
                 contextlib.aclosing(child.messages()) as heard,
             ):
                 sealed: jobs.Sealed | None = None
                 async for message in heard:
-                    meter.sample()
                     sealed = await self._hear(message, child)
                     if sealed is not None:  # on disk for good; nobody waits for torch to unload
                         break
@@ -196,14 +195,13 @@ class Round:
             await child.kill()
         if sealed is not None:
             path = await asyncio.to_thread(self._checked, sealed)
+            energy = await asyncio.to_thread(meter.energy_wh)
             on_sealed(sealed)
             self._room.ledger.seal(
                 self._release.release_id, sealed.sha256, sealed.size_bytes, sealed.dense_bytes, str(path)
             )
             # The trainer counts over all restarts of the round, so it is noted once.
-            self._room.ledger.add_contribution(
-                self._release.release_id, sealed.tokens, sealed.seconds, *meter.energy_wh()
-            )
+            self._room.ledger.add_contribution(self._release.release_id, sealed.tokens, sealed.seconds, *energy)
             self._room.board.round_trained(sealed.steps)
             return True
         if child.paused_by_us:

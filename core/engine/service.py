@@ -70,7 +70,6 @@ from core.engine.plans import Planner
 from core.engine.rounds import Room
 from core.engine.standing import Facts, standing
 from core.federation.manifest import open_manifest
-from core.hardware.profile import read_profile
 from core.ledger.budget import round_up
 from core.ledger.rows import BudgetRow, FederationRow
 from core.ledger.store import Ledger
@@ -473,7 +472,7 @@ class Engine:
         return HistoryList(rows=rows, contribution=self.snapshot().contribution)
 
     async def _hardware(self, params: HardwareParams) -> HardwareProfile:
-        return await asyncio.to_thread(functools.partial(read_profile, self.home, probe=params.probe))
+        return await machine.look(self.home, self.config.node.worker_interpreter, params.probe)
 
     async def _limits_show(self, params: Nothing) -> LimitsView:
         return LimitsView(values=self.config.values())

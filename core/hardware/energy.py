@@ -6,15 +6,19 @@ figure says that it was measured. Where nothing can be read the energy is unknow
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-from core.hardware.nvml import NoNvml, opened
+from core.hardware.nvml import NoNvml, asked, handle_of
 
 POWERCAP: Final = Path("/sys/class/powercap")
+SAMPLE_S: Final = 5.0
 _J_PER_WH: Final = 3_600.0
 Reading = Callable[[], float | None]
 
@@ -27,6 +31,7 @@ class EnergyMeter:
     ) -> None:
         """Choose what can be read for a device such as ``cpu`` or ``cuda:0``."""
         self._clock = clock
+        self._turn = threading.Lock()
         self._joules = 0.0
         self._sources = _gpu_sources(device_id) if device_id.startswith("cuda") else _cpu_sources(powercap)
         self._last_at = clock()
@@ -41,6 +46,10 @@ class EnergyMeter:
 
     def sample(self) -> None:
         """Take a reading; once a minute is enough for counters, every few seconds for power."""
+        with self._turn:
+            self._sample()
+
+    def _sample(self) -> None:
         now = self._clock()
         elapsed, self._last_at = now - self._last_at, now
         if not self._complete:
@@ -56,6 +65,23 @@ class EnergyMeter:
         """(watt-hours since the start, whether measured); (0, False) where anything could not be read."""
         self.sample()
         return (self._joules / _J_PER_WH, True) if self._complete else (0.0, False)
+
+
+@contextlib.asynccontextmanager
+async def metering(device_id: str, interval_s: float = SAMPLE_S) -> AsyncIterator[EnergyMeter]:
+    """A meter that is sampled beside the event loop, since a driver may take long to answer."""
+    meter = await asyncio.to_thread(EnergyMeter, device_id)
+
+    async def sampling() -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            await asyncio.to_thread(meter.sample)
+
+    task = asyncio.create_task(sampling())
+    try:
+        yield meter
+    finally:
+        task.cancel()
 
 
 class _Counter:
@@ -98,23 +124,21 @@ class _Power:
 
 
 def _gpu_sources(device_id: str) -> list[_Counter | _Power]:
-    index = int(device_id.partition(":")[2] or 0)
     energy, power = (
-        _nvml_reading(index, "nvmlDeviceGetTotalEnergyConsumption"),
-        _nvml_reading(index, "nvmlDeviceGetPowerUsage"),
+        _nvml_reading(device_id, "nvmlDeviceGetTotalEnergyConsumption"),
+        _nvml_reading(device_id, "nvmlDeviceGetPowerUsage"),
     )
     if energy() is not None:
         return [_Counter(energy)]
     return [_Power(power)] if power() is not None else []
 
 
-def _nvml_reading(index: int, function: str) -> Reading:
+def _nvml_reading(device_id: str, function: str) -> Reading:
     """Joules or watts; NVML counts in thousandths of both."""
 
     def read() -> float | None:
         try:
-            with opened() as nvml:
-                return float(getattr(nvml, function)(nvml.nvmlDeviceGetHandleByIndex(index))) / 1_000
+            return asked(lambda nvml: float(getattr(nvml, function)(handle_of(nvml, device_id))) / 1_000)
         except (NoNvml, AttributeError):
             return None
 

@@ -1,4 +1,4 @@
-"""What this machine has: processor, memory, disk, battery, GPUs. Nothing is guessed; unknown is ``None``.
+"""What this machine has: processor, memory, disk, battery, network, GPUs. Nothing is guessed; unknown is ``None``.
 
 ``python -m core.hardware.profile`` prints it as JSON.
 """
@@ -14,8 +14,11 @@ from typing import Final
 import msgspec
 import psutil
 
-from core.api.messages import Device, HardwareProfile
+from core.api.messages import Device, HardwareProfile, TorchView
+from core.hardware.idle import read_idle_s
+from core.hardware.network import read_metered
 from core.hardware.nvml import read_gpus
+from core.hardware.screen import read_full_screen
 
 CPUINFO: Final = Path("/proc/cpuinfo")
 _FEATURES: Final = (
@@ -26,11 +29,11 @@ _PROBE_S: Final = 0.3
 
 
 def read_profile(home: Path | str | None = None, *, probe: bool = False) -> HardwareProfile:
-    """Look at the machine.
+    """Look at the machine; takes seconds where a driver or the system is slow, so never in a control loop.
 
     Args:
         home: folder whose drive is meant by the free disk space; the working folder by default.
-        probe: also measure for a moment how busy the processor is.
+        probe: also measure for a moment how busy the processor is, and ask the desktop what it knows.
     """
     name, features = read_cpu()
     memory = psutil.virtual_memory()
@@ -58,7 +61,27 @@ def read_profile(home: Path | str | None = None, *, probe: bool = False) -> Hard
         on_battery=on_battery,
         nvml=nvml,
         devices=[*gpus, cpu],
+        network_metered=read_metered() if probe else None,
+        idle_s=read_idle_s() if probe else None,
+        full_screen=read_full_screen() if probe else None,
     )
+
+
+def with_torch(profile: HardwareProfile, seen: TorchView) -> HardwareProfile:
+    """Add what torch sees: AMD and Apple devices, and GPUs that the driver lists but torch cannot use."""
+    by_id = {device.device_id: device for device in seen.devices}
+    known = [device for device in profile.devices if device.kind != "cpu"]
+    devices = [_judged(device, by_id.get(device.device_id)) for device in known]
+    devices += [device for one, device in by_id.items() if one not in {device.device_id for device in known}]
+    devices += [device for device in profile.devices if device.kind == "cpu"]
+    return msgspec.structs.replace(profile, devices=devices, torch=seen.torch)
+
+
+def _judged(device: Device, seen: Device | None) -> Device:
+    if device.problem or (seen is not None and not seen.problem):
+        return device
+    unseen = "torch does not see this GPU; the driver may be too old for this torch, so update it."
+    return msgspec.structs.replace(device, problem=seen.problem if seen is not None else unseen)
 
 
 def read_cpu(cpuinfo: Path = CPUINFO) -> tuple[str, list[str]]:

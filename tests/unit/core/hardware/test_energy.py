@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from core.hardware import energy
-from core.hardware.energy import EnergyMeter
+from core.hardware.energy import EnergyMeter, metering
 
 
 class Machine:
@@ -63,6 +65,30 @@ def test_without_counters_nothing_is_measured(tmp_path: Path) -> None:
     assert EnergyMeter("cpu", powercap=tmp_path / "missing").energy_wh() == (0.0, False)
 
 
+def test_a_meter_is_sampled_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, loop_turns = threading.Event(), []
+
+    def slow(device_id: str, function: str) -> energy.Reading:
+        return lambda: 1.0 if threading.current_thread() is threading.main_thread() else (release.wait(30), 1.0)[1]
+
+    monkeypatch.setattr(energy, "_nvml_reading", slow)
+
+    async def main() -> None:
+        async def turn() -> None:
+            for number in range(5):
+                loop_turns.append(number)
+                await asyncio.sleep(0.01)
+            release.set()
+
+        turning = asyncio.create_task(turn())
+        async with metering("cuda:0", 0.01) as meter:
+            await asyncio.to_thread(meter.sample)
+        await turning
+
+    asyncio.run(main())
+    assert loop_turns == [0, 1, 2, 3, 4]
+
+
 def test_this_machine_does_not_fail() -> None:
     for device in ("cpu", "cuda:0"):
         wh, measured = EnergyMeter(device).energy_wh()
@@ -71,8 +97,8 @@ def test_this_machine_does_not_fail() -> None:
 
 
 def _gpu(monkeypatch: pytest.MonkeyPatch, **readings: list[float | None]) -> None:
-    def reading(index: int, function: str) -> energy.Reading:
-        assert index == 1
+    def reading(device_id: str, function: str) -> energy.Reading:
+        assert device_id == "cuda:1"
         values = readings[function]
         return lambda: values.pop(0) if len(values) > 1 else values[0]
 

@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import psutil
 import pytest
 
+from core.api.messages import Device, TorchView
 from core.hardware import profile
-from core.hardware.profile import disk_free, read_battery, read_cpu, read_profile
+from core.hardware.profile import disk_free, read_battery, read_cpu, read_profile, with_torch
 
 
 def test_this_machine(tmp_path: Path) -> None:
@@ -80,3 +82,25 @@ def test_a_battery_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatc
 
 def test_free_space_of_a_folder_not_there_yet(tmp_path: Path) -> None:
     assert disk_free(tmp_path / "not" / "yet") > 0
+
+
+def test_what_torch_sees_is_merged(tmp_path: Path) -> None:
+    plain = read_profile(tmp_path)
+    cpu = plain.devices[-1]
+    known = [
+        Device(device_id="cuda:0", name="A", kind="cuda"),
+        Device(device_id="cuda:1", name="B", kind="cuda", problem="Too old."),
+        Device(device_id="cuda:2", name="C", kind="cuda"),
+    ]
+    seen = TorchView(
+        torch="torch 2.",
+        devices=[
+            Device(device_id="cuda:0", name="A", kind="cuda"),
+            Device(device_id="mps", name="Apple GPU", kind="mps"),
+        ],
+    )
+    merged = with_torch(msgspec.structs.replace(plain, devices=[*known, cpu]), seen)
+    assert [(device.device_id, device.problem[:16]) for device in merged.devices] == [
+        ("cuda:0", ""), ("cuda:1", "Too old."), ("cuda:2", "torch does not s"), ("mps", ""), ("cpu", "")
+    ]  # fmt: skip
+    assert merged.torch == "torch 2."
