@@ -99,6 +99,13 @@ class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     tokenizer_sha256: str
     max_file_bytes: int = 64 << 20
     max_memory_bytes: int = 2 << 30
+    include: tuple[str, ...] = ()
+    """Patterns of what is read, on the path below a chosen folder; empty for everything."""
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    generated: bool = False
+    text_field: str = ""
+    """Name of the field or column that holds the text; empty for the usual names."""
 
 
 class EvaluateJob(Job, frozen=True, kw_only=True, tag="evaluate"):

@@ -77,6 +77,12 @@ class CorpusInfo(Message, frozen=True, kw_only=True):
     skipped_total: int = 0
     error: str = ""
     added_at: float = 0.0
+    include: list[str] = []
+    exclude: list[str] = []
+    hidden: bool = False
+    generated: bool = False
+    text_field: str = ""
+    weight: float = 1.0
 
 
 class BudgetInfo(Message, frozen=True, kw_only=True):
@@ -410,16 +416,37 @@ class Nothing(Message, frozen=True, kw_only=True):
 
 
 class PathsParams(Message, frozen=True, kw_only=True):
-    """Files or folders."""
+    """Files or folders, and what of them is read."""
 
     paths: list[str]
     name: str = ""
+    include: list[str] = []
+    """Patterns like those of ``.gitignore``, on the path below a chosen folder; empty for everything."""
+    exclude: list[str] = []
+    hidden: bool = False
+    generated: bool = False
+    text_field: str = ""
+    """Field or column that holds the text, in files of records; empty for the usual names."""
+    weight: float = 1.0
+    """How often it is drawn beside other texts."""
 
 
 class CorpusParams(Message, frozen=True, kw_only=True):
     """One corpus."""
 
     corpus_id: str
+
+
+class ChangeParams(Message, frozen=True, kw_only=True):
+    """What is to be different about one corpus; ``None`` leaves it as it is."""
+
+    corpus_id: str
+    include: list[str] | None = None
+    exclude: list[str] | None = None
+    hidden: bool | None = None
+    generated: bool | None = None
+    text_field: str | None = None
+    weight: float | None = None
 
 
 class InviteParams(Message, frozen=True, kw_only=True):
@@ -529,6 +556,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "corpus.list": (Nothing, CorpusList),
     "corpus.inspect": (CorpusParams, CorpusInfo),
     "corpus.remove": (CorpusParams, Acknowledged),
+    "corpus.change": (ChangeParams, CorpusInfo),
     "invite.inspect": (InviteParams, InviteView),
     "federation.terms": (InviteParams, TermsView),
     "federation.join": (JoinParams, FederationInfo),

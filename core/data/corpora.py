@@ -12,10 +12,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from core.api.errors import CorpusError
+from core.data.patterns import Wanted
 
 MAX_DEPTH: Final = 64
 MAX_FILES: Final = 1_000_000
@@ -23,12 +24,6 @@ TEXT_SUFFIXES: Final = frozenset((".txt", ".text", ".md", ".markdown", ".mdown",
 TEXT_NAMES: Final = frozenset(
     ("readme", "license", "licence", "copying", "notice", "authors", "contributing", "changelog", "changes", "news")
 )
-GENERATED_FOLDERS: Final = frozenset(
-    (
-        "__pycache__", "node_modules", "bower_components", "site-packages", "dist-packages", "venv", "build", "dist",
-        "target", "vendor",
-    )
-)  # fmt: skip
 _OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
 
@@ -47,6 +42,8 @@ class Found:
     root: str
     parts: tuple[str, ...]
     """Names below ``root``; empty where the owner chose the file itself."""
+    size: int = 0
+    """Bytes it had when it was found."""
 
     @property
     def path(self) -> str:
@@ -70,17 +67,19 @@ class Stamp:
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
 
 
-def find(paths: Sequence[str], skip: OnSkip) -> list[Found]:
+def find(paths: Sequence[str], skip: OnSkip, wanted: Wanted | None = None) -> list[Found]:
     """Every text file under ``paths``, each file once however often it is named or linked.
 
     Args:
         paths: folders or files the owner chose; a link is followed here, and only here.
         skip: told of everything that is set aside.
+        wanted: the owner's choice of what lies in a folder; without one, all but hidden and generated files.
 
     Raises:
         CorpusError: there are too many files.
     """
     found: list[Found] = []
+    wanted = wanted or Wanted()
     seen: set[tuple[int, int]] = set()
     for path in paths:
         root = os.path.realpath(path)
@@ -92,9 +91,9 @@ def find(paths: Sequence[str], skip: OnSkip) -> list[Found]:
             continue
         if descriptor >= 0:
             with _closing(descriptor):
-                found.extend(_bounded(_walk(descriptor, Found(root, ()), seen, skip), len(found)))
+                found.extend(_bounded(_walk(descriptor, Found(root, ()), seen, skip, wanted), len(found)))
         elif _usable(status, root, seen, skip):
-            found.append(Found(root, ()))
+            found.append(Found(root, (), status.st_size))
     return found
 
 
@@ -107,7 +106,7 @@ def _bounded(files: Iterator[Found], before: int) -> Iterator[Found]:
         yield file
 
 
-def _walk(descriptor: int, here: Found, seen: set[tuple[int, int]], skip: OnSkip) -> Iterator[Found]:
+def _walk(descriptor: int, here: Found, seen: set[tuple[int, int]], skip: OnSkip, wanted: Wanted) -> Iterator[Found]:
     status = os.fstat(descriptor)
     if (status.st_dev, status.st_ino) in seen:
         return
@@ -124,32 +123,28 @@ def _walk(descriptor: int, here: Found, seen: set[tuple[int, int]], skip: OnSkip
         except OSError as error:
             skip(child.path, _reason(error))
             continue
-        if stat.S_ISDIR(status.st_mode):
-            yield from _enter(descriptor, child, seen, skip)
-        elif name.startswith("."):
-            skip(child.path, "hidden")
+        folder = stat.S_ISDIR(status.st_mode)
+        if refused := wanted.refuses(child.parts, folder):
+            skip(child.path, refused)
+        elif folder:
+            yield from _enter(descriptor, child, seen, skip, wanted)
         elif not stat.S_ISLNK(status.st_mode) and not looks_like_text(name):
             skip(child.path, "not a text or Markdown file")
         elif _usable(status, child.path, seen, skip):
-            yield child
+            yield replace(child, size=status.st_size)
 
 
-def _enter(descriptor: int, child: Found, seen: set[tuple[int, int]], skip: OnSkip) -> Iterator[Found]:
-    name = child.parts[-1]
-    if name.startswith("."):
-        skip(child.path, "hidden")
-    elif name.lower() in GENERATED_FOLDERS or name.endswith(".egg-info"):
-        skip(child.path, "made by a program")
-    elif len(child.parts) >= MAX_DEPTH:
+def _enter(descriptor: int, child: Found, seen: set[tuple[int, int]], skip: OnSkip, wanted: Wanted) -> Iterator[Found]:
+    if len(child.parts) >= MAX_DEPTH:
         skip(child.path, f"more than {MAX_DEPTH} folders deep")
     else:
         try:
-            inner = os.open(name, _FOLDER, dir_fd=descriptor)
+            inner = os.open(child.parts[-1], _FOLDER, dir_fd=descriptor)
         except OSError as error:
             skip(child.path, _reason(error))
             return
         with _closing(inner):
-            yield from _walk(inner, child, seen, skip)
+            yield from _walk(inner, child, seen, skip, wanted)
 
 
 def _usable(status: os.stat_result, path: str, seen: set[tuple[int, int]], skip: OnSkip) -> bool:

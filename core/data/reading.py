@@ -22,6 +22,7 @@ from core.data import extract, generation
 from core.data.corpora import Found, Opener, Stamp, Unusable, find, read_bytes, shown
 from core.data.generation import Generation, OldTokens, Source
 from core.data.packing import Identity, Packer
+from core.data.patterns import Wanted
 from core.data.tokenizer import Tokenizer
 from core.jobs import Job, ReadJob, ReadResult, ShardRef
 
@@ -103,7 +104,9 @@ class Reading:
 
     def _survey(self, before: Generation | None) -> list[Item]:
         """Find the files; open and hash those whose stamp does not say that they are unchanged."""
-        files = find(self.job.paths, self._skip)
+        job = self.job
+        wanted = Wanted(job.include, job.exclude, job.hidden, job.generated)
+        files = find(job.paths, self._skip, wanted)
         self.files_total = len(files)
         if before is None:
             return [Item(file, None) for file in files]

@@ -16,15 +16,16 @@ from pathlib import Path
 import msgspec
 
 from core.api.errors import CorpusError, HedgerowError, StorageError
-from core.api.messages import CorpusInfo, SkippedFile
+from core.api.messages import ChangeParams, CorpusInfo, SkippedFile
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.store import Shard
 from core.data.stream import num_records
+from core.engine import choices
 from core.engine.board import Board
 from core.engine.children import Child, ChildDied
 from core.engine.config_store import ConfigStore
 from core.jobs import ReadJob, ReadProgress, ReadResult, Ready, Skipped
-from core.ledger.rows import CorpusFacts, CorpusRow
+from core.ledger.rows import Choice, CorpusFacts, CorpusRow
 from core.ledger.store import Ledger
 
 READER = "core.data.reader"
@@ -119,9 +120,10 @@ class Corpora:
             skipped_total=facts.skipped_total,
             error=error,
             added_at=row.added_at,
+            **choices.shown(row.choice),
         )
 
-    def add(self, paths: Sequence[str], name: str) -> CorpusInfo:
+    def add(self, paths: Sequence[str], name: str, choice: Choice | None = None) -> CorpusInfo:
         """Take folders or files and begin to read them.
 
         Raises:
@@ -131,9 +133,24 @@ class Corpora:
             raise CorpusError("No folder or file was given.", "Choose at least one.")
         checked = tuple(dict.fromkeys(_checked(path, self._home) for path in paths))
         corpus_id = secrets.token_hex(16)
-        self._ledger.add_corpus(corpus_id, name.strip()[:120] or Path(checked[0]).name or checked[0], checked)
+        self._ledger.add_corpus(corpus_id, name.strip()[:120] or Path(checked[0]).name or checked[0], checked, choice)
         self._read(corpus_id)
         return self.info(self.row(corpus_id))
+
+    async def change(self, params: ChangeParams) -> CorpusInfo:
+        """Choose differently; anything but the weight is read anew.
+
+        Raises:
+            CorpusError: there is no such corpus, or a pattern or the weight is none.
+        """
+        row = self.row(params.corpus_id)
+        choice = choices.changed(row.choice, params)
+        self._ledger.choose(row.corpus_id, choice)
+        if choices.read_differently(row.choice, choice):
+            await self._stop(row.corpus_id)
+            self._read(row.corpus_id)
+        self._board.changed()
+        return self.info(self.row(row.corpus_id))
 
     async def remove(self, corpus_id: str) -> None:
         """Forget a corpus and delete its shards; what it was charged stays.
@@ -220,6 +237,11 @@ class Corpora:
             store_dir=str(store),
             tokenizer_path=str(self.tokenizer_path),
             tokenizer_sha256=self.tokenizer_sha256,
+            include=row.choice.include,
+            exclude=row.choice.exclude,
+            hidden=row.choice.hidden,
+            generated=row.choice.generated,
+            text_field=row.choice.text_field,
         )
         child = await Child.start(
             READER,

@@ -232,7 +232,10 @@ class Round:
             training=config.training,
             codec=config.codec,
             privacy=self._member.plan.mechanism(),
-            corpora=tuple(jobs.CorpusRef(corpus_id=row.corpus_id, shards=row.facts.shards) for row in rows),
+            corpora=tuple(
+                jobs.CorpusRef(corpus_id=row.corpus_id, shards=row.facts.shards, weight=row.choice.weight)
+                for row in rows
+            ),
             tokenizer_path=str(self._room.corpora.tokenizer_path),
             step_clock=instruction.step_clock,
             local_steps=instruction.local_steps,

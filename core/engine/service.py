@@ -27,6 +27,7 @@ from core.api.messages import (
     Acknowledged,
     BudgetInfo,
     BudgetList,
+    ChangeParams,
     CheckList,
     Contribution,
     CorpusInfo,
@@ -56,7 +57,7 @@ from core.api.messages import (
     UploadList,
     UploadParams,
 )
-from core.engine import doctor, joining, machine, plans, uploads
+from core.engine import choices, doctor, joining, machine, plans, uploads
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.corpora import Corpora
@@ -171,6 +172,7 @@ class Engine:
             "corpus.list": self._corpus_list,
             "corpus.inspect": self._corpus_inspect,
             "corpus.remove": self._corpus_remove,
+            "corpus.change": self._corpus_change,
             "invite.inspect": self._invite_inspect,
             "federation.terms": self._terms,
             "federation.join": self._join,
@@ -414,7 +416,7 @@ class Engine:
         return Acknowledged(detail="The engine stops; what was begun goes on next time.")
 
     async def _corpus_add(self, params: PathsParams) -> CorpusInfo:
-        return self.corpora.add(params.paths, params.name)
+        return self.corpora.add(params.paths, params.name, choices.first(params))
 
     async def _corpus_list(self, params: Nothing) -> CorpusList:
         self.corpora.watch()
@@ -429,6 +431,9 @@ class Engine:
         await self.corpora.remove(params.corpus_id)
         self._reconsidered()
         return Acknowledged(detail=f"{name} is no longer used. What it was charged stays in the ledger.")
+
+    async def _corpus_change(self, params: ChangeParams) -> CorpusInfo:
+        return await self.corpora.change(params)
 
     async def _invite_inspect(self, params: InviteParams) -> InviteView:
         return joining.inspect(params.invite)

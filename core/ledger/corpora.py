@@ -12,33 +12,44 @@ import msgspec
 from core.api.errors import CorpusError
 from core.ledger.book import Book
 from core.ledger.budget import BUDGET_UNITS, merged_limits
-from core.ledger.rows import CorpusFacts, CorpusRow
+from core.ledger.rows import Choice, CorpusFacts, CorpusRow
 
-_COLUMNS = "corpus_id, name, paths, lineage_id, added_at, removed_at, facts"
+_COLUMNS = "corpus_id, name, paths, lineage_id, added_at, removed_at, facts, choice"
 _BATCH = 500
 
 
 class CorpusBook(Book):
     """The owner's text, as facts; and the lineage each belongs to, which outlives the corpus."""
 
-    def add_corpus(self, corpus_id: str, name: str, paths: Iterable[str]) -> CorpusRow:
+    def add_corpus(self, corpus_id: str, name: str, paths: Iterable[str], choice: Choice | None = None) -> CorpusRow:
         """Note a corpus about to be read. One removed earlier under the same id comes back with its lineage.
 
         Raises:
             ValueError: the id is taken.
         """
         paths = tuple(paths)
-        facts = msgspec.json.encode(CorpusFacts())
+        facts, chosen = msgspec.json.encode(CorpusFacts()), msgspec.json.encode(choice or Choice())
         with self._db.transaction():
             old = self._db.row("SELECT removed_at FROM corpora WHERE corpus_id = ?", (corpus_id,))
             if old and old[0] is None:
                 raise ValueError(f"corpus {corpus_id} was added already")
             self._db.run(
-                "INSERT INTO corpora (corpus_id, name, paths, added_at, facts) VALUES (?, ?, ?, ?, ?)"
+                "INSERT INTO corpora (corpus_id, name, paths, added_at, facts, choice) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (corpus_id) DO UPDATE SET name = excluded.name, paths = excluded.paths,"
-                " added_at = excluded.added_at, facts = excluded.facts, removed_at = NULL",
-                (corpus_id, name, msgspec.json.encode(paths), self._clock(), facts),
+                " added_at = excluded.added_at, facts = excluded.facts, choice = excluded.choice, removed_at = NULL",
+                (corpus_id, name, msgspec.json.encode(paths), self._clock(), facts, chosen),
             )
+        return self.corpus(corpus_id)
+
+    def choose(self, corpus_id: str, choice: Choice) -> CorpusRow:
+        """Keep what the owner wants of a corpus from now on.
+
+        Raises:
+            CorpusError: there is no such corpus.
+        """
+        with self._db.transaction():
+            self.corpus(corpus_id)
+            self._db.run("UPDATE corpora SET choice = ? WHERE corpus_id = ?", (msgspec.json.encode(choice), corpus_id))
         return self.corpus(corpus_id)
 
     def update_corpus(self, corpus_id: str, **facts: Any) -> CorpusRow:
@@ -164,7 +175,7 @@ def sketch(digests: Iterable[bytes]) -> str:
 
 
 def _corpus(row: tuple[Any, ...]) -> CorpusRow:
-    corpus_id, name, paths, lineage_id, added_at, removed_at, facts = row
+    corpus_id, name, paths, lineage_id, added_at, removed_at, facts, choice = row
     return CorpusRow(
         corpus_id=corpus_id,
         name=name,
@@ -173,4 +184,5 @@ def _corpus(row: tuple[Any, ...]) -> CorpusRow:
         added_at=added_at,
         removed_at=removed_at,
         facts=msgspec.json.decode(facts, type=CorpusFacts),
+        choice=msgspec.json.decode(choice, type=Choice),
     )

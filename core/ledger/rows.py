@@ -141,6 +141,31 @@ class CorpusFacts(Row, frozen=True, kw_only=True):
     error: str = ""
 
 
+class Choice(Row, frozen=True, kw_only=True):
+    """What the owner wants of one corpus."""
+
+    include: tuple[str, ...] = ()
+    """Patterns of what is read; empty for everything."""
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    generated: bool = False
+    text_field: str = ""
+    """Name of the field or column that holds the text, in files of records; empty for the usual names."""
+    weight: float = 1.0
+    """How often it is drawn beside other corpora; no reading depends on it."""
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that is none.
+
+        Raises:
+            ValueError: it is not above 0 and at most 1,000, or a name is too long.
+        """
+        if not 0 < self.weight <= 1_000:
+            raise ValueError(f"weight is {self.weight}, but must be above 0 and at most 1,000")
+        if len(self.text_field) > 200:
+            raise ValueError("the name of a text field has at most 200 characters")
+
+
 class CorpusRow(Row, frozen=True, kw_only=True):
     """One corpus of the owner's."""
 
@@ -151,6 +176,7 @@ class CorpusRow(Row, frozen=True, kw_only=True):
     added_at: float
     removed_at: float | None
     facts: CorpusFacts
+    choice: Choice = Choice()
 
 
 class FederationRow(Row, frozen=True, kw_only=True):

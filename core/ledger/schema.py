@@ -63,7 +63,11 @@ CREATE TABLE contributions (
 ) STRICT;
 CREATE INDEX contributions_by_release ON contributions (release_id);
 """
-MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1,)
+_VERSION_2: Final = """
+ALTER TABLE corpora ADD COLUMN choice BLOB NOT NULL DEFAULT X'7B7D';
+"""
+"""What of a corpus is read and how much it weighs; texts of before keep what held then, an empty object."""
+MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2)
 """Step n leads from version n to n + 1; never edited once released."""
 
 

@@ -11,7 +11,8 @@ import pytest
 from support.children import interpreter
 
 from core.api.errors import CorpusError
-from core.api.messages import CorpusInfo, Notice
+from core.api.messages import ChangeParams, CorpusInfo, Notice, PathsParams
+from core.engine import choices
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
@@ -210,5 +211,42 @@ def test_a_folder_without_text_is_named(tmp_path: Path, content: str) -> None:
         assert found.state == "error"
         assert "nothing here" in found.error
         assert bench.ledger.budgets() == []
+
+    run(bench, what)
+
+
+def test_the_choice_is_kept_and_reaches_the_reader_and_a_change_reads_again(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home")
+
+    async def what() -> None:
+        asked = PathsParams(paths=[str(text)], include=["*.txt"], exclude=["[23].txt"], weight=2.0, text_field="body")
+        corpus = bench.corpora.add(asked.paths, "", choices.first(asked))
+        await bench.settle()
+        found = bench.corpora.info(bench.corpora.row(corpus.corpus_id))
+        assert (found.documents, found.include, found.exclude) == (2, ["*.txt"], ["[23].txt"])
+        assert (found.weight, found.text_field, found.hidden, found.generated) == (2.0, "body", False, False)
+        before = bench.corpora.row(corpus.corpus_id).facts.shards
+        heavier = await bench.corpora.change(ChangeParams(corpus_id=corpus.corpus_id, weight=3.0))
+        assert (heavier.weight, heavier.state, bench.corpora.reading) == (3.0, "ready", False)
+        assert bench.corpora.row(corpus.corpus_id).facts.shards == before
+        wider = await bench.corpora.change(ChangeParams(corpus_id=corpus.corpus_id, exclude=[]))
+        assert (wider.exclude, wider.include, wider.weight) == ([], ["*.txt"], 3.0)
+        await bench.settle()
+        assert bench.corpora.info(bench.corpora.row(corpus.corpus_id)).documents == 4
+
+    run(bench, what)
+
+
+def test_a_bad_choice_is_one_sentence_and_changes_nothing(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home", RESULT)
+
+    async def what() -> None:
+        found = await bench.read(text)
+        for change in ({"include": ["../x"]}, {"exclude": ["!a"]}, {"weight": 0.0}, {"weight": float("nan")}):
+            with pytest.raises(CorpusError):
+                await bench.corpora.change(ChangeParams(corpus_id=found.corpus_id, **change))  # type: ignore[arg-type]
+            with pytest.raises(CorpusError):
+                choices.first(PathsParams(paths=[str(text)], **change))  # type: ignore[arg-type]
+        assert bench.corpora.infos() == [bench.corpora.info(bench.corpora.row(found.corpus_id), 20)]
 
     run(bench, what)

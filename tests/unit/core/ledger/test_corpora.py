@@ -9,7 +9,9 @@ from support.ledger_kit import NONE, RECORD, add_corpus, charge, digests, prepar
 
 from core.api.errors import CorpusError
 from core.jobs import ShardRef
-from core.ledger.rows import BudgetRow
+from core.ledger import schema
+from core.ledger.database import Database
+from core.ledger.rows import BudgetRow, Choice
 from core.ledger.store import Ledger
 
 
@@ -121,3 +123,38 @@ def test_thousands_of_documents(ledger: Ledger) -> None:
     assert ledger.verify_chain() == []
     with pytest.raises(ValueError, match="hexadecimal"):
         ledger.bind_lineage("late", ["not hex"])
+
+
+def test_what_the_owner_chose_is_kept_and_changes_nothing_else(ledger: Ledger, tmp_path: Path) -> None:
+    choice = Choice(include=("*.md",), exclude=("drafts/",), hidden=True, text_field="body", weight=2.5)
+    ledger.add_corpus("c2", "Notes", ("/n",), choice)
+    assert ledger.corpus("c2").choice == choice
+    before = ledger.corpus("c1")
+    assert before.choice == Choice()
+    after = ledger.choose("c1", choice)
+    assert (after.choice, after.facts, after.lineage_id) == (choice, before.facts, before.lineage_id)
+    with pytest.raises(CorpusError, match="no text with the id"):
+        ledger.choose("zz", choice)
+    assert ledger.verify_chain() == []
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, 1_001.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(weight: float) -> None:
+    with pytest.raises(ValueError, match="weight"):
+        Choice(weight=weight)
+
+
+def test_a_ledger_of_before_choices_keeps_every_corpus(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    old = Database(path)
+    schema.prepare(old, schema.MIGRATIONS[:1])
+    old.run("INSERT INTO lineages (lineage_id) VALUES (7)")
+    old.run(
+        "INSERT INTO corpora (corpus_id, name, paths, lineage_id, added_at, facts) VALUES (?, ?, ?, ?, ?, ?)",
+        ("c" * 32, "Notes", b'["/n"]', 7, 5.0, b'{"tokens":9,"state":"ready"}'),
+    )
+    old.close()
+    with Ledger.open(path, None) as ledger:
+        (row,) = ledger.corpora()
+        assert (row.name, row.paths, row.lineage_id, row.facts.tokens) == ("Notes", ("/n",), 7, 9)
+        assert row.choice == Choice()
