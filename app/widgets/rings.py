@@ -70,10 +70,10 @@ _PLANS = {
 
 def shown(fraction: float) -> float:
     """The share of a ring that is drawn for a share of the thing."""
-    if not math.isfinite(fraction) or fraction <= 0:
-        return 0.0
     if fraction >= 1:
         return 1.0
+    if not fraction > 0:  # not a number included
+        return 0.0
     return min(LARGEST, max(SMALLEST, fraction))
 
 

@@ -168,7 +168,7 @@ class Transport:
 
 def _duration(seconds: float) -> str:
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
+        if round(seconds / length, 1) >= 2:  # a minute of travel must not turn 2 hours into 120 minutes
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} seconds"
 
