@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Annotated, TypeVar
 
 import typer
@@ -75,11 +76,16 @@ def parse_duration(text: str) -> float:
     return float(seconds)
 
 
-def snooze(duration: Annotated[str, typer.Argument(help="Such as 30m, 2h, 1h30m.")]) -> None:
-    """Pause for a while; contributing goes on by itself."""
-    seconds = parse_duration(duration)
+def snooze(duration: Annotated[str, typer.Argument(help="Such as 15m, 1h, 4h, 1h30m, or tomorrow (08:00).")]) -> None:
+    """Pause for a while; contributing goes on by itself, also if the machine is restarted meanwhile."""
+    if tomorrow := duration.strip().lower() == "tomorrow":
+        from app.figures import until_tomorrow_s
+
+        seconds = until_tomorrow_s(time.time())
+    else:
+        seconds = parse_duration(duration)
     ask(Message, "snooze", SnoozeParams(seconds=seconds), start=False)
-    console.say(f"Paused for {console.duration(seconds)}.")
+    console.say("Paused until tomorrow 08:00." if tomorrow else f"Paused for {console.duration(seconds)}.")
 
 
 def status(

@@ -16,6 +16,35 @@ TEMPLATES: dict[str, str] = {
     "corpus_missing": str(
         QT_TRANSLATE_NOOP("Sentences", "{corpus} is not where it was. Put the folder back, or remove it in Data.")
     ),
+    "disk_full": str(QT_TRANSLATE_NOOP("Sentences", "The disk is nearly full. It goes on when there is room.")),
+    "duty_cycle": str(QT_TRANSLATE_NOOP("Sentences", "Training computes {percent} % of the time, as you set.")),
+    "half_speed": str(
+        QT_TRANSLATE_NOOP("Sentences", "Your week plan says half speed: training computes {percent} % of the time.")
+    ),
+    "idle_unknown": str(
+        QT_TRANSLATE_NOOP(
+            "Sentences",
+            "This desktop does not say whether somebody uses the machine, and you want training only when nobody does.",
+        )
+    ),
+    "metered": str(
+        QT_TRANSLATE_NOOP(
+            "Sentences",
+            "The network is metered, so no round begins. A finished update is kept and sent when it no longer is.",
+        )
+    ),
+    "monthly_volume": str(
+        QT_TRANSLATE_NOOP(
+            "Sentences",
+            "The data you offered this month is used. No round begins until {until}; a finished update is still sent.",
+        )
+    ),
+    "week_plan": str(QT_TRANSLATE_NOOP("Sentences", "Your week plan rests until {until}.")),
+    "working_throttled": str(
+        QT_TRANSLATE_NOOP(
+            "Sentences", "Round {round} of {federation}: training computes {percent} % of the time, as your rules say."
+        )
+    ),
     "finished": str(QT_TRANSLATE_NOOP("Sentences", "{name} has finished all its rounds. Nothing more is sent.")),
     "ledger_rolled_back": str(
         QT_TRANSLATE_NOOP(

@@ -37,6 +37,8 @@ def say(text: str) -> str:
 
 
 _LIMITS = str(QT_TRANSLATE_NOOP("Settings", "Never more than"))
+_WHEN = str(QT_TRANSLATE_NOOP("Settings", "Only when"))
+_NETWORK = str(QT_TRANSLATE_NOOP("Settings", "On the network, never more than"))
 _RUNNING = str(QT_TRANSLATE_NOOP("Settings", "When the window is closed"))
 _LOOK = str(QT_TRANSLATE_NOOP("Settings", "Look"))
 _DEEP = str(QT_TRANSLATE_NOOP("Settings", "For those who know why"))
@@ -81,6 +83,186 @@ SETTINGS: tuple[Setting, ...] = (
         unit="GB",
         low=0.1,
         high=100_000,
+    ),
+    Setting(
+        key="duty_cycle",
+        group=_LIMITS,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Share of the time")),
+        help=str(
+            QT_TRANSLATE_NOOP(
+                "Settings", "1 computes without a rest, 0.5 sleeps as long as it computes: less heat and noise."
+            )
+        ),
+        kind="number",
+        default="1",
+        low=0.1,
+        high=1,
+    ),
+    Setting(
+        key="gpu_memory_gb",
+        group=_LIMITS,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Memory on each GPU")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "0 means what is free there.")),
+        kind="number",
+        default="0",
+        unit="GB",
+        high=100000,
+    ),
+    Setting(
+        key="gpu_temperature_c",
+        group=_LIMITS,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Temperature of the GPU")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Training pauses above it. 0 means no ceiling.")),
+        kind="number",
+        default="85",
+        unit="°C",
+        high=120,
+    ),
+    Setting(
+        key="gpu_temperature_gap_c",
+        group=_LIMITS,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Cool down by")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "How far below its ceiling the GPU must be before training goes on.")),
+        kind="number",
+        default="5",
+        unit="°C",
+        low=1,
+        high=40,
+    ),
+    Setting(
+        key="schedule",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Week plan")),
+        help=str(
+            QT_TRANSLATE_NOOP(
+                "Settings",
+                "Seven days from Monday, with commas, 24 letters each: f full, h half, o off. Empty means always.",
+            )
+        ),
+        kind="text",
+        default="",
+    ),
+    Setting(
+        key="only_when_idle",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Only when nobody uses the machine")),
+        help=str(
+            QT_TRANSLATE_NOOP("Settings", "Asked of the desktop; where it does not say, training waits and tells you.")
+        ),
+        kind="choice",
+        default="no",
+        choices=(
+            ("no", str(QT_TRANSLATE_NOOP("Settings", "No"))),
+            ("display", str(QT_TRANSLATE_NOOP("Settings", "If the GPU draws the screen"))),
+            ("always", str(QT_TRANSLATE_NOOP("Settings", "Always"))),
+        ),
+    ),
+    Setting(
+        key="idle_minutes",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Nobody uses it after")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Minutes without keyboard and mouse.")),
+        kind="number",
+        default="5",
+        unit="min",
+        low=0.5,
+        high=1440,
+    ),
+    Setting(
+        key="train_on_battery",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Train on battery")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Off: training pauses until the machine is plugged in.")),
+        kind="switch",
+        default="no",
+    ),
+    Setting(
+        key="pause_on_full_screen",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Pause while a program fills the screen")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "A game, a film, a talk.")),
+        kind="switch",
+        default="yes",
+    ),
+    Setting(
+        key="other_gpu_percent",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Pause when others use the GPU above")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "0 means never.")),
+        kind="number",
+        default="50",
+        unit="%",
+        high=100,
+    ),
+    Setting(
+        key="other_cpu_percent",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Pause when others use the processor above")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "0 means never.")),
+        kind="number",
+        default="0",
+        unit="%",
+        high=100,
+    ),
+    Setting(
+        key="hold_s",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Only if it lasts")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "A shorter load of others is no reason to pause.")),
+        kind="number",
+        default="20",
+        unit="s",
+        high=3600,
+    ),
+    Setting(
+        key="quiet_s",
+        group=_WHEN,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Go on after quiet for")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "How long others must be done before training goes on.")),
+        kind="number",
+        default="120",
+        unit="s",
+        high=3600,
+    ),
+    Setting(
+        key="upload_mbit_s",
+        group=_NETWORK,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Upload")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "0 means no limit; the least is 0.5.")),
+        kind="number",
+        default="0",
+        unit="Mbit/s",
+        high=100000,
+    ),
+    Setting(
+        key="download_mbit_s",
+        group=_NETWORK,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Download")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "0 means no limit; the least is 0.5.")),
+        kind="number",
+        default="0",
+        unit="Mbit/s",
+        high=100000,
+    ),
+    Setting(
+        key="monthly_gb",
+        group=_NETWORK,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Data in a month")),
+        help=str(
+            QT_TRANSLATE_NOOP("Settings", "Sent and received. No round begins that would not fit. 0 means no limit.")
+        ),
+        kind="number",
+        default="0",
+        unit="GB",
+        high=1000000,
+    ),
+    Setting(
+        key="use_metered",
+        group=_NETWORK,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Use a metered network")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Off: no round begins on one, and finished updates wait.")),
+        kind="switch",
+        default="no",
     ),
     Setting(
         key="keep_running",

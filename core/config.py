@@ -16,6 +16,8 @@ from msgspec import Meta
 
 PROTOCOL_VERSION: Final = 1
 MAX_TEXT = 2_000
+MIN_MBIT_S: Final = 0.5
+"""Slower, and one piece of an update would take longer than a coordinator keeps its upload session."""
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
@@ -305,6 +307,41 @@ class Limits(Frozen, frozen=True, kw_only=True):
     """Hours of training offered each week; reaching it pauses until Monday."""
     disk_gb: float = 5.0
     """Disk kept for sealed uploads before old ones are reduced to hash and summary."""
+    gpu_memory_gb: float = 0.0
+    """Memory cap on each GPU in GB; 0 means what is free there."""
+    gpu_temperature_c: float = 85.0
+    """Ceiling in °C; above it training pauses. 0 means none."""
+    gpu_temperature_gap_c: float = 5.0
+    """How far below the ceiling a GPU must cool before training goes on, in °C."""
+    duty_cycle: float = 1.0
+    """Share of the time that training computes; it sleeps for the rest. Lowers power and heat without admin rights."""
+    schedule: tuple[str, ...] = ()
+    """The week plan: seven days from Monday, 24 letters each, ``f`` full, ``h`` half, ``o`` off, by the local clock.
+    Empty means full at all times."""
+    only_when_idle: Literal["no", "display", "always"] = "no"
+    """Train only while nobody uses the machine: never asked, asked if the GPU drives a display, or always."""
+    idle_minutes: float = 5.0
+    """Minutes without keyboard and mouse after which the machine counts as idle."""
+    train_on_battery: bool = False
+    """Whether training goes on when the machine runs on battery."""
+    use_metered: bool = False
+    """Whether rounds are begun and updates are sent over a network that is paid by volume."""
+    other_gpu_percent: float = 50.0
+    """Load of other programs on the GPU above which training pauses; 0 means it never does."""
+    other_cpu_percent: float = 0.0
+    """Load of other programs on all processor cores together above which training pauses; 0 means it never does."""
+    pause_on_full_screen: bool = True
+    """Whether training pauses while a program fills the screen."""
+    hold_s: float = 20.0
+    """Seconds that the load of others must last before it counts."""
+    quiet_s: float = 120.0
+    """Seconds without load of others or full screen before training goes on."""
+    upload_mbit_s: float = 0.0
+    """Most megabits sent each second; 0 means no limit."""
+    download_mbit_s: float = 0.0
+    """Most megabits received each second; 0 means no limit."""
+    monthly_gb: float = 0.0
+    """Most data sent and received in a calendar month, in GB; no round begins that would not fit. 0 means no limit."""
 
     def __post_init__(self) -> None:
         """Bound every number.
@@ -316,6 +353,23 @@ class Limits(Frozen, frozen=True, kw_only=True):
         _between("limits.memory_gb", self.memory_gb, 0, 100_000)
         _between("limits.offered_hours_per_week", self.offered_hours_per_week, 0.0, 168.0)
         _between("limits.disk_gb", self.disk_gb, 0.1, 100_000)
+        _between("limits.gpu_memory_gb", self.gpu_memory_gb, 0, 100_000)
+        _between("limits.gpu_temperature_c", self.gpu_temperature_c, 0, 120)
+        _between("limits.gpu_temperature_gap_c", self.gpu_temperature_gap_c, 1, 40)
+        _between("limits.duty_cycle", self.duty_cycle, 0.1, 1.0)
+        _between("limits.idle_minutes", self.idle_minutes, 0.5, 1_440)
+        _between("limits.other_gpu_percent", self.other_gpu_percent, 0, 100)
+        _between("limits.other_cpu_percent", self.other_cpu_percent, 0, 100)
+        _between("limits.hold_s", self.hold_s, 0, 3_600)
+        _between("limits.quiet_s", self.quiet_s, 0, 3_600)
+        _between("limits.monthly_gb", self.monthly_gb, 0, 1_000_000)
+        for name in ("upload_mbit_s", "download_mbit_s"):
+            rate = getattr(self, name)
+            _between(f"limits.{name}", rate, MIN_MBIT_S if rate else 0, 100_000)
+        if self.schedule and [len(day) for day in self.schedule] != [24] * 7:
+            raise ValueError("limits.schedule must be seven days, from Monday, of 24 letters each")
+        if set("".join(self.schedule)) - set("fho"):
+            raise ValueError("limits.schedule may hold only f (full), h (half) and o (off)")
 
 
 class NodeConfig(Frozen, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from core.engine.children import Child
 from core.engine.config_store import ConfigStore
@@ -21,47 +21,84 @@ TICK_S = 5.0
 class Governor:
     """One trainer at a time, and only when the owner's rules allow it."""
 
-    def __init__(self, config: ConfigStore, ledger: Ledger, read: Callable[[float], Readings]) -> None:
+    def __init__(
+        self,
+        config: ConfigStore,
+        ledger: Ledger,
+        read: Callable[[float], Readings],
+        refresh: Callable[[int | None], Awaitable[None]] | None = None,
+    ) -> None:
         """Decide nothing yet.
 
         Args:
             config: the owner's limits and presence.
             ledger: what was given this week.
-            read: looks at the machine; takes the seconds given this week.
+            read: what is known of the machine, at once; takes the seconds given this week.
+            refresh: measures anew what ``read`` knows, beside the loop; takes the trainer's process id.
         """
         self._config = config
         self._ledger = ledger
         self._read = read
+        self._refresh = refresh
         self._slot = asyncio.Lock()
         self._turn = asyncio.Condition()
         self._child: Child | None = None
-        self._began_at = 0.0
+        self._seconds: dict[int, float] = {}
         self._pausing: set[asyncio.Task[None]] = set()
         self._snooze: asyncio.TimerHandle | None = None
-        self.decision = self._decide()
+        self.decision = self._decide(None)
         """What the owner's wish and rules say, with the sentence and until when."""
         self.problem = False
         """Set while something forbids all training, such as a ledger that went back in time."""
         self.on_change: Callable[[], None] = lambda: None
+        """Something else is to be done now."""
+        self.on_words: Callable[[], None] = lambda: None
+        """The same is to be done, but there is another figure in the sentence."""
 
     @property
     def allowed(self) -> bool:
-        """Whether training may go on at this moment."""
-        return self.decision.action == "run" and not self.problem
+        """Whether a new round may begin at this moment."""
+        return self.decision.action != "pause" and not self.problem
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a round that has begun may be trained at this moment."""
+        return not self.decision.stops_trainer and not self.problem
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a finished update may be sent at this moment."""
+        return self.decision.may_send
+
+    def note_seconds(self, release_id: int, seconds: float) -> None:
+        """Tell how long an open round has been computed so far, pauses and restarts included."""
+        self._seconds[release_id] = seconds
+
+    def forget_seconds(self, release_id: int) -> None:
+        """The ledger knows them now, or the round is over."""
+        self._seconds.pop(release_id, None)
 
     def reconsider(self) -> None:
         """Look at everything again; a running trainer is paused at once if it may not go on."""
-        before, self.decision = self.decision, self._decide()
-        if self._child is not None and not self.allowed and not self._child.paused_by_us:
+        before, self.decision = self.decision, self._decide(self.decision)
+        if self._child is not None and not self.may_go_on and not self._child.paused_by_us:
             task = asyncio.ensure_future(self._child.pause())
             self._pausing.add(task)
             task.add_done_callback(self._pausing.discard)
         self._arm_snooze()
-        if before != self.decision:
+        if _acts(before) != _acts(self.decision):
             self.on_change()
+        elif before != self.decision:
+            self.on_words()
         task = asyncio.ensure_future(self._wake())
         self._pausing.add(task)
         task.add_done_callback(self._pausing.discard)
+
+    async def look(self) -> None:
+        """Measure, then decide."""
+        if self._refresh is not None:
+            await self._refresh(self._child.pid if self._child is not None else None)
+        self.reconsider()
 
     async def settled(self) -> None:
         """Wait until a pause that was ordered has been carried out."""
@@ -75,19 +112,23 @@ class Governor:
                 await self._turn.wait()
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for the one place to train and for permission."""
+    async def turn(self, begun: bool = False) -> AsyncIterator[None]:
+        """Wait for the one place to train and for permission.
+
+        Args:
+            begun: the round was begun before, so it is not held back by what only keeps new ones from beginning.
+        """
         async with self._slot:
-            self.reconsider()
-            while not self.allowed:
+            await self.look()
+            while not (self.may_go_on if begun else self.allowed):
                 await self.changed(TICK_S)
-                self.reconsider()
+                await self.look()
             yield
 
     @contextlib.asynccontextmanager
     async def running(self, child: Child) -> AsyncIterator[None]:
         """Hold a trainer to the rules as long as it runs."""
-        self._child, self._began_at = child, time.monotonic()
+        self._child = child
         ticking = asyncio.create_task(self._tick())
         try:
             self.reconsider()
@@ -106,7 +147,7 @@ class Governor:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self.reconsider()
+            await self.look()
 
     async def _wake(self) -> None:
         async with self._turn:
@@ -120,9 +161,12 @@ class Governor:
         if left > 0:
             self._snooze = asyncio.get_running_loop().call_later(min(left + 0.05, 86_400.0), self.reconsider)
 
-    def _decide(self) -> Decision:
-        running = time.monotonic() - self._began_at if self._child is not None else 0.0
+    def _decide(self, previous: Decision | None) -> Decision:
         presence = self._config.presence
-        readings = self._read(self._ledger.contribution().week_seconds + running)
+        readings = self._read(self._ledger.contribution().week_seconds + sum(self._seconds.values()))
         user = User(paused=presence.paused, snoozed_until=presence.snoozed_until)
-        return decide(self._config.limits, readings, user)
+        return decide(self._config.limits, readings, user, previous)
+
+
+def _acts(decision: Decision) -> tuple[object, ...]:
+    return decision.action, decision.reason, decision.share, decision.may_send

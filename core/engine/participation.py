@@ -43,6 +43,7 @@ BUSY_HEARTBEAT_S = 120.0
 BACKOFF_S = (2.0, 60.0)
 REFUSED_RETRY_S = 60.0
 DISK_RETRY_S = 20.0
+SEND_RETRY_S = 15.0
 MAX_DEATHS = 4
 _RECEIPT_GRACE_S = 300.0
 log = logging.getLogger("hedgerow.participation")
@@ -116,7 +117,7 @@ class Participation:
             if not self._room.governor.allowed and not self._open():
                 # Offline to the coordinator, so that no round waits for a machine that rests.
                 delay = REFUSED_RETRY_S
-                self._room.governor.reconsider()
+                await self._room.governor.look()
             else:
                 try:
                     await self._exchange()
@@ -245,6 +246,7 @@ class Participation:
 
     def _end(self, release: Release, state: str, reason: str) -> None:
         ended = self._room.ledger.mark(release.release_id, state, reason=reason)  # type: ignore[arg-type]
+        self._room.governor.forget_seconds(release.release_id)
         rounds.forget(self._room.home, ended)
         rounds.drop_old(self._room.home, self._room.ledger, self._room.config.limits.disk_gb * 1e9)
         progress = self._room.board.progress
@@ -283,6 +285,10 @@ class Participation:
                 if not await self._train(release, journal):
                     return POLL_S
                 release = self._room.ledger.release(release.release_id)
+            await self._room.governor.look()
+            if not self._room.governor.may_send:  # sealed and kept; the owner's rule about the network says when
+                Round(self._room, self.member, release, journal.instruction).show("uploading")
+                return SEND_RETRY_S
             await self._send(release)
             return 0.0
         except RunEnded:
@@ -316,7 +322,7 @@ class Participation:
             work.afford()
         if not self._text_is_there():
             return False
-        async with self._room.governor.turn():
+        async with self._room.governor.turn(begun=release.state == "training"):
             if release.charge_id is None:
                 self._not_late(journal)
             base = await work.download()

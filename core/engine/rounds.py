@@ -202,6 +202,7 @@ class Round:
             )
             # The trainer counts over all restarts of the round, so it is noted once.
             self._room.ledger.add_contribution(self._release.release_id, sealed.tokens, sealed.seconds, *energy)
+            self._room.governor.forget_seconds(self._release.release_id)
             self._room.board.round_trained(sealed.steps)
             return True
         if child.paused_by_us:
@@ -258,7 +259,10 @@ class Round:
             case jobs.ChargeRequest():
                 await self._charge(message, child)
             case jobs.Progress():
+                self._room.governor.note_seconds(self._release.release_id, message.seconds)
                 self._progress(message)
+            case jobs.Paused():
+                self._room.governor.note_seconds(self._release.release_id, message.seconds)
             case jobs.DPRecord():
                 self._recorded = message
                 board.update(phase="sealing")

@@ -194,6 +194,7 @@ class Engine:
         self.board.changed = self._changed
         self.board.publish = self.server.notice
         self.governor.on_change = self._reconsidered
+        self.governor.on_words = self._changed
         self.governor.problem = self.ledger.rolled_back or bool(self.ledger.damage)
         self.corpora.on_ready = self._reconsidered
         self.corpora.resume()

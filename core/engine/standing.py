@@ -40,11 +40,12 @@ def standing(facts: Facts) -> Standing:
         return Standing("problem", facts.problem)
     if not active:
         return _not_joined(facts)
-    if facts.decision.action == "pause":
+    begun = facts.progress is not None and not facts.decision.stops_trainer
+    if facts.decision.action == "pause" and not begun:
         wished = facts.decision.reason in (Reason.PAUSED, Reason.SNOOZED)
         return Standing("paused" if wished else "paused_rule", facts.decision.sentence, facts.decision.until)
     if facts.progress is not None:
-        return _working(facts.progress)
+        return _working(facts.progress, facts.decision)
     return _waiting(facts, active)
 
 
@@ -56,12 +57,19 @@ def _not_joined(facts: Facts) -> Standing:
     return Standing("not_joined", _say("not_joined", "Not in any federation yet: paste an invite to join."))
 
 
-def _working(progress: RoundProgress) -> Standing:
+def _working(progress: RoundProgress, decision: Decision) -> Standing:
     name, number, rounds = progress.federation_name, progress.server_round, progress.rounds
     args: dict[str, str | int | float] = {"federation": name, "round": number, "rounds": rounds}
+    if progress.phase == "uploading" and not decision.may_send:
+        return Standing("waiting", decision.sentence, decision.until)
     match progress.phase:
         case "download":
             text = f"Downloading the model for round {number} of {rounds} of {name}."
+        case "training" if decision.share < 1.0:
+            percent = round(100 * decision.share)
+            text = f"Training round {number} of {rounds} of {name} {percent} % of the time, as your rules say."
+            said = _say("working_throttled", text, percent=percent, **args)
+            return Standing("training", said, decision.until if decision.action == "throttle" else None)
         case "training" if progress.step == 0:
             text = f"Preparing round {number} of {rounds} of {name}."
         case "training":

@@ -27,6 +27,23 @@ LIMITS = {
     "keep_running": "no",
     "worker_interpreter": "",
     "checkpoint_interval_s": "60",
+    "duty_cycle": "1",
+    "gpu_memory_gb": "0",
+    "gpu_temperature_c": "85",
+    "gpu_temperature_gap_c": "5",
+    "schedule": "",
+    "only_when_idle": "no",
+    "idle_minutes": "5",
+    "train_on_battery": "no",
+    "pause_on_full_screen": "yes",
+    "other_gpu_percent": "50",
+    "other_cpu_percent": "0",
+    "hold_s": "20",
+    "quiet_s": "120",
+    "upload_mbit_s": "0",
+    "download_mbit_s": "0",
+    "monthly_gb": "0",
+    "use_metered": "no",
 }
 Reply = Message | HedgerowError | Callable[[Message], Message | HedgerowError]
 

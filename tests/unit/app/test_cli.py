@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,16 @@ def test_snooze_and_limits_send_what_was_typed(home: Path, capsys: pytest.Captur
     sent = [request.params for request in seen if request.method != "hello"]
     assert sent == [SnoozeParams(seconds=5_400.0), LimitsParams(key="cpu_threads", value="1")]
     assert json.loads(capsys.readouterr().out) == {"values": {"cpu_threads": "1"}}
+
+
+def test_snooze_until_tomorrow_morning(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home, scripted({"snooze": Acknowledged()})) as seen:
+        before = datetime.now()
+        assert cli.main(["snooze", "Tomorrow"]) == 0
+    morning = datetime.combine(before.date() + timedelta(days=1), datetime.min.time().replace(hour=8))
+    sent = next(request.params for request in seen if isinstance(request.params, SnoozeParams))
+    assert abs(before.timestamp() + sent.seconds - morning.timestamp()) < 60
+    assert "until tomorrow 08:00" in capsys.readouterr().err
 
 
 def test_doctor_fails_when_a_check_fails(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,8 +28,18 @@ def test_defaults_are_the_engines(setting: Setting) -> None:
     assert setting.default == shown
     if isinstance(default, int | float) and not isinstance(default, bool):
         assert float(setting.default) == default
-    if isinstance(default, str | tuple):
+    if setting.kind == "choice":
+        assert setting.default == default
+    elif isinstance(default, str | tuple):
         assert setting.default == "" == ",".join(default)
+
+
+@pytest.mark.parametrize("setting", [s for s in OF_ENGINE if s.kind == "choice"], ids=lambda s: s.key)
+def test_choices_are_the_engines(setting: Setting) -> None:
+    for value, _ in setting.choices:
+        msgspec.convert({setting.key: value}, Limits)
+    (field,) = (f for f in msgspec.structs.fields(Limits) if f.name == setting.key)
+    assert {value for value, _ in setting.choices} == set(field.type.__args__)
 
 
 @pytest.mark.parametrize("setting", [s for s in OF_ENGINE if s.kind in ("number", "whole")], ids=lambda s: s.key)

@@ -30,6 +30,17 @@ def test_choices_survive_a_restart(tmp_path: Path) -> None:
     assert again.problem == ""
 
 
+def test_a_week_plan_and_a_choice_survive_a_restart(tmp_path: Path) -> None:
+    store, plan = ConfigStore(tmp_path / "config.toml"), ",".join(["f" * 8 + "o" * 10 + "h" * 6] * 7)
+    store.set("schedule", plan)
+    store.set("only_when_idle", "display")
+    store.set("duty_cycle", "0.5")
+    again = ConfigStore(tmp_path / "config.toml")
+    assert (again.values()["schedule"], again.limits.only_when_idle, again.limits.duty_cycle) == (plan, "display", 0.5)
+    again.set("schedule", "")
+    assert again.limits.schedule == ()
+
+
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
@@ -37,6 +48,9 @@ def test_choices_survive_a_restart(tmp_path: Path) -> None:
         ("cpu_threads", "many", "cpu_threads cannot be 'many'"),
         ("memory_gb", "nan", "memory_gb cannot be 'nan'"),
         ("checkpoint_interval_s", "0", "checkpoint_interval_s is 0"),
+        ("schedule", "ffff", "schedule cannot be 'ffff': limits.schedule must be seven days"),
+        ("only_when_idle", "often", "only_when_idle cannot be 'often'"),
+        ("duty_cycle", "0", "limits.duty_cycle is 0.0, but must lie between 0.1 and 1"),
         ("colour", "red", "There is no limit named 'colour'"),
         ("presence", "x", "There is no limit named 'presence'"),
     ],

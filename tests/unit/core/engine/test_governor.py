@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from support.children import interpreter
 
@@ -64,6 +66,106 @@ def test_pause_is_felt_within_a_second_and_survives_a_restart(tmp_path: Path, le
         await asyncio.sleep(0.2)
         assert not waiting.done()
         waiting.cancel()
+
+    asyncio.run(main())
+
+
+MEMORY = """
+import subprocess
+say(jobs.Ready(sandbox="x"))
+mine = bytearray(os.urandom(1 << 20)) * 64
+subprocess.Popen([sys.executable, "-c", "import time; mine = bytearray(1 << 26); time.sleep(600)"])
+while True:
+    say(jobs.Alive()); time.sleep(0.05)
+"""
+
+
+def test_a_pause_ends_the_process_and_gives_its_memory_back(tmp_path: Path, ledger: Ledger) -> None:
+    async def main() -> None:
+        governor = make(tmp_path, ledger)
+        child = await Child.start(
+            "m", JOB, key=bytes(32), interpreter=interpreter(tmp_path, MEMORY), log_path=tmp_path / "log"
+        )
+        async with governor.running(child), contextlib.aclosing(child.messages()) as heard:
+            trainer = psutil.Process(child.pid)
+            async for _ in heard:
+                if trainer.children(recursive=True) and trainer.memory_info().rss > 60 << 20:
+                    break
+            family = [trainer, *trainer.children(recursive=True)]
+            assert len(family) == 2
+            governor._config.set_presence(Presence(paused=True))
+            governor.reconsider()
+            await governor.settled()
+        gone, alive = psutil.wait_procs(family, timeout=5)
+        assert (len(gone), alive) == (2, [])
+
+    asyncio.run(main())
+
+
+def test_what_keeps_new_rounds_away_lets_a_begun_one_go_on(tmp_path: Path, ledger: Ledger) -> None:
+    metered = [False]
+
+    def read(week_seconds: float) -> Readings:
+        return Readings(now=time.time(), week_seconds=week_seconds, metered=metered[0])
+
+    async def main() -> None:
+        governor, started = make(tmp_path, ledger, read), asyncio.Event()
+        training = asyncio.create_task(train(governor, tmp_path, started))
+        await started.wait()
+        metered[0] = True
+        governor.reconsider()
+        await governor.settled()
+        assert not training.done()
+        assert (governor.allowed, governor.may_go_on, governor.may_send) == (False, True, False)
+        governor._config.set_presence(Presence(paused=True))
+        governor.reconsider()
+        await training
+        governor._config.set_presence(Presence())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2), governor.turn():
+                raise AssertionError("a new round on a metered network")
+        async with asyncio.timeout(5), governor.turn(begun=True):
+            pass
+
+    asyncio.run(main())
+
+
+def test_it_measures_before_it_decides_and_remembers_what_was(tmp_path: Path, ledger: Ledger) -> None:
+    heat = iter([90.0, 82.0, 79.0])
+    now: list[float | None] = [None]
+
+    async def refresh(pid: int | None) -> None:
+        now[0] = next(heat)
+
+    def read(week_seconds: float) -> Readings:
+        return Readings(now=time.time(), week_seconds=week_seconds, temperature_c=now[0])
+
+    async def main() -> None:
+        governor = Governor(ConfigStore(tmp_path / "config.toml"), ledger, read, refresh)
+        changes, words = [0], [0]
+        governor.on_change = lambda: changes.__setitem__(0, changes[0] + 1)
+        governor.on_words = lambda: words.__setitem__(0, words[0] + 1)
+        found = []
+        for _ in range(3):
+            await governor.look()
+            found.append(governor.allowed)
+        assert found == [False, False, True], "82 °C is below the ceiling of 85 °C, but not yet below 80 °C"
+        assert (changes, words) == ([2], [1])
+
+    asyncio.run(main())
+
+
+def test_the_hours_of_an_open_round_count_once(tmp_path: Path, ledger: Ledger) -> None:
+    async def main() -> None:
+        governor = make(tmp_path, ledger)
+        governor._config.set("offered_hours_per_week", "1")
+        for release_id, seconds in ((1, 1_000.0), (2, 2_000.0), (1, 1_600.0)):
+            governor.note_seconds(release_id, seconds)
+        governor.reconsider()
+        assert governor.decision.reason == Reason.WEEKLY_HOURS, "a pause does not give the hours back"
+        governor.forget_seconds(1)
+        governor.reconsider()
+        assert governor.allowed
 
     asyncio.run(main())
 

@@ -22,14 +22,15 @@ from support.joined import KEY, House, config
 
 from core import vault
 from core.api.errors import InviteError
-from core.api.messages import Notice
+from core.api.messages import FederationInfo, Notice
 from core.coordinator import certificates
 from core.engine import participation as participations
-from core.engine import rounds
+from core.engine import plans, rounds
 from core.engine.config_store import Presence
 from core.engine.membership import Membership
 from core.engine.participation import Participation
 from core.engine.plans import Plan
+from core.engine.standing import Facts, standing
 from core.federation import invite as invites
 from core.federation.fleet import Delivery, Fleet, RunEnded, Session
 from core.federation.identity import FederationKey, NodeKey, federation_id
@@ -37,6 +38,7 @@ from core.federation.invite import Invite
 from core.federation.manifest import open_manifest, seal_manifest
 from core.federation.protocol import EnrolAnswer, Receipt, TrainInstruction, read_seal
 from core.federation.transport import RegistrationLost, Unreachable
+from core.hardware.limits import Readings
 from core.ledger.rows import FederationRow, Release
 
 FEDERATION = FederationKey.generate()
@@ -198,6 +200,11 @@ MANIFEST_HASH = open_manifest(seal_manifest(CONFIG, FEDERATION), FEDERATION.publ
 PLAN = Plan(
     unit="record", units=2_000, sampling_prob=0.004, noise_multiplier=1.0, clip_norm=1.0, steps=3, relation="zero-out",
     rdp_per_step=(), epsilon_limit=8.0, epsilon_planned=1.0, delta=1e-5, rounds_affordable=3,
+)  # fmt: skip
+
+MOOR = FederationInfo(
+    federation_id="f", name="Moor", operator="o", address="a", manifest_hash="h", joined_at=0.0, state="active",
+    manifest=plans.manifest_view(CONFIG), corpora=[],
 )  # fmt: skip
 
 
@@ -599,6 +606,34 @@ def test_pause_during_training_and_resume(tmp_path: Path) -> None:
         bench.one.kick()
         release = await bench.state("sent")
         assert (bench.starts(release), bench.charges()) == (2, 1)
+
+    run(bench, what)
+
+
+def test_on_a_metered_network_a_finished_update_waits_and_no_round_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(participations, "SEND_RETRY_S", 0.1)
+    bench, metered = Bench(tmp_path), [False]
+    bench.house.governor._read = lambda week: Readings(now=time.time(), week_seconds=week, metered=metered[0])
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.state("training")
+        metered[0] = True
+        release = await bench.state("sealed")
+        bench.wire.ask(server_round=2)
+        await bench.state("assigned", server_round=2)
+        await asyncio.sleep(0.4)
+        assert (release.state, bench.wire.announced) == ("sealed", [])
+        governor, board = bench.house.governor, bench.house.board
+        facts = Facts(decision=governor.decision, federations=[MOOR], progress=board.progress)
+        assert standing(facts).why.text.startswith(
+            "The network is metered, so no round begins. A finished update is kept"
+        )
+        metered[0] = False
+        await bench.state("sent")
+        await bench.state("sent", server_round=2)
 
     run(bench, what)
 

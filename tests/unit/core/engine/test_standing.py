@@ -23,8 +23,11 @@ TEXT = CorpusInfo(corpus_id="c", name="Notes", paths=["/n"], state="ready")
 STEP = RoundProgress(federation_id="f", federation_name="Moor", server_round=2, rounds=3, phase="training", steps=5)
 
 
-def decided(week_seconds: float = 0.0, **wish: object) -> Decision:
-    return decide(Limits(), Readings(now=1_000.0, week_seconds=week_seconds), User(**wish))  # type: ignore[arg-type]
+def decided(
+    week_seconds: float = 0.0, metered: bool | None = None, limits: Limits | None = None, **wish: object
+) -> Decision:
+    seen = Readings(now=1_000.0, week_seconds=week_seconds, metered=metered)
+    return decide(limits or Limits(), seen, User(**wish))  # type: ignore[arg-type]
 
 
 def facts(**changes: object) -> Facts:
@@ -49,6 +52,18 @@ def changed(what: msgspec.Struct, **changes: object) -> object:
         (facts(decision=decided(1e9), progress=STEP), "paused_rule", "goes on on Monday"),
         (facts(progress=STEP), "training", "Preparing round 2 of 3 of Moor."),
         (facts(progress=changed(STEP, step=1)), "training", "step 1 of 5"),
+        (
+            facts(decision=decided(limits=Limits(duty_cycle=0.25)), progress=changed(STEP, step=1)),
+            "training",
+            "Training round 2 of 3 of Moor 25 % of the time, as your rules say.",
+        ),
+        (facts(decision=decided(metered=True)), "paused_rule", "so no round begins"),
+        (facts(decision=decided(metered=True), progress=changed(STEP, step=1)), "training", "step 1 of 5"),
+        (
+            facts(decision=decided(metered=True), progress=changed(STEP, phase="uploading")),
+            "waiting",
+            "is kept and sent",
+        ),
         (facts(progress=changed(STEP, phase="download")), "training", "Downloading the model"),
         (facts(progress=changed(STEP, phase="uploading")), "training", "Sending the update"),
         (facts(progress=changed(STEP, phase="receipt")), "waiting", "waiting for its receipt"),
