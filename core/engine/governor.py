@@ -44,7 +44,8 @@ class Governor:
         self._turn = asyncio.Condition()
         self._child: Child | None = None
         self._seconds: dict[int, float] = {}
-        self._pausing: set[asyncio.Task[None]] = set()
+        self._pausing: set[asyncio.Future[None]] = set()
+        self._looking: set[asyncio.Future[None]] = set()
         self._snooze: asyncio.TimerHandle | None = None
         self.decision = self._decide(None)
         """What the owner's wish and rules say, with the sentence and until when."""
@@ -82,23 +83,26 @@ class Governor:
         """Look at everything again; a running trainer is paused at once if it may not go on."""
         before, self.decision = self.decision, self._decide(self.decision)
         if self._child is not None and not self.may_go_on and not self._child.paused_by_us:
-            task = asyncio.ensure_future(self._child.pause())
-            self._pausing.add(task)
-            task.add_done_callback(self._pausing.discard)
+            self._keep(asyncio.ensure_future(self._child.pause()))
         self._arm_snooze()
         if _acts(before) != _acts(self.decision):
             self.on_change()
         elif before != self.decision:
             self.on_words()
-        task = asyncio.ensure_future(self._wake())
-        self._pausing.add(task)
-        task.add_done_callback(self._pausing.discard)
+        self._keep(asyncio.ensure_future(self._wake()))
 
     async def look(self) -> None:
-        """Measure, then decide."""
-        if self._refresh is not None:
+        """Measure, then decide. While the owner's wish decides, nobody is asked: a sleeping GPU stays asleep."""
+        presence = self._config.presence
+        if self._refresh is not None and not presence.paused and presence.snoozed_until <= time.time():
             await self._refresh(self._child.pid if self._child is not None else None)
         self.reconsider()
+
+    def look_soon(self) -> None:
+        """Measure and decide without anybody waiting for it."""
+        task = asyncio.ensure_future(self.look())
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
 
     async def settled(self) -> None:
         """Wait until a pause that was ordered has been carried out."""
@@ -139,6 +143,8 @@ class Governor:
 
     async def stop(self) -> None:
         """Pause the running trainer, as at shutdown."""
+        for task in self._looking:
+            task.cancel()
         if self._snooze is not None:
             self._snooze.cancel()
         if self._child is not None:
@@ -148,6 +154,10 @@ class Governor:
         while True:
             await asyncio.sleep(TICK_S)
             await self.look()
+
+    def _keep(self, task: asyncio.Future[None]) -> None:
+        self._pausing.add(task)
+        task.add_done_callback(self._pausing.discard)
 
     async def _wake(self) -> None:
         async with self._turn:

@@ -1,10 +1,9 @@
-"""What the owner's limits mean on this machine: threads, memory, device, and what the machine is."""
+"""What the owner's limits mean on this machine: threads, memory, device; and what the machine is."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import time
 from pathlib import Path
 
 import msgspec
@@ -13,11 +12,10 @@ import psutil
 from core.api.messages import HardwareProfile, TorchView
 from core.config import Limits
 from core.engine.children import ChildDied, converse
-from core.hardware.limits import Readings
 from core.hardware.nvml import read_gpus
-from core.hardware.profile import disk_free, read_battery, read_profile, with_torch
+from core.hardware.profile import read_profile, with_torch
+from core.hardware.sensors import CPU, pick_device
 
-CPU = "cpu"
 TORCH = "core.training.devices"
 TORCH_TIMEOUT_S = 60.0
 """Importing torch on a cold disk takes a while, and so does waking several GPUs."""
@@ -57,6 +55,11 @@ def memory_limit(limits: Limits) -> int:
     return int(psutil.virtual_memory().total) // 2
 
 
+def trainer_memory(limits: Limits, device: str) -> int:
+    """Most bytes for a trainer on a device, as the owner set it; 0 means what is free there."""
+    return int((limits.memory_gb if device == CPU else limits.gpu_memory_gb) * 1e9)
+
+
 def usable_devices() -> tuple[str, ...]:
     """Devices that can train, the best first. Asks the driver; call it in a thread."""
     _, gpus = read_gpus()
@@ -65,17 +68,4 @@ def usable_devices() -> tuple[str, ...]:
 
 def choose_device(limits: Limits) -> str:
     """Device to train on: the first the owner offers that is usable, or the best found. Call it in a thread."""
-    usable = usable_devices()
-    return next((device for device in limits.devices if device in usable), usable[0] if not limits.devices else CPU)
-
-
-def readings(home: Path, week_seconds: float) -> Readings:
-    """What the governor decides by; cheap enough for every few seconds."""
-    percent, on_battery = read_battery()
-    return Readings(
-        now=time.time(),
-        week_seconds=week_seconds,
-        disk_free_bytes=disk_free(home),
-        on_battery=on_battery,
-        battery_percent=percent,
-    )
+    return pick_device(limits, usable_devices())

@@ -244,6 +244,7 @@ class Round:
             deadline_at=instruction.deadline_at - self._member.transport.skew_s if open_ended else 0.0,
             device=device,
             threads=machine.threads(limits),
+            memory_bytes=machine.trainer_memory(limits, device),
             checkpoint_interval_s=self._room.config.node.checkpoint_interval_s,
         )
 

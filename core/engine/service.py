@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import secrets
@@ -71,6 +70,7 @@ from core.engine.plans import Planner
 from core.engine.rounds import Room
 from core.engine.standing import Facts, standing
 from core.federation.manifest import open_manifest
+from core.hardware.sensors import Sensors
 from core.ledger.budget import round_up
 from core.ledger.rows import BudgetRow, FederationRow
 from core.ledger.store import Ledger
@@ -150,7 +150,8 @@ class Engine:
         self.ledger = Ledger.open(home / "ledger.db", KeystoreAnchor(keystore))
         self.board = Board(home / "series.enc", key)
         self.corpora = Corpora(home, self.ledger, key, self.config, self.board)
-        self.governor = Governor(self.config, self.ledger, functools.partial(machine.readings, home))
+        self.sensors = Sensors(home, lambda: self.config.limits)
+        self.governor = Governor(self.config, self.ledger, self.sensors.readings, self.sensors.refresh)
         self.planner = Planner(self.config.node.worker_interpreter, home / "logs" / "planner.log")
         self.registrar = Registrar(self.ledger, keystore, self.config, self.corpora, self.planner)
         self.room = Room(home, self.ledger, self.config, key, self.board, self.corpora, self.governor)
@@ -201,7 +202,7 @@ class Engine:
         for row in self.ledger.federations():
             if row.left_at is None:
                 self._open(row)
-        self.governor.reconsider()
+        self.governor.look_soon()
         await self.server.start()
         watching = asyncio.create_task(self._watch())
         try:
@@ -486,6 +487,7 @@ class Engine:
     async def _limits_set(self, params: LimitsParams) -> LimitsView:
         self.config.set(params.key, params.value)
         self.governor.reconsider()
+        self.governor.look_soon()  # a rule that was off has measured nothing yet
         self._refresh()
         return LimitsView(values=self.config.values())
 

@@ -23,6 +23,7 @@ MIN_CAPABILITY: Final = (7, 5)
 TIMEOUT_S: Final = 5.0
 """Longest wait for all answers of one look; a sleeping GPU takes about a second to wake."""
 NOT_INSTALLED: Final = "No NVIDIA driver is installed (its library was not found)."
+TRAINER: Final = "core.training.worker"
 MAX_PROCESSES: Final = 64
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class NoNvml(Exception):
 def read_gpus() -> tuple[str, list[Device]]:
     """``ok`` with the driver version, or the reason why there is nothing, and the GPUs found."""
     try:
-        driver, devices = asked(_look)
+        driver, devices = asked(look)
     except NoNvml as error:
         return str(error), []
     return (f"ok, driver {driver}" if devices else f"The NVIDIA driver {driver} works but finds no GPU."), devices
@@ -111,15 +112,15 @@ def foreign_load(nvml: ModuleType, handle: Any, ours: frozenset[int]) -> float |
     Args:
         nvml: the opened library.
         handle: the GPU.
-        ours: process ids of the trainer; empty while none runs, and then all load is somebody else's.
+        ours: process ids of the trainer; empty while none runs. Trainers of other engines on this machine, as in the
+            demo, are no strangers either, or they would make each other pause.
     """
-    if not ours:
-        rates = _ask(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
-        return None if rates is None else float(rates.gpu) / 100
-    # In a container the driver names processes by the host's numbers; then ours is not among them, and nothing is said.
     listed = _ask(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
-    if listed is None or not ours & {process.pid for process in listed}:
-        return None
+    here = frozenset(p.pid for p in listed or () if p.pid in ours or TRAINER in _command_line(p.pid))
+    if not here:
+        # In a container the driver names processes by the host's numbers: a trainer that is not found proves nothing.
+        rates = None if ours else _ask(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
+        return None if rates is None else float(rates.gpu) / 100
     samples = _ask(nvml, lambda: nvml.nvmlDeviceGetProcessUtilization(handle, 0))
     if samples is None:
         return None
@@ -128,11 +129,12 @@ def foreign_load(nvml: ModuleType, handle: Any, ours: frozenset[int]) -> float |
         if sample.pid not in newest or newest[sample.pid].timeStamp < sample.timeStamp:
             newest[sample.pid] = sample
     last = max((sample.timeStamp for sample in newest.values()), default=0)
-    fresh = [s for s in newest.values() if s.pid not in ours and last - s.timeStamp < 5_000_000]
+    fresh = [s for s in newest.values() if s.pid not in here | ours and last - s.timeStamp < 5_000_000]
     return min(1.0, float(sum(sample.smUtil for sample in fresh)) / 100)
 
 
-def _look(nvml: ModuleType) -> tuple[str, list[Device]]:
+def look(nvml: ModuleType) -> tuple[str, list[Device]]:
+    """The driver's version, and every GPU."""
     driver = _text(nvml.nvmlSystemGetDriverVersion())
     count = int(nvml.nvmlDeviceGetCount())
     return driver, [_device(nvml, index, driver) for index in range(count)]
@@ -238,6 +240,13 @@ def _process_name(pid: int) -> str:
         return str(psutil.Process(pid).name())
     except (psutil.Error, OSError, ValueError):
         return ""
+
+
+def _command_line(pid: int) -> list[str]:
+    try:
+        return list(psutil.Process(pid).cmdline())
+    except (psutil.Error, OSError, ValueError):
+        return []
 
 
 def _problem(capability: tuple[int, int] | None) -> str:

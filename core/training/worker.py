@@ -28,6 +28,7 @@ from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.sandbox import lock_down
 from core.training.channel import Channel
+from core.training.devices import cap_memory
 from core.training.evaluation import score, text_windows
 from core.training.plan import check_memory, micro_batch, usable_device, use_threads
 from core.training.round import Rooms, TrainingRound
@@ -68,7 +69,9 @@ def _train(job: TrainJob, key_descriptor: int | None, channel: Channel) -> None:
     level = _lock(job) if job.sandbox else "none"
     channel.start()
     channel.send(Ready(sandbox=level, pid=os.getpid()))
-    training = TrainingRound(job, key, channel, rooms_of(job, key))
+    rooms = rooms_of(job, key)
+    cap_memory(rooms.device, job.memory_bytes)
+    training = TrainingRound(job, key, channel, rooms)
     try:
         training.run()
     except Interrupted:

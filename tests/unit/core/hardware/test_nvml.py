@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +122,7 @@ def test_a_call_that_hangs_costs_the_answer_and_nothing_else(fake_nvml: FakeNvml
     code = """
 import time
 from core.hardware import nvml
-nvml.TIMEOUT_S = 0.3
-look = lambda: nvml.asked(nvml._look, 0.3)
+look = lambda: nvml.asked(nvml.look, 0.3)
 answer, began = [], time.monotonic()
 for _ in range(3):
     try:
@@ -171,3 +172,18 @@ def test_the_load_of_others_while_the_trainer_runs(
     )
     usual = {"nvmlDeviceGetComputeRunningProcesses.0": "40 100, 41 5"}
     assert look(fake_nvml, tmp_path, code, **(usual | answers)) == [expected, 0.25]
+
+
+def test_another_engines_trainer_is_no_stranger(fake_nvml: FakeNvml, tmp_path: Path) -> None:
+    sleeping = [sys.executable, "-c", "input()", "core.training.worker"]
+    with subprocess.Popen(sleeping, stdin=subprocess.PIPE) as other:
+        answers = {
+            "nvmlDeviceGetComputeRunningProcesses.0": f"{other.pid} 100",
+            "nvmlDeviceGetProcessUtilization.0": f"{other.pid} 95, 41 4",
+        }
+        code = (
+            "from core.hardware import nvml\n"
+            "answer = nvml.asked(lambda n: nvml.foreign_load(n, nvml.handle_of(n, 'cuda:0'), frozenset()))"
+        )
+        assert look(fake_nvml, tmp_path, code, **answers) == 0.04
+        other.communicate(b"\n", timeout=20)
