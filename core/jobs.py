@@ -106,6 +106,8 @@ class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     generated: bool = False
     text_field: str = ""
     """Name of the field or column that holds the text; empty for the usual names."""
+    elsewhere: tuple[str, ...] = ()
+    """Digest files of corpora whose documents are not packed a second time."""
 
 
 class EvaluateJob(Job, frozen=True, kw_only=True, tag="evaluate"):
@@ -243,8 +245,14 @@ class ReadResult(Job, frozen=True, kw_only=True, tag="read_result"):
     words: int
     held_out_tokens: int
     skipped_total: int
-    document_digests: tuple[str, ...]
+    document_digests: tuple[str, ...] = ()
     """Keyed digests (hex) of the documents, independent of extractor and tokenizer: the lineage sketch."""
+    digests_path: str = ""
+    """Where they lie instead, encrypted; half a million do not fit a line."""
+    copies: int = 0
+    """Documents that are exact copies of others of this corpus, and so were not packed."""
+    elsewhere: int = 0
+    """Documents that were not packed because another corpus has them; their digests are in the sketch."""
 
 
 class Evaluated(Job, frozen=True, kw_only=True, tag="evaluated"):

@@ -83,6 +83,10 @@ class CorpusInfo(Message, frozen=True, kw_only=True):
     generated: bool = False
     text_field: str = ""
     weight: float = 1.0
+    copies: int = 0
+    """Documents that are exact copies of others in it; each counts once."""
+    elsewhere: int = 0
+    """Documents left out because another text of this machine has them; they share its budget all the same."""
 
 
 class BudgetInfo(Message, frozen=True, kw_only=True):

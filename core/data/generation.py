@@ -18,6 +18,7 @@ import numpy as np
 
 from core import vault
 from core.api.errors import StorageError
+from core.data.digests import Digests
 from core.data.store import Shard, Tokens
 from core.jobs import ReadResult
 
@@ -52,6 +53,13 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     contents: tuple[tuple[str, ...], ...]
     """For each shard the digests of its documents, in order."""
     result: ReadResult
+
+
+def digests_of(generation: Generation) -> Digests:
+    """The digests of all its documents: those it holds, and those that another corpus holds."""
+    packed = dict.fromkeys(digest for digests in generation.contents for digest in digests)
+    seen = dict.fromkeys(digest for source in generation.sources for digest, _ in source.documents)
+    return Digests.of((d for d in seen if d in packed), (d for d in seen if d not in packed))
 
 
 def path_hash(path: str) -> str:
@@ -127,6 +135,10 @@ class OldTokens:
         if places is None:
             raise StorageError("A document is not in the shards.")
         return np.concatenate([self._shard(number).document(index) for number, index in places])
+
+    def has(self, digest: str) -> bool:
+        """Whether there is such a document."""
+        return digest in self._places
 
     def _shard(self, number: int) -> Shard:
         if number not in self._open:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ SHARD_TOKENS = 8 << 20
 RECORD_TOKENS = 128
 """Length at which records are counted for the owner."""
 MAX_DOCUMENTS = 500_000
-"""All their digests go up the pipe in one message."""
+"""What is known of each is held in memory."""
 _LARGE_SHARE = 10
 """A document above one part in so many of the corpus is never held out whole."""
 
@@ -58,9 +58,17 @@ class Packer:
         key: the store key.
         tokenizer: the federation's.
         corpus_bytes: about how much text will come, to tell which documents are large; 0 where that is not known.
+        elsewhere: digests of documents that other corpora have; they are noted and not packed.
     """
 
-    def __init__(self, folder: Path, key: bytes, tokenizer: Tokenizer, corpus_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes,
+        tokenizer: Tokenizer,
+        corpus_bytes: int = 0,
+        elsewhere: Container[str] = frozenset(),
+    ) -> None:
         self._folder = folder
         self._key = key
         self._tokenizer = tokenizer
@@ -72,7 +80,10 @@ class Packer:
         self._training: list[Document] = []
         self._held_out: list[Document] = []
         self._pending = 0
+        self._elsewhere = elsewhere
         self.digests: dict[str, None] = {}
+        self.dropped: dict[str, None] = {}
+        """Digests of documents that another corpus has."""
         self.shards: list[ShardFacts] = []
         self.contents: list[tuple[str, ...]] = []
         """For each shard the digests of its documents, in order."""
@@ -85,8 +96,17 @@ class Packer:
             digest.update(part.encode())
         return Identity(digest.hexdigest(), extract.count_words(text))
 
+    def knows(self, digest: str) -> bool:
+        """Whether a document needs no packing: it was packed before, or another corpus has it."""
+        if digest in self.digests or digest in self.dropped:
+            return True
+        if digest in self._elsewhere:
+            self.dropped[digest] = None
+            return True
+        return False
+
     def add(self, text: str, between: Callable[[], None] = lambda: None) -> bool:
-        """Pack one document; False if an exact copy was packed before.
+        """Pack one document; False if an exact copy was packed before, here or in another corpus.
 
         Args:
             text: without lone surrogates.
@@ -97,13 +117,13 @@ class Packer:
             StorageError: a full shard could not be written.
         """
         identity = self.identify(text, between)
-        if identity.digest in self.digests:
+        if self.knows(identity.digest):
             return False
         return self.add_tokens(identity, self._tokenizer.encode(text, between))
 
     def add_tokens(self, identity: Identity, tokens: Tokens) -> bool:
         """Pack one document whose tokens are known; see ``add``."""
-        if identity.digest in self.digests:
+        if self.knows(identity.digest):
             return False
         if len(self.digests) >= MAX_DOCUMENTS:
             raise CorpusError(

@@ -17,6 +17,8 @@ import time
 import traceback
 from pathlib import Path
 
+import msgspec
+
 from core import jobs, vault
 from core.api.errors import CorpusError, EngineError, HedgerowError, StorageError
 from core.data.reading import Reading
@@ -65,14 +67,14 @@ def _work(in_descriptor: int, pipe: Pipe, key_descriptor: int) -> None:
         Path(job.store_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
         _limit_memory(job.max_memory_bytes)
         roots = [os.path.realpath(path) for path in job.paths]
-        level = lock_down(read_paths=[*roots, job.tokenizer_path], write_paths=[job.store_dir])
+        level = lock_down(read_paths=[*roots, job.tokenizer_path, *job.elsewhere], write_paths=[job.store_dir])
         threading.Thread(target=_show_life, args=(pipe,), daemon=True).start()
         pipe.send(jobs.Ready(sandbox=level, pid=os.getpid()))
         reading = Reading(job, key, pipe.send)
         result = reading.run()
         if reading.tokenizer.slow_because:
             sys.stderr.write(f"Tokenized the slow way: {reading.tokenizer.slow_because}.\n")
-        pipe.send(result)
+        pipe.send(msgspec.structs.replace(result, document_digests=()))
 
 
 def _limit_memory(most: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,9 @@ import msgspec
 
 from core import jobs
 from core.api.errors import CorpusError, StorageError
-from core.data import extract, generation
+from core.data import digests, extract, generation
 from core.data.corpora import Found, Opener, Stamp, Unusable, find, read_bytes, shown
+from core.data.digests import Elsewhere
 from core.data.generation import Generation, OldTokens, Source
 from core.data.packing import Identity, Packer
 from core.data.patterns import Wanted
@@ -63,6 +64,7 @@ class Reading:
         self.folder = Path(job.store_dir)
         self.tokenizer = Tokenizer.load(job.tokenizer_path, job.tokenizer_sha256)
         self.opener = Opener()
+        self.elsewhere = Elsewhere(job.elsewhere, key)
         self.packer = Packer(self.folder, key, self.tokenizer)
         self.skipped = 0
         self.files_done = 0
@@ -86,10 +88,17 @@ class Reading:
                 current = self._renewed(before, items)
             else:
                 current = self._read(items, before, 0 if current is None else current.number)
-            return current.result
+            return self._result(current)
         finally:
             self.opener.close()
             generation.sweep(self.folder, current)
+
+    def _result(self, current: Generation) -> ReadResult:
+        """What is told of a generation; its digests lie in their file."""
+        found = generation.digests_of(current)
+        path = digests.store(self.folder, self.key, found)
+        everything = tuple(digest for batch in found.batches(1 << 16) for digest in batch)
+        return msgspec.structs.replace(current.result, digests_path=str(path), document_digests=everything)
 
     def _comparable(self, current: Generation | None) -> Generation | None:
         """The last generation, if it was made by this extractor for this tokenizer and is whole."""
@@ -151,29 +160,37 @@ class Reading:
     def _unchanged(self, before: Generation, items: list[Item]) -> bool:
         sources = [item.source for item in items if item.source is not None]
         hashes = {source.hash for source in before.sources if source.hash}
-        return len(sources) == len(items) and {s.hash for s in sources if s.hash} == hashes
+        if len(sources) != len(items) or {s.hash for s in sources if s.hash} != hashes:
+            return False
+        packed = list({digest for part in before.contents for digest in part})
+        dropped = list({digest for s in sources for digest, _ in s.documents}.difference(packed))
+        return bool(not self.elsewhere.hold(packed).any() and self.elsewhere.hold(dropped).all())
 
     def _renewed(self, before: Generation, items: list[Item]) -> Generation:
         """The same shards; names, stamps and reasons as they are now."""
         sources = tuple(item.source for item in items if item.source is not None)
+        packed = {digest for part in before.contents for digest in part}
         seen: set[str] = set()
         for item, source in zip(items, sources, strict=True):
-            digests = {digest for digest, _ in source.documents}
-            if source.reason or digests <= seen:
-                self._skip(item.found.path, source.reason or _COPY)
-            seen |= digests
+            new = {digest for digest, _ in source.documents} & packed - seen
+            if source.reason or not new:
+                self._skip(item.found.path, source.reason or self._why_nothing(source, packed))
+            seen |= new
         self.files_done = self.files_total
-        result = msgspec.structs.replace(before.result, skipped_total=self.skipped)
+        distinct = before.result.documents + before.result.elsewhere
+        result = msgspec.structs.replace(
+            before.result, skipped_total=self.skipped, copies=_documents(sources) - distinct
+        )
         renewed = msgspec.structs.replace(before, sources=sources, result=result)
         if renewed != before:
             generation.store(self.folder, self.key, renewed)
         return renewed
 
     def _read(self, items: list[Item], before: Generation | None, number: int) -> Generation:
-        self.packer = Packer(self.folder, self.key, self.tokenizer, self._expected_bytes(items))
+        self.packer = Packer(self.folder, self.key, self.tokenizer, self._expected_bytes(items), self.elsewhere)
         old = OldTokens(before, self.key) if before is not None else None
         for item in items:
-            if old is None or item.source is None:
+            if old is None or item.source is None or not self._held(item.source, old):
                 self._take(item.found)
             else:
                 self._reuse(item.found, item.source, old)
@@ -185,23 +202,24 @@ class Reading:
         return self._finish(number + 1)
 
     def _expected_bytes(self, items: list[Item]) -> int:
-        total = 0
-        for item in items:
-            try:
-                descriptor = self.opener.open(item.found)
-            except Unusable:
-                continue
-            total += min(os.fstat(descriptor).st_size, self.job.max_file_bytes)
-            os.close(descriptor)
-        return total
+        return sum(min(item.found.size, self.job.max_file_bytes) for item in items)
+
+    def _held(self, source: Source, old: OldTokens) -> bool:
+        """Whether every document of it is in the shards or needs none; one that another corpus had may be back."""
+        return all(old.has(digest) or digest in self.elsewhere for digest, _ in source.documents)
+
+    def _why_nothing(self, source: Source, packed: Container[str]) -> str:
+        """Why a source that was read gave nothing new."""
+        return _COPY if all(digest in packed for digest, _ in source.documents) else _ELSEWHERE
 
     def _reuse(self, file: Found, source: Source, old: OldTokens) -> None:
         """Pack what the shards already hold of this file."""
         new = 0
         for digest, words in source.documents:
-            new += self.packer.add_tokens(Identity(digest, words), old.tokens(digest))
+            if not self.packer.knows(digest):
+                new += self.packer.add_tokens(Identity(digest, words), old.tokens(digest))
         if not new:
-            self._skip(file.path, source.reason or _COPY)
+            self._skip(file.path, source.reason or self._why_nothing(source, self.packer.digests))
         self.sources.append(source)
 
     def _take(self, file: Found) -> None:
@@ -234,11 +252,11 @@ class Reading:
         new = 0
         for text in extract.documents(raw):
             identity = self.packer.identify(text, between)
-            if identity.digest not in self.packer.digests:
+            if not self.packer.knows(identity.digest):
                 new += self.packer.add_tokens(identity, self.tokenizer.encode(text, between))
             kept.append((identity.digest, identity.words))
         if not new:
-            self._skip(file.path, _COPY)
+            self._skip(file.path, _COPY if all(digest in self.packer.digests for digest, _ in kept) else _ELSEWHERE)
         return tuple(kept)
 
     def _finish(self, number: int) -> Generation:
@@ -250,7 +268,8 @@ class Reading:
         result = ReadResult(
             shards=shards, documents=totals.documents, records=totals.records, tokens=totals.tokens,
             text_bytes=totals.text_bytes, words=totals.words, held_out_tokens=totals.held_out_tokens,
-            skipped_total=self.skipped, document_digests=tuple(self.packer.digests),
+            skipped_total=self.skipped, elsewhere=len(self.packer.dropped),
+            copies=_documents(self.sources) - len(self.packer.digests) - len(self.packer.dropped),
         )  # fmt: skip
         new = Generation(
             number=number, tokenizer_sha256=self.tokenizer.sha256, extractor_version=extract.VERSION,
@@ -280,7 +299,13 @@ class Reading:
 
 
 _COPY = "an exact copy of another document"
+_ELSEWHERE = "already in another of your texts"
 _MEMORY = "needs more memory than the reader may use"
+
+
+def _documents(sources: Iterable[Source]) -> int:
+    """Documents in all sources, copies counted."""
+    return sum(len(source.documents) for source in sources)
 
 
 def check_memory() -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from core.api.errors import CorpusError, HedgerowError, StorageError
 from core.api.messages import ChangeParams, CorpusInfo, SkippedFile
+from core.data import digests
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.store import Shard
 from core.data.stream import num_records
@@ -35,6 +37,7 @@ RECORD_TOKENS = 128
 MAX_SHOWN_SKIPPED = 20
 MAX_KEPT_SKIPPED = 200
 MAX_PATHS = 1_000
+BIND_BATCH = 5_000
 _TRIES = 2
 
 
@@ -49,6 +52,7 @@ class Corpora:
         self._board = board
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._partial: dict[str, CorpusFacts] = {}
+        self._turn = asyncio.Lock()
         self._missing: frozenset[str] = frozenset()
         self.on_ready: Callable[[], None] = lambda: None
 
@@ -120,6 +124,8 @@ class Corpora:
             skipped_total=facts.skipped_total,
             error=error,
             added_at=row.added_at,
+            copies=facts.copies,
+            elsewhere=facts.elsewhere,
             **choices.shown(row.choice),
         )
 
@@ -229,6 +235,12 @@ class Corpora:
             self.on_ready()
 
     async def _read_once(self, row: CorpusRow) -> None:
+        """Read, one corpus at a time: a reader must know what the corpora before it hold."""
+        async with self._turn:
+            result, facts = await self._read_in_child(row)
+            await self._finish(row, result, facts)
+
+    async def _read_in_child(self, row: CorpusRow) -> tuple[ReadResult, CorpusFacts]:
         store = self._home / "store" / row.corpus_id
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
         job = ReadJob(
@@ -242,6 +254,7 @@ class Corpora:
             hidden=row.choice.hidden,
             generated=row.choice.generated,
             text_field=row.choice.text_field,
+            elsewhere=self._elsewhere(row),
         )
         child = await Child.start(
             READER,
@@ -281,13 +294,21 @@ class Corpora:
             await child.kill()
         if result is None:
             raise ChildDied("The reader ended without a result.", "It is started again.")
-        self._finish(row, result, facts)
+        return result, facts
 
-    def _finish(self, row: CorpusRow, result: ReadResult, facts: CorpusFacts) -> None:
+    def _elsewhere(self, row: CorpusRow) -> tuple[str, ...]:
+        """Digest files of the corpora that were added before."""
+        earlier = itertools.takewhile(lambda other: other.corpus_id != row.corpus_id, self.rows())
+        files = (self._home / "store" / other.corpus_id / digests.NAME for other in earlier)
+        return tuple(str(path) for path in files if path.exists())
+
+    async def _finish(self, row: CorpusRow, result: ReadResult, facts: CorpusFacts) -> None:
         """Bind the lineage first: text that can be trained on must already have its budget's identity."""
         if not result.shards or not result.records:
             raise CorpusError(f"{row.name} holds no text that can be used.", "Choose a folder with text files.")
-        self._ledger.bind_lineage(row.corpus_id, result.document_digests)
+        for batch in await asyncio.to_thread(_sketch, result, self._key):
+            self._ledger.bind_lineage(row.corpus_id, batch)
+            await asyncio.sleep(0)
         done = msgspec.structs.replace(
             facts,
             documents=result.documents,
@@ -297,9 +318,22 @@ class Corpora:
             words=result.words,
             held_out_tokens=result.held_out_tokens,
             skipped_total=result.skipped_total,
+            copies=result.copies,
+            elsewhere=result.elsewhere,
             shards=result.shards,
         )
         self._ledger.update_corpus(row.corpus_id, **_facts(done, state="ready", error=""))
+
+
+def _sketch(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
+    """The digests of all documents of a corpus, a bounded number at a time, so that nobody waits long for the ledger.
+
+    Raises:
+        StorageError: the reader's file is damaged.
+    """
+    if not result.digests_path:
+        return iter((result.document_digests,))
+    return digests.load(result.digests_path, key).batches(BIND_BATCH)
 
 
 def _count_records(row: CorpusRow, key: bytes, seq_len: int) -> int:

@@ -136,6 +136,10 @@ class CorpusFacts(Row, frozen=True, kw_only=True):
     skipped_total: int = 0
     skipped: tuple[tuple[str, str], ...] = ()
     """(path, reason) of the first files set aside."""
+    copies: int = 0
+    """Exact copies inside the corpus; counted once."""
+    elsewhere: int = 0
+    """Documents left out because another corpus has them."""
     shards: tuple[ShardRef, ...] = ()
     state: Literal["reading", "ready", "error", "missing"] = "reading"
     error: str = ""

@@ -139,7 +139,11 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     assert isinstance(first[-1], ReadResult)
     assert isinstance(last[-1], ReadResult)
     assert (code, last[-1].documents) == (0, first[-1].documents + 1)
-    assert {path.name for path in store.iterdir()} == {"generation", *(Path(s.path).name for s in last[-1].shards)}
+    assert {path.name for path in store.iterdir()} == {
+        "generation",
+        "digests",
+        *(Path(s.path).name for s in last[-1].shards),
+    }
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, StorageError
-from core.data import extract, generation, reading
+from core.data import digests, extract, generation, reading
 from core.data.reading import Reading
 from core.data.store import Shard
 from core.data.tokenizer import BUILTIN, Tokenizer, builtin_tokenizer_path
@@ -42,13 +43,13 @@ class Desk:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def job(self, *paths: Path, **changes: int) -> ReadJob:
+    def job(self, *paths: Path, **changes: Any) -> ReadJob:
         return ReadJob(
             corpus_id="c", paths=tuple(map(str, paths or (self.text,))), store_dir=str(self.store),
             tokenizer_path=str(builtin_tokenizer_path()), tokenizer_sha256=BUILTIN["hedgerow-4k"], **changes,
         )  # fmt: skip
 
-    def read(self, *paths: Path, **changes: int) -> ReadResult:
+    def read(self, *paths: Path, **changes: Any) -> ReadResult:
         self.messages = []
         self.extracted = 0
         return Reading(self.job(*paths, **changes), KEY, self.messages.append).run()
@@ -158,7 +159,7 @@ def test_a_removed_file_is_forgotten_and_its_copy_takes_its_place(desk: Desk) ->
     third = desk.read()
     assert "".join(desk.documents(third)).count("The hedgerow along lane 1") == 0
     assert third.documents == 1
-    assert desk.files() == {"generation", *(Path(s.path).name for s in third.shards)}
+    assert desk.files() == {"generation", "digests", *(Path(s.path).name for s in third.shards)}
 
 
 def test_a_touched_or_renamed_file_is_hashed_but_not_extracted(desk: Desk) -> None:
@@ -310,7 +311,7 @@ def test_a_killed_reader_leaves_nothing_that_stays(desk: Desk) -> None:
     (desk.store / ("0" * 64 + ".shard")).write_bytes(b"left over")
     (desk.store / ".abc.shard.x1.part").write_bytes(b"left over")
     result = desk.read()
-    assert desk.files() == {"generation", *(Path(s.path).name for s in result.shards)}
+    assert desk.files() == {"generation", "digests", *(Path(s.path).name for s in result.shards)}
 
 
 def test_another_tokenizer_or_extractor_reads_everything_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,3 +385,65 @@ def test_reading_again_is_much_faster_than_tokenising(desk: Desk) -> None:
     began = time.process_time()
     desk.read()
     assert time.process_time() - began < first / 2
+
+
+def other_corpus(desk: Desk, *texts: str) -> str:
+    """The digest file of a corpus with these documents."""
+    root = desk.text.parent / f"other-{len(list(desk.text.parent.iterdir()))}"
+    root.mkdir()
+    other = Desk(root)
+    for number, text in enumerate(texts):
+        other.put(f"{number}.txt", text)
+    other.read()
+    return str(other.store / "digests")
+
+
+def test_a_document_of_another_corpus_is_not_packed_again_but_stays_in_the_sketch(desk: Desk) -> None:
+    mine, shared = PROSE.format(n=1), PROSE.format(n=2)
+    desk.put("a.txt", mine)
+    desk.put("b.txt", shared)
+    desk.put("c.txt", shared.replace(" ", "\n"))  # white space makes no other document
+    alone = desk.read()
+    assert (alone.documents, alone.copies, alone.elsewhere) == (2, 1, 0)
+    result = desk.read(elsewhere=(other_corpus(desk, shared, "Something else stands here. " * 9),))
+    assert sorted("".join(desk.documents(result))) == sorted(mine)
+    assert (result.documents, result.elsewhere, result.copies) == (1, 1, 1)
+    assert desk.extracted == 0
+    assert desk.skips == dict.fromkeys(("b.txt", "c.txt"), "already in another of your texts")
+    assert set(result.document_digests) == set(alone.document_digests), "a shared document shares the budget"
+    found = digests.load(result.digests_path, KEY)
+    assert (len(found.packed), len(found.dropped)) == (32, 32)
+
+
+def test_what_another_corpus_has_no_more_is_packed_at_the_next_reading(desk: Desk) -> None:
+    for number in range(3):
+        desk.put(f"{number}.txt", PROSE.format(n=number))
+    other = other_corpus(desk, PROSE.format(n=1))
+    first = desk.read(elsewhere=(other,))
+    assert (first.documents, desk.read(elsewhere=(other,))) == (2, first)
+    assert desk.skips == {"1.txt": "already in another of your texts"}
+    second = desk.read()
+    assert (second.documents, second.elsewhere, desk.skips) == (3, 0, {})
+    assert desk.extracted == 1, "only the one that was not in the shards"
+    assert any("lane 1" in text for text in desk.documents(second))
+    third = desk.read(elsewhere=(other,))
+    assert (third.documents, desk.extracted) == (2, 0)
+    assert third.document_digests == first.document_digests
+
+
+def test_a_damaged_digest_file_loses_no_document(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    other = Path(other_corpus(desk, PROSE.format(n=1)))
+    for content in (b"", b"HGVF", other.read_bytes()[:-1], os.urandom(400)):
+        other.write_bytes(content)
+        assert desk.read(elsewhere=(str(other), str(desk.store / "missing"))).elsewhere == 0
+    path = desk.store / "digests"
+    path.write_bytes(b"x")
+    result = desk.read()
+    assert len(digests.load(path, KEY).packed) == 32 * result.documents
+
+
+def test_a_corpus_that_is_all_in_another_says_so(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    with pytest.raises(CorpusError, match="already in another of your texts"):
+        desk.read(elsewhere=(other_corpus(desk, PROSE.format(n=1)),))

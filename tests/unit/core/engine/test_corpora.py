@@ -250,3 +250,41 @@ def test_a_bad_choice_is_one_sentence_and_changes_nothing(tmp_path: Path, text: 
         assert bench.corpora.infos() == [bench.corpora.info(bench.corpora.row(found.corpus_id), 20)]
 
     run(bench, what)
+
+
+def test_a_document_in_two_corpora_is_packed_once_and_its_lineages_merge(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "same.txt").write_bytes((text / "1.txt").read_bytes())
+    (other / "own.txt").write_text("Something of its own, which stands nowhere else. " * 40)
+
+    async def what() -> None:
+        one = bench.corpora.add([str(text)], "")
+        two = bench.corpora.add([str(other)], "")  # at once: its reader must still know what the first one holds
+        await bench.settle()
+        first, second = (bench.corpora.row(one.corpus_id), bench.corpora.row(two.corpus_id))
+        assert second.facts.state == "ready", second.facts.error
+        assert (first.facts.documents, second.facts.documents, second.facts.elsewhere) == (4, 1, 1)
+        assert bench.corpora.info(second).elsewhere == 1
+        assert first.lineage_id == second.lineage_id, "who shares a document shares a budget"
+        documents = bench.ledger._db.rows("SELECT COUNT(*) FROM documents")
+        assert documents == [(5,)]
+        assert bench.ledger.verify_chain() == []
+
+    run(bench, what)
+
+
+def test_many_digests_are_bound_in_batches_that_add_up(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.corpora.BIND_BATCH", 3)
+    bench = Bench(tmp_path / "home")
+
+    async def what() -> None:
+        found = await bench.read(text)
+        assert bench.ledger._db.rows("SELECT COUNT(*), COUNT(DISTINCT lineage_id) FROM documents") == [(4, 1)]
+        assert bench.corpora.row(found.corpus_id).lineage_id is not None
+        assert bench.ledger.verify_chain() == []
+
+    run(bench, what)

@@ -1,0 +1,109 @@
+"""Keyed digests of a corpus' documents, in a file beside its shards: for the ledger, and for readers of other corpora.
+
+Half a million of them do not fit a line of a pipe. ``digests`` is encrypted with the store key and holds 32 bytes a
+document: first those that are packed here, then those that were dropped because another corpus has them. Both belong
+to the lineage: who shares a document shares a budget, also where only one of the two trains with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import vault
+from core.api.errors import StorageError
+
+NAME: Final = "digests"
+SIZE: Final = 32
+_CONTEXT: Final = b"document-digests"
+_COUNT: Final = struct.Struct(">Q")
+
+
+class Digests(NamedTuple):
+    """What one corpus holds; each is a run of 32-byte digests."""
+
+    packed: bytes
+    dropped: bytes
+
+    @classmethod
+    def of(cls, packed: Iterable[str], dropped: Iterable[str]) -> Digests:
+        """From digests in hexadecimal; sorted, so that the order of files is not told."""
+        return cls(bytes.fromhex("".join(sorted(packed))), bytes.fromhex("".join(sorted(dropped))))
+
+    def batches(self, size: int) -> Iterator[list[str]]:
+        """All of them in hexadecimal, a bounded number at a time."""
+        places = itertools.chain(
+            ((self.packed, at) for at in range(0, len(self.packed), SIZE)),
+            ((self.dropped, at) for at in range(0, len(self.dropped), SIZE)),
+        )
+        while batch := [run[at : at + SIZE].hex() for run, at in itertools.islice(places, size)]:
+            yield batch
+
+
+def store(folder: Path, key: bytes, digests: Digests) -> Path:
+    """Make the file say this, if it does not yet.
+
+    Raises:
+        StorageError: the disk is full.
+    """
+    path = folder / NAME
+    try:
+        if path.exists() and load(path, key) == digests:
+            return path
+    except StorageError:
+        pass  # written anew
+    content = _COUNT.pack(len(digests.packed) // SIZE) + digests.packed + digests.dropped
+    vault.encrypt_file(path, key, content, _CONTEXT)
+    return path
+
+
+def load(path: Path | str, key: bytes) -> Digests:
+    """Read the file of a corpus.
+
+    Raises:
+        StorageError: it is missing, damaged, or of another key.
+    """
+    content = vault.decrypt_file(path, key, _CONTEXT)
+    cut = _COUNT.size + _COUNT.unpack_from(content)[0] * SIZE if len(content) >= _COUNT.size else -1
+    if not _COUNT.size <= cut <= len(content) or (len(content) - cut) % SIZE:
+        raise StorageError(f"{path} is damaged or was written with another key.", "It is not used.")
+    return Digests(content[_COUNT.size : cut], content[cut:])
+
+
+class Elsewhere:
+    """Which documents other corpora hold already: sorted, 32 bytes each, whatever their number.
+
+    Args:
+        paths: their files; one that cannot be read is passed over, for a document must not be lost to a damaged list.
+        key: the store key.
+    """
+
+    def __init__(self, paths: Sequence[str] = (), key: bytes = b"") -> None:
+        parts = [np.frombuffer(packed, dtype=f"S{SIZE}") for packed in self._read(paths, key)]
+        self._all: NDArray[Any] = np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=f"S{SIZE}")
+
+    @staticmethod
+    def _read(paths: Sequence[str], key: bytes) -> Iterator[bytes]:
+        for path in paths:
+            try:
+                yield load(path, key).packed
+            except StorageError:
+                continue
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, str) and bool(self.hold([digest])[0])
+
+    def hold(self, digests: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether they hold each of these."""
+        if not len(self._all):
+            return np.zeros(len(digests), dtype=np.bool_)
+        asked = np.frombuffer(bytes.fromhex("".join(digests)), dtype=f"S{SIZE}")
+        at = np.minimum(np.searchsorted(self._all, asked), len(self._all) - 1)
+        found: NDArray[np.bool_] = self._all[at] == asked
+        return found
