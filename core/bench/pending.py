@@ -8,10 +8,6 @@ TRAIN = [
     Row(metric="speed vs a nanoGPT-like loop, same model and flags", unit="×", anchor="nanoGPT", gate="≥ 1.00×"),
     Row(metric="MFU on one H200, bf16, 125M", unit="%", anchor="llm-foundry 42 % (H100)", gate="40 %", aim="50 %"),
 ]
-DATA = [
-    Row(metric="data share of a step, encrypted", unit="%", anchor="0.4–0.8 % derived", gate="< 1 %", aim="< 0.2 %"),
-    Row(metric="tokenising vs HF tokenizers, per core", unit="×", anchor="tiktoken 4–8×", gate="≥ 4×", aim="≥ 8×"),
-]
 PRIVACY = [
     Row(metric="ledger under-counts in 10,000 faults", unit="1", anchor="SQLite", gate="0", aim="0 in 1,000,000"),
 ]

@@ -26,7 +26,7 @@ def run(group: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("group", ["train", "data", "privacy", "gui"])
+@pytest.mark.parametrize("group", ["train", "privacy", "gui"])
 def test_rows_that_are_not_measured_claim_nothing(group: str) -> None:
     for row in GROUPS[group]():
         assert row.value is None
@@ -41,6 +41,15 @@ def test_the_codec_is_measured_beside_fp32() -> None:
     ratio = rows["int8: dense fp32 / sealed bytes"]["value"]
     assert 3.93 < ratio < 3.95, "one byte a value and four for each 256"
     assert rows["int8: largest error / largest value"]["value"] <= 0.5 / 127 * 1.001
+
+
+@pytest.mark.slow
+def test_data_is_measured_and_ids_are_identical() -> None:
+    rows = {row["metric"]: row for row in run("data")["rows"]}
+    assert rows["tokenising, ids identical"]["value"] == 1.0
+    shares = [row for metric, row in rows.items() if metric.startswith("data share of a step")]
+    assert len(shares) == 2
+    assert all(0 < row["value"] < 100 for row in shares)
 
 
 @pytest.mark.slow
