@@ -44,13 +44,20 @@ class CorpusRef(Job, frozen=True, kw_only=True, tag="corpus"):
 class PrivacyPlan(Job, frozen=True, kw_only=True, tag="plan"):
     """The mechanism of one round, fixed at consent; its probability and noise never move with edits."""
 
-    unit: Literal["record", "corpus", "none"]
+    unit: Literal["document", "record", "corpus", "none"]
     clip_norm: float = 0.0
     noise_multiplier: float = 0.0
     sampling_prob: float = 0.0
     steps: int = 0
     units: int = 0
     """Bucketed n fixed at consent."""
+    windows_per_document: int = 1
+    """Unit ``document``: most windows of one document in one step."""
+
+    @property
+    def per_example(self) -> bool:
+        """Whether the mechanism is DP-SGD inside the trainer."""
+        return self.unit in ("document", "record")
 
 
 class TrainJob(Job, frozen=True, kw_only=True, tag="train"):

@@ -231,17 +231,22 @@ class RecordSampler:
         return [self.record(int(index)) for index in chosen]
 
 
+def window_counts(shard: Shard, seq_len: int) -> NDArray[np.int64]:
+    """How many records each training document has; a tail too short to teach is none."""
+    sizes = np.diff(shard.document_offsets[: shard.num_training_documents + 1]) - 1
+    full, rest = np.divmod(sizes, seq_len)
+    counts: NDArray[np.int64] = full + (rest >= min(MIN_RECORD_TOKENS, seq_len))
+    return counts
+
+
 def record_table(shard: Shard, seq_len: int) -> NDArray[np.int64]:
     """(start, stop) of every record in the shard's training documents."""
-    spans: list[NDArray[np.int64]] = []
-    offsets = shard.document_offsets
-    for index in range(shard.num_training_documents):
-        start, stop = int(offsets[index]), int(offsets[index + 1]) - 1
-        starts = np.arange(start, stop, seq_len, dtype=np.int64)
-        stops = np.minimum(starts + seq_len, stop)
-        keep = stops - starts >= min(MIN_RECORD_TOKENS, seq_len)
-        spans.append(np.stack([starts[keep], stops[keep]], axis=1))
-    return np.concatenate(spans) if spans else np.zeros((0, 2), dtype=np.int64)
+    counts = window_counts(shard, seq_len)
+    ends = np.cumsum(counts)
+    number = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+    first, last = shard.document_offsets[: len(counts)], shard.document_offsets[1 : len(counts) + 1] - 1
+    starts = np.repeat(first, counts) + number * seq_len
+    return np.stack([starts, np.minimum(starts + seq_len, np.repeat(last, counts))], axis=1)
 
 
 def num_records(shards: Sequence[Shard], seq_len: int) -> int:

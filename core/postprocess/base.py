@@ -136,7 +136,7 @@ def build_chain(privacy: PrivacyTerms | PrivacyPlan, codec: CodecConfig, num_par
         return Chain([NoGuarantee()], codec)
     if privacy.unit == "corpus":
         return Chain([BoundUpdate(privacy.clip_norm), AddGaussian(privacy.clip_norm, sigma)], codec)
-    if privacy.unit == "record":
+    if privacy.unit in ("document", "record"):
         plan = privacy if isinstance(privacy, PrivacyPlan) else None
         return Chain([VerifyDPRecord(plan, num_parameters)], codec)
     raise ValueError(f"unit {privacy.unit!r} has no mechanism in this version")

@@ -20,9 +20,9 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def micro_batch(job: TrainJob) -> int:
-    """Sequences per forward and backward pass; 1 under DP-SGD, which bounds one example at a time."""
-    if job.privacy.unit == "record":
-        return 1
+    """Sequences per forward and backward pass; under DP-SGD those of one example, which is bounded alone."""
+    if job.privacy.per_example:
+        return job.privacy.windows_per_document if job.privacy.unit == "document" else 1
     flops = 6.0 * num_parameters(job.model) * job.training.seq_len
     fitting = max(1, int(_MICRO_STEP_FLOPS / flops))
     count = min(job.training.batch_size, 1 << (fitting.bit_length() - 1))

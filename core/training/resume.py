@@ -130,7 +130,7 @@ class Checkpoints:
         header, arrays = max(found, key=lambda entry: entry[0].generation)
         same_text = header.shards == self.shards or header.sealing
         if header.job != self.job or not same_text:
-            if self.unit == "record" and header.charge_id is not None:
+            if self.unit in ("document", "record") and header.charge_id is not None:
                 raise PrivacyError(
                     "The text or the task changed during this round: the round is abandoned and stays charged.",
                     "The next round uses the text as it is now.",

@@ -136,14 +136,14 @@ class TrainingRound:
 
     def _begin(self, base: dict[str, Array], model: Transformer, optimizer: AdamW) -> None:
         plan = self.job.privacy
-        if plan.unit == "record" and plan.steps != self.job.local_steps:
+        if plan.per_example and plan.steps != self.job.local_steps:
             raise PrivacyError(f"The round asks for {self.job.local_steps} steps, but the plan covers {plan.steps}.")
         model.load_arrays(base)
         self.state.stream = self.moments.load(model, optimizer) or {}
         self._measure(model)
         if plan.unit != "corpus":
             self._charge()
-        if plan.unit == "record":
+        if plan.per_example:
             self.state.step_key = self.rooms.fresh_key()
             self.checkpoints.save(model, optimizer, self.state, self.charge_id)
 
@@ -210,7 +210,7 @@ class TrainingRound:
     def _record(self) -> DPRecord | None:
         """What DP-SGD really did; the other units' record is the chain's."""
         plan = self.job.privacy
-        if plan.unit != "record":
+        if not plan.per_example:
             return None
         return DPRecord(
             unit=plan.unit, steps=self.state.step, sampling_prob=plan.sampling_prob, clip_norm=plan.clip_norm,

@@ -1,11 +1,11 @@
 """The loop of local steps: take gradients, step the inner optimiser, and stop only where the privacy unit allows it.
 
 Two ways to a gradient share the loop. ``PackedGradients`` (units ``none`` and ``corpus``) reads windows and bounds the
-global norm. ``PrivateGradients`` (unit ``record``) is DP-SGD (Abadi et al., 2016): a Poisson draw, each example's
-gradient bounded on its own, Gaussian noise, division by the *expected* size of the draw.
+global norm. ``PrivateGradients`` (units ``record`` and ``document``) is DP-SGD (Abadi et al., 2016): a Poisson draw,
+each example's gradient bounded on its own, Gaussian noise, division by the *expected* size of the draw.
 
 Guarantees of ``PrivateGradients``:
-    - Each record is drawn independently with the plan's probability; a large draw is never cut, only slower.
+    - Each example is drawn independently with the plan's probability; a large draw is never cut, only slower.
     - An empty draw still adds noise and counts as a step; a gradient that is not finite becomes the zero vector.
     - The number of steps is the plan's. Neither time nor tokens end the round early.
     - Draws and noise are a function of the step's key alone, so repeating a step releases nothing new.
@@ -27,6 +27,7 @@ from core import vault
 from core.api.errors import CoordinatorError, ModelError
 from core.jobs import PrivacyPlan, TrainJob
 from core.model.transformer import Transformer, next_token_loss
+from core.training.document_loss import per_document
 from core.training.optimizer import AdamW, learning_rate
 
 Tokens = NDArray[np.integer[Any]]
@@ -65,10 +66,13 @@ class WindowStream(Protocol):
 
 
 class RecordSource(Protocol):
-    """Records that a step draws from."""
+    """Records or documents that a step draws from."""
 
     def draw(self, source: NormalSource) -> Sequence[Tokens]:
-        """A plain Poisson draw; every record holds at least two tokens of one document."""
+        """A plain Poisson draw; a record holds at least two tokens of one document.
+
+        A document comes as windows of that shape, one a row; shorter rows end in negative ids.
+        """
 
 
 class RoundState(msgspec.Struct, kw_only=True):
@@ -155,7 +159,7 @@ class PackedGradients:
 
 
 class PrivateGradients:
-    """DP-SGD over records; see the module for what it guarantees."""
+    """DP-SGD over records or documents; see the module for what it guarantees."""
 
     def __init__(
         self,
@@ -186,16 +190,17 @@ class PrivateGradients:
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         """See ``Gradients``."""
         examples = self.records.draw(self.source(vault.derive(state.step_key, _DRAW)))
-        tokens = sum(len(example) - 1 for example in examples)
+        tokens = sum(int((rows >= 0).sum()) - len(rows) for rows in map(np.atleast_2d, examples))
 
         device = model.ordered()[0].device
 
         def paced() -> Iterator[Tensor]:
             for number, example in enumerate(examples):
                 pulse(number / len(examples))
-                yield _tensor(example[None], device)
+                yield _tensor(np.atleast_2d(example), device)
 
-        sums, losses = self.clipped_sum(model, next_token_loss, paced(), self.plan.clip_norm)
+        loss = per_document(next_token_loss) if self.plan.unit == "document" else next_token_loss
+        sums, losses = self.clipped_sum(model, loss, paced(), self.plan.clip_norm)
         noise = self.source(vault.derive(state.step_key, _NOISE))
         sums = [summed.cpu() for summed in sums]
         drawn = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
@@ -277,7 +282,7 @@ class LocalTrainer:
 
 def noise_variance(plan: PrivacyPlan, batch_size: int) -> float:
     """Variance per value of the noise in a DP-SGD gradient, (σC/B)²; 0 for other units."""
-    if plan.unit != "record":
+    if not plan.per_example:
         return 0.0
     return (plan.noise_multiplier * plan.clip_norm / batch_size) ** 2
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, ModelError, SandboxError, StorageError
+from core.data.documents import DocumentSampler
 from core.data.store import Shard, allow_open
 from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows
 from core.data.tokenizer import Tokenizer
@@ -98,8 +99,8 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
     training, plan = job.training, job.privacy
 
     def gradients(state: RoundState) -> Gradients:
-        if plan.unit == "record":
-            records = RecordSampler(shards, training.seq_len, plan.sampling_prob, tokenizer.end_of_text)
+        if plan.per_example:
+            records = _examples(shards, job, tokenizer.end_of_text)
             return PrivateGradients(records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal)
         sources = [(corpus.weight, Source(of_corpus, training.seq_len)) for corpus, of_corpus in opened]
         stream = PackedStream(sources, vault.derive(key, b"window order" + job.federation_id.encode()))
@@ -125,6 +126,13 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
         fresh_key=fresh_key,
         device=usable_device(job.device),
     )
+
+
+def _examples(shards: list[Shard], job: TrainJob, end_of_text: int) -> RecordSampler | DocumentSampler:
+    plan, seq_len = job.privacy, job.training.seq_len
+    if plan.unit == "document":
+        return DocumentSampler(shards, seq_len, plan.sampling_prob, plan.windows_per_document, end_of_text)
+    return RecordSampler(shards, seq_len, plan.sampling_prob, end_of_text)
 
 
 def _shard(path: str, key: bytes, tokenizer: Tokenizer) -> Shard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -156,6 +157,9 @@ def test_the_server_decodes_what_the_client_encodes(unit: str, relation: str) ->
     assert build_chain(terms, codec).decode(payload, update().shapes).is_finite()
 
 
-def test_units_of_later_versions_are_refused() -> None:
-    with pytest.raises(ValueError, match="document"):
-        build_chain(PrivacyTerms(unit="document", relation="zero-out"), FP32)
+def test_a_document_record_passes_only_a_document_plan() -> None:
+    plan = msgspec.structs.replace(RECORD, unit="document", windows_per_document=2)
+    build_chain(plan, FP32).encode(update(), record(unit="document"))
+    for chain, shown in ((plan, "record"), (RECORD, "document")):
+        with pytest.raises(PrivacyError, match="unit"):
+            build_chain(chain, FP32).encode(update(), record(unit=shown))

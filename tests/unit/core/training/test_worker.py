@@ -60,6 +60,15 @@ SPEC = ModelSpec(preset="test", vocab_size=4_096, num_layers=1, d_model=32, num_
 KEY = bytes(range(32))
 SECRET = "Rumpelstiltskin"
 PLANS = {
+    "document": PrivacyPlan(
+        unit="document",
+        clip_norm=1.0,
+        noise_multiplier=0.8,
+        sampling_prob=0.2,
+        steps=6,
+        units=38,
+        windows_per_document=2,
+    ),
     "none": PrivacyPlan(unit="none"),
     "corpus": PrivacyPlan(unit="corpus", clip_norm=1.0, noise_multiplier=0.01, units=1),
     "record": PrivacyPlan(unit="record", clip_norm=1.0, noise_multiplier=0.8, sampling_prob=0.2, steps=6, units=40),
@@ -222,6 +231,7 @@ def payload(job: TrainJob) -> bytes:
         ("none", [Ready, HeldOut, ChargeRequest, Sealed]),
         ("corpus", [Ready, HeldOut, ChargeRequest, DPRecord, Sealed]),
         ("record", [Ready, HeldOut, ChargeRequest, DPRecord, Sealed]),
+        ("document", [Ready, HeldOut, ChargeRequest, DPRecord, Sealed]),
     ],
 )
 def test_a_whole_round(make_job: MakeJob, start: Callable[..., Worker], unit: str, expected: list[type[Job]]) -> None:
@@ -244,7 +254,7 @@ def test_a_whole_round(make_job: MakeJob, start: Callable[..., Worker], unit: st
     assert update.norm() > 0
     assert SECRET.encode() not in worker.raw
     for record in (m for m in worker.seen if isinstance(m, DPRecord)):
-        steps = 6 if unit == "record" else 1
+        steps = 6 if job.privacy.per_example else 1
         assert (record.unit, record.noise_draws) == (unit, steps * num_parameters(SPEC))
 
 
