@@ -60,6 +60,42 @@ class PrivacyPlan(Job, frozen=True, kw_only=True, tag="plan"):
         return self.unit in ("document", "record")
 
 
+class BatchProbe(Job, frozen=True, kw_only=True, tag="batch_probe"):
+    """One whole training step that was measured while the batch size was sought."""
+
+    micro_batch: int
+    """Sequences at once."""
+    peak_bytes: int
+    """Most memory the process held; 0 where it ran out."""
+    tokens_per_s: float
+    step_s: float
+
+
+class TrainingPlan(Job, frozen=True, kw_only=True, tag="training_plan"):
+    """How the numbers of a round are computed. It changes speed and rounding, never what is computed."""
+
+    device: str = "cpu"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products; weights, sums and moments are always float32."""
+    compiled: bool = False
+    attention: Literal["fused", "math"] = "fused"
+    micro_batch: int = 1
+    """Sequences at once; under DP-SGD on a GPU, examples at once."""
+    loss_rows: int = 0
+    """Predictions whose logits exist at a time; 0 means all of a micro-batch."""
+    tokens_per_s: float = 0.0
+    """Measured; 0 where nothing was."""
+    peak_bytes: int = 0
+    """Measured with this micro-batch; 0 where nothing was."""
+    bytes_per_sequence: int = 0
+    """Measured growth of the peak for one sequence more; 0 where nothing was."""
+    budget_bytes: int = 0
+    """Memory the search kept within."""
+    probes: tuple[BatchProbe, ...] = ()
+    explanation: tuple[str, ...] = ()
+    """One sentence for each choice, for the owner to read."""
+
+
 class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """One round of local training."""
 
@@ -94,6 +130,8 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     held_out_windows: int = 32
     sandbox: bool = True
     """Only the simulation, which holds no private text, may turn this off."""
+    plan: TrainingPlan | None = None
+    """Measured by the probe; without one the plan follows from the job alone. A resumed round keeps its first."""
 
 
 class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
@@ -127,6 +165,26 @@ class EvaluateJob(Job, frozen=True, kw_only=True, tag="evaluate"):
     seq_len: int
     threads: int = 1
     max_windows: int = 256
+
+
+class ProbeJob(Job, frozen=True, kw_only=True, tag="probe"):
+    """Find the plan for one model on this machine, on made-up tokens."""
+
+    model: ModelSpec
+    training: TrainingConfig
+    unit: Literal["record", "corpus", "none"]
+    device: str = "cpu"
+    threads: int = 1
+    memory_bytes: int = 0
+    """Most memory the trainer may use; 0 means most of what the machine has free."""
+    max_seconds: float = 30.0
+    """No further measurement starts after this time."""
+
+
+class Probed(Job, frozen=True, kw_only=True, tag="probed"):
+    """What the probe found."""
+
+    plan: TrainingPlan
 
 
 class Ready(Job, frozen=True, kw_only=True, tag="ready"):
@@ -273,9 +331,9 @@ class Evaluated(Job, frozen=True, kw_only=True, tag="evaluated"):
 
 Up = (
     Ready | Alive | Progress | HeldOut | ChargeRequest | Paused | DPRecord | Sealed | Failed
-    | ReadProgress | Skipped | ReadResult | Evaluated
+    | ReadProgress | Skipped | ReadResult | Evaluated | Probed
 )  # fmt: skip
-Down = TrainJob | ReadJob | EvaluateJob | Grant | Refuse | Pause
+Down = TrainJob | ReadJob | EvaluateJob | ProbeJob | Grant | Refuse | Pause
 
 _decode_up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _decode_down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)

@@ -24,8 +24,10 @@ from core.data.store import Document, Shard, ShardFacts, write_shard
 from core.data.stream import PackedStream, Source
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.demo.text import default_text
+from core.jobs import TrainingPlan
 from core.model.initialise import seeded_weights
-from core.model.presets import default_training, preset
+from core.model.presets import preset
+from core.model.recipes import default_training
 from core.model.transformer import Transformer
 from core.training.optimizer import AdamW
 from core.training.trainer import PackedGradients, RoundState
@@ -163,7 +165,7 @@ def _share(shards: list[Shard], key: bytes, name: str, batch: int, repeats: int)
     shares = list[float]()
     for _ in range(repeats + 1):  # the first fills caches and is not counted
         stream = _Watched(PackedStream([(1.0, Source(shards, training.seq_len))], key))
-        gradients = PackedGradients(stream, batch, min(batch, 8), training.grad_clip)
+        gradients = PackedGradients(stream, batch, TrainingPlan(micro_batch=min(batch, 8)), training.grad_clip)
         began = time.perf_counter()
         result = gradients.compute(model, state, lambda _: None)
         optimizer.step(result.gradients, training.learning_rate)

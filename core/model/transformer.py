@@ -146,23 +146,28 @@ class Transformer(nn.Module):
         """Everything below the head, under the name its architecture has for it."""
         return self.transformer if self.spec.architecture == "gpt2" else self.model
 
-    @property
-    def head(self) -> Tensor:
-        """The weight of the head, which is the embedding's where they are tied.
-
-        One Parameter used twice: autograd adds both gradients, which a copy or a functional tie would not.
-        """
-        return self.backbone.embedding.weight if self.spec.tie_embeddings else self.lm_head.weight
-
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits of the next token at each position, (B, T, V).
 
         Raises:
             ValueError: the sequence is longer than the model reads.
         """
+        return F.linear(self.hidden(tokens_BT), self.head())
+
+    def hidden(self, tokens_BT: Tensor) -> Tensor:
+        """What the head reads, (B, T, D); with ``head`` it lets a loss be computed without all logits at once.
+
+        Raises:
+            ValueError: the sequence is longer than the model reads.
+        """
         if tokens_BT.shape[1] > self.spec.max_seq_len:
             raise ValueError(f"{tokens_BT.shape[1]} tokens are more than the {self.spec.max_seq_len} this model reads")
-        return F.linear(self.backbone(tokens_BT), self.head)
+        return cast(Tensor, self.backbone(tokens_BT))
+
+    def head(self) -> Tensor:
+        """The weight of the head, (V, D), without a bias."""
+        # One Parameter used twice: autograd adds both gradients, which a copy or a functional tie would not.
+        return self.backbone.embedding.weight if self.spec.tie_embeddings else self.lm_head.weight
 
     def ordered(self) -> list[nn.Parameter]:
         """The parameters in layout order."""

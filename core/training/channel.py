@@ -12,7 +12,20 @@ from typing import Final
 import msgspec
 
 from core.api.errors import EngineError, PrivacyError
-from core.jobs import MAX_JOB_LINE, Alive, Down, EvaluateJob, Grant, Job, Pause, Refuse, TrainJob, decode_down, encode
+from core.jobs import (
+    MAX_JOB_LINE,
+    Alive,
+    Down,
+    EvaluateJob,
+    Grant,
+    Job,
+    Pause,
+    ProbeJob,
+    Refuse,
+    TrainJob,
+    decode_down,
+    encode,
+)
 from core.training.trainer import Interrupted
 
 ALIVE_INTERVAL_S: Final = 1.0
@@ -38,6 +51,17 @@ class Channel:
         message = self._read()
         if not isinstance(message, TrainJob | EvaluateJob):
             raise EngineError("The worker was started without a job.")
+        return message
+
+    def read_probe(self) -> ProbeJob:
+        """The first line of a probe.
+
+        Raises:
+            EngineError: it is another job.
+        """
+        message = self._read()
+        if not isinstance(message, ProbeJob):
+            raise EngineError("The probe was started without a job.")
         return message
 
     def _read(self) -> Down | None:

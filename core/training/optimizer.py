@@ -50,21 +50,40 @@ class AdamW:
         self.steps = 0
         self.first = [torch.zeros_like(p, dtype=torch.float32) for p in self.parameters]
         self.second = [torch.zeros_like(p, dtype=torch.float32) for p in self.parameters]
+        self._clock = torch.zeros((), device=self.parameters[0].device if self.parameters else "cpu")
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], rate: float) -> None:
         """One update with learning rate ``rate``."""
-        settings = self.training
         self.steps += 1
+        if self.noise_variance:
+            self._corrected(gradients, rate)
+            return
+        self._clock.fill_(self.steps)
+        for decay, matrices in ((self.training.weight_decay, True), (0.0, False)):
+            at = [i for i, parameter in enumerate(self.parameters) if (parameter.ndim > 1) is matrices]
+            if at:
+                self._fused(at, gradients, rate, decay)
+
+    def _fused(self, at: list[int], gradients: Sequence[Tensor], rate: float, decay: float) -> None:
+        """torch's own kernel: one pass over the memory instead of eight."""
+        settings = self.training
+        torch._fused_adamw_(
+            [self.parameters[i] for i in at], [gradients[i] for i in at], [self.first[i] for i in at],
+            [self.second[i] for i in at], [], [self._clock] * len(at), amsgrad=False, lr=rate, beta1=settings.beta1,
+            beta2=settings.beta2, weight_decay=decay, eps=settings.adam_eps, maximize=False,
+        )  # fmt: skip
+
+    def _corrected(self, gradients: Sequence[Tensor], rate: float) -> None:
+        """The update with the noise taken out of the second moment."""
+        settings = self.training
         unbias_first = 1.0 - settings.beta1**self.steps
         unbias_second = 1.0 - settings.beta2**self.steps
-        floor = NOISE_FLOOR * self.noise_variance
         for parameter, gradient, first, second in zip(self.parameters, gradients, self.first, self.second, strict=True):
             first.lerp_(gradient, 1.0 - settings.beta1)
             second.mul_(settings.beta2).addcmul_(gradient, gradient, value=1.0 - settings.beta2)
             scale = second / unbias_second
-            if self.noise_variance:
-                scale.sub_(self.noise_variance).clamp_(min=floor)
+            scale.sub_(self.noise_variance).clamp_(min=NOISE_FLOOR * self.noise_variance)
             scale.sqrt_().add_(settings.adam_eps)
             if settings.weight_decay and parameter.ndim > 1:
                 parameter.mul_(1.0 - rate * settings.weight_decay)

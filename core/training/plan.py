@@ -1,7 +1,8 @@
 """Before a round: how many sequences go through the model at once, and whether the round fits this machine at all.
 
-The micro-batch changes only how gradients are accumulated, never the batch. It depends on nothing but the job, so a
-resumed round adds the same numbers in the same order.
+The micro-batch changes only how gradients are accumulated, never the batch. Where the engine sent no measured plan, the
+plan depends on nothing but the job; whichever it is, a round keeps it in its checkpoints, so that a resumed round adds
+the same numbers in the same order.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from pathlib import Path
 import torch
 
 from core.api.errors import ModelError
-from core.jobs import TrainJob
+from core.jobs import TrainingPlan, TrainJob
 from core.model.presets import memory_bytes, num_parameters
+from core.training.loss import default_rows
 
 _MICRO_STEP_FLOPS = 8e9
 """Work between two looks at the pause button; about 0.2 s on one CPU core."""
@@ -29,6 +31,14 @@ def micro_batch(job: TrainJob) -> int:
     while count > 1 and 0 < job.memory_bytes < _needed(job, count):
         count //= 2
     return count
+
+
+def plan_of(job: TrainJob) -> TrainingPlan:
+    """The measured plan if it belongs to the device that is there, else the careful one: eager, float32."""
+    device = usable_device(job.device)
+    if job.plan is not None and job.plan.device == device:
+        return job.plan
+    return TrainingPlan(device=device, micro_batch=micro_batch(job), loss_rows=default_rows(job.model))
 
 
 def check_memory(job: TrainJob) -> int:

@@ -13,6 +13,7 @@ Guarantees of ``PrivateGradients``:
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
@@ -21,20 +22,21 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from core import vault
 from core.api.errors import CoordinatorError, ModelError
-from core.jobs import PrivacyPlan, TrainJob
-from core.model.transformer import Transformer, next_token_loss
+from core.jobs import PrivacyPlan, TrainingPlan, TrainJob
+from core.model.transformer import Transformer
 from core.training.document_loss import per_document
+from core.training.ladder import Ladder, OutOfMemory
 from core.training.optimizer import AdamW, learning_rate
 
 Tokens = NDArray[np.integer[Any]]
 Pulse = Callable[[float], None]
 """Called often with the done share of the current step; raises ``Interrupted`` when the owner paused."""
 ClippedSum = Callable[
-    [nn.Module, Callable[[nn.Module, Tensor], Tensor], Iterable[Tensor], float], tuple[list[Tensor], list[float]]
+    [Transformer, Callable[[Any, Tensor], Tensor], Iterable[Tensor], float], tuple[list[Tensor], list[float]]
 ]
 """``clipped_sum`` of ``core.postprocess.privacy.dp_sgd``, which this room may not import: float64 sums, losses."""
 AddNoise = Callable[[Sequence[Tensor], float, float, Any], int]
@@ -89,6 +91,8 @@ class RoundState(msgspec.Struct, kw_only=True):
     last_loss: float | None = None
     noise_draws: int = 0
     stream: dict[str, Any] = {}
+    plan: TrainingPlan | None = None
+    """How the numbers are computed, rungs that failed left out; a resumed round goes on with it."""
     step_key: bytes = b""
     """Drives draws and noise of the next step, and through a one-way step of all later ones."""
 
@@ -118,44 +122,78 @@ class Gradients(Protocol):
 
 
 class PackedGradients:
-    """Mean gradient over packed windows, accumulated over micro-batches, with a bound on its global norm."""
+    """Mean gradient over packed windows, accumulated over micro-batches, with a bound on its global norm.
 
-    def __init__(self, stream: WindowStream, batch_size: int, micro_batch: int, grad_clip: float) -> None:
+    Where the device runs out of memory, because a neighbour took some, the micro-batch is halved and repeated.
+    """
+
+    def __init__(self, stream: WindowStream, batch_size: int, plan: TrainingPlan, grad_clip: float) -> None:
         self.stream = stream
         self.batch_size = batch_size
-        self.micro_batch = micro_batch
+        self.micro_batch = plan.micro_batch
         self.grad_clip = grad_clip
+        self._ladder = Ladder(plan)
+        self._fed = b""
 
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         """See ``Gradients``.
 
         Raises:
-            ModelError: the gradient is not finite, so the round would ruin the model.
+            ModelError: the gradient is not finite, so the round would ruin the model, or not even one sequence fits.
         """
-        parameters = model.ordered()
-        total = [torch.zeros_like(p) for p in parameters]
-        loss_sum, done, tokens = 0.0, 0, 0
-        while done < self.batch_size:
-            count = min(self.micro_batch, self.batch_size - done)
-            batch = _tensor(self.stream.next_batch(count), parameters[0].device)
-            loss = next_token_loss(model, batch)
-            for summed, part in zip(total, torch.autograd.grad(loss, parameters), strict=True):
-                summed.add_(part, alpha=count / self.batch_size)
-            loss_sum += loss.item() * count
-            tokens += batch.numel() - count
-            done += count
-            pulse(done / self.batch_size)
-        norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t).double() for t in total])))
-        if not np.isfinite(norm):
-            raise ModelError("Training diverged: a gradient was not finite.", "The learning rate may be too high.")
+        windows = self.stream.next_batch(self.batch_size)
+        self._fed = windows.tobytes()
+        while True:
+            total, losses = self._accumulate(model, windows, pulse)
+            norms = torch.stack([torch.linalg.vector_norm(part) for part in total])
+            norm = float(torch.linalg.vector_norm(norms.double()))
+            if np.isfinite(norm):
+                break
+            if not self._ladder.drop():
+                raise ModelError("Training diverged: a gradient was not finite.", "The learning rate may be too high.")
         if norm > self.grad_clip:
-            for summed in total:
-                summed.mul_(self.grad_clip / norm)
-        return StepResult(gradients=total, loss=loss_sum / self.batch_size, tokens=tokens)
+            torch._foreach_mul_(total, self.grad_clip / norm)
+        return StepResult(gradients=total, loss=_mean(losses), tokens=windows.size - len(windows))
+
+    def _accumulate(
+        self, model: Transformer, windows: Tokens, pulse: Pulse
+    ) -> tuple[list[Tensor], list[tuple[int, Tensor]]]:
+        """The mean gradient, and (sequences, loss) of each micro-batch, still on the device."""
+        device = model.ordered()[0].device
+        total: list[Tensor] = []
+        losses: list[tuple[int, Tensor]] = []
+        done = 0
+        while done < len(windows):
+            part = windows[done : done + self.micro_batch]
+            try:
+                loss, gradients = self._ladder.gradients(model, _tensor(part, device))
+            except OutOfMemory:
+                self._halve()
+                continue
+            share = len(part) / len(windows)
+            if not total:
+                total = list(gradients) if share == 1.0 else list(torch._foreach_mul(gradients, share))
+            else:
+                torch._foreach_add_(total, gradients, alpha=share)
+            losses.append((len(part), loss))
+            done += len(part)
+            _wait(loss)
+            pulse(done / len(windows))
+        return total, losses
+
+    def _halve(self) -> None:
+        if self.micro_batch == 1:
+            raise ModelError("There is not enough memory for even one sequence.", "Close other programs.")
+        self.micro_batch //= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def finished(self, state: RoundState) -> None:
-        """Remember where the stream is."""
+        """Remember where the stream is, what it has fed, and how it was computed."""
+        before = str(state.stream.get(FED, ""))
         state.stream = self.stream.state_dict()
+        state.stream[FED] = hashlib.sha256(before.encode() + self._fed).hexdigest()[:32]
+        state.plan = msgspec.structs.replace(self._ladder.plan, micro_batch=self.micro_batch)
 
 
 class PrivateGradients:
@@ -169,6 +207,7 @@ class PrivateGradients:
         clipped_sum: ClippedSum,
         add_noise: AddNoise,
         source: Callable[[bytes], NormalSource],
+        training_plan: TrainingPlan | None = None,
     ) -> None:
         """Bind the mechanism.
 
@@ -179,6 +218,7 @@ class PrivateGradients:
             clipped_sum: bounds and adds per-example gradients.
             add_noise: adds the Gaussian to the sum.
             source: a CSPRNG for a 32-byte key.
+            training_plan: how losses are computed; eager and float32 without one.
         """
         self.records = records
         self.plan = plan
@@ -186,6 +226,7 @@ class PrivateGradients:
         self.clipped_sum = clipped_sum
         self.add_noise = add_noise
         self.source = source
+        self._ladder = Ladder(training_plan or TrainingPlan())
 
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         """See ``Gradients``."""
@@ -199,7 +240,7 @@ class PrivateGradients:
                 pulse(number / len(examples))
                 yield _tensor(np.atleast_2d(example), device)
 
-        loss = per_document(next_token_loss) if self.plan.unit == "document" else next_token_loss
+        loss = per_document(self._ladder.loss) if self.plan.unit == "document" else self._ladder.loss
         sums, losses = self.clipped_sum(model, loss, paced(), self.plan.clip_norm)
         noise = self.source(vault.derive(state.step_key, _NOISE))
         sums = [summed.cpu() for summed in sums]
@@ -210,9 +251,12 @@ class PrivateGradients:
 
     def finished(self, state: RoundState) -> None:
         """Replace the key by the next one, from which the last cannot be found again."""
+        state.plan = self._ladder.plan
         state.step_key = vault.derive(state.step_key, _NEXT)
 
 
+FED: Final = "fed"
+"""Beside the stream's own state: a running hash over every window that was fed, in order."""
 _DRAW: Final = b"dp-sgd draw"
 _NOISE: Final = b"dp-sgd noise"
 _NEXT: Final = b"dp-sgd next step"
@@ -285,6 +329,20 @@ def noise_variance(plan: PrivacyPlan, batch_size: int) -> float:
     if not plan.per_example:
         return 0.0
     return (plan.noise_multiplier * plan.clip_norm / batch_size) ** 2
+
+
+def _mean(losses: list[tuple[int, Tensor]]) -> float:
+    """Mean over sequences; the only place where a step waits for its losses."""
+    values = torch.stack([loss for _, loss in losses]).double().cpu().tolist()
+    return float(sum(count * value for (count, _), value in zip(losses, values, strict=True))) / sum(
+        n for n, _ in losses
+    )
+
+
+def _wait(result: Tensor) -> None:
+    """Let no more than one micro-batch queue up on a GPU, or a pause would not be felt until the queue is empty."""
+    if result.is_cuda:
+        torch.cuda.current_stream(result.device).synchronize()
 
 
 def _tensor(tokens: Tokens, device: torch.device) -> Tensor:

@@ -31,7 +31,7 @@ from core.sandbox import lock_down
 from core.training.channel import Channel
 from core.training.devices import cap_memory
 from core.training.evaluation import score, text_windows
-from core.training.plan import check_memory, micro_batch, usable_device, use_threads
+from core.training.plan import check_memory, plan_of, usable_device, use_threads
 from core.training.round import Rooms, TrainingRound
 from core.training.trainer import Gradients, Interrupted, PackedGradients, PrivateGradients, RoundState
 from core.update import ModelUpdate
@@ -101,12 +101,14 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
     def gradients(state: RoundState) -> Gradients:
         if plan.per_example:
             records = _examples(shards, job, tokenizer.end_of_text)
-            return PrivateGradients(records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal)
+            return PrivateGradients(
+                records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal, state.plan or plan_of(job)
+            )
         sources = [(corpus.weight, Source(of_corpus, training.seq_len)) for corpus, of_corpus in opened]
         stream = PackedStream(sources, vault.derive(key, b"window order" + job.federation_id.encode()))
         if state.stream:
             stream.load_state_dict(state.stream)
-        return PackedGradients(stream, training.batch_size, micro_batch(job), training.grad_clip)
+        return PackedGradients(stream, training.batch_size, state.plan or plan_of(job), training.grad_clip)
 
     def encode(update: ModelUpdate, record: DPRecord | None) -> tuple[bytes, DPRecord | None]:
         noise = CsprngNormal(fresh_key()) if plan.unit == "corpus" else None

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from core.config import CodecConfig, ModelSpec, TrainingConfig
-from core.jobs import ChargeRequest, CorpusRef, DPRecord, Job, PrivacyPlan, ShardRef, TrainJob
+from core.jobs import ChargeRequest, CorpusRef, DPRecord, Job, PrivacyPlan, ShardRef, TrainingPlan, TrainJob
 from core.model.checkpoint_io import encode_weights
 from core.model.initialise import seeded_weights
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
@@ -133,7 +133,8 @@ def rooms_for(job: TrainJob, key: bytes = b"k" * 32, on_encode: Callable[[], Non
                 Records(job.privacy.sampling_prob), job.privacy, job.training.batch_size, clipped_sum, add_noise,
                 CsprngNormal,
             )  # fmt: skip
-        return PackedGradients(Windows(state.stream), job.training.batch_size, 2, job.training.grad_clip)
+        plan = state.plan or TrainingPlan(micro_batch=2)
+        return PackedGradients(Windows(state.stream), job.training.batch_size, plan, job.training.grad_clip)
 
     def encode(update: ModelUpdate, record: DPRecord | None) -> tuple[bytes, DPRecord | None]:
         on_encode()

@@ -11,7 +11,7 @@ import torch
 from support.tiny_round import KEY, PLANS, SPEC, TOKENS, Records, Windows
 
 from core.api.errors import CoordinatorError, ModelError
-from core.jobs import TrainJob
+from core.jobs import TrainingPlan, TrainJob
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer, next_token_loss
@@ -39,6 +39,10 @@ def private(records: Any, batch_size: int = 6, **plan: Any) -> PrivateGradients:
     return PrivateGradients(records, changed, batch_size, clipped_sum, add_noise, CsprngNormal)
 
 
+def packed(batch_size: int, micro_batch: int, grad_clip: float) -> PackedGradients:
+    return PackedGradients(Windows({}), batch_size, TrainingPlan(micro_batch=micro_batch), grad_clip)
+
+
 class Fixed:
     """Always the same draw."""
 
@@ -63,9 +67,7 @@ def test_parameters_are_registered_in_layout_order() -> None:
 
 
 def test_micro_batches_add_up_to_the_batch() -> None:
-    results = [
-        PackedGradients(Windows({}), 6, micro, 1e6).compute(fresh_model(), RoundState(), idle) for micro in (1, 4, 6)
-    ]
+    results = [packed(6, micro, 1e6).compute(fresh_model(), RoundState(), idle) for micro in (1, 4, 6)]
     for result in results[:2]:
         assert np.allclose(flat(result.gradients), flat(results[2].gradients), rtol=1e-4, atol=1e-7)
         assert result.loss == pytest.approx(results[2].loss)
@@ -73,8 +75,8 @@ def test_micro_batches_add_up_to_the_batch() -> None:
 
 
 def test_global_norm_is_bounded_without_turning_the_gradient() -> None:
-    free = PackedGradients(Windows({}), 6, 6, 1e6).compute(fresh_model(), RoundState(), idle)
-    bound = PackedGradients(Windows({}), 6, 6, 0.05).compute(fresh_model(), RoundState(), idle)
+    free = packed(6, 6, 1e6).compute(fresh_model(), RoundState(), idle)
+    bound = packed(6, 6, 0.05).compute(fresh_model(), RoundState(), idle)
     assert np.linalg.norm(flat(bound.gradients)) == pytest.approx(0.05, rel=1e-5)
     cosine = flat(free.gradients) @ flat(bound.gradients) / 0.05 / np.linalg.norm(flat(free.gradients))
     assert cosine == pytest.approx(1.0, rel=1e-5)
@@ -85,7 +87,7 @@ def test_a_diverged_model_is_named() -> None:
     with torch.no_grad():
         model.model.norm.weight.fill_(float("nan"))
     with pytest.raises(ModelError, match="diverged"):
-        PackedGradients(Windows({}), 2, 2, 1.0).compute(model, RoundState(), idle)
+        packed(2, 2, 1.0).compute(model, RoundState(), idle)
 
 
 def test_private_gradient_is_the_clipped_sum_plus_this_keys_noise_over_the_expected_batch() -> None:
@@ -137,9 +139,9 @@ def test_an_empty_draw_adds_noise_and_counts(make_job: Callable[..., TrainJob]) 
 
 def test_an_example_without_a_finite_gradient_is_the_zero_vector() -> None:
     class Poisoned(Transformer):
-        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-            logits = super().forward(tokens)
-            return logits * float("nan") if int(tokens[0, 0]) == 99 else logits
+        def hidden(self, tokens_BT: torch.Tensor) -> torch.Tensor:  # noqa: N803
+            hidden = super().hidden(tokens_BT)
+            return hidden * float("nan") if int(tokens_BT[0, 0]) == 99 else hidden
 
     model = Poisoned(SPEC)
     model.load_arrays(seeded_weights(SPEC, 1))
@@ -164,7 +166,7 @@ def test_the_key_moves_one_way_and_drives_everything() -> None:
 
 def run(job: TrainJob, **hooks: Any) -> RoundState:
     model = fresh_model()
-    way = private(Records(0.15)) if job.privacy.unit == "record" else PackedGradients(Windows({}), 6, 3, 1.0)
+    way = private(Records(0.15)) if job.privacy.unit == "record" else packed(6, 3, 1.0)
     trainer = LocalTrainer(job, model, AdamW(model.ordered(), job.training), way, RoundState(step_key=KEY))
     return trainer.run(hooks.get("pulse", idle), hooks.get("on_step", idle))
 
@@ -196,9 +198,9 @@ def test_an_interruption_leaves_the_last_finished_step(make_job: Callable[..., T
 
     job, model = make_job("none"), fresh_model()
     optimizer, state, snapshots = AdamW(model.ordered(), job.training), RoundState(), []
-    trainer = LocalTrainer(job, model, optimizer, PackedGradients(Windows({}), 6, 3, 1.0), state)
+    trainer = LocalTrainer(job, model, optimizer, packed(6, 3, 1.0), state)
     with pytest.raises(Interrupted):
         trainer.run(pulse, lambda s: snapshots.append((s.step, s.stream, flat(model.ordered()))))
     assert state.step == optimizer.steps == 2
-    assert state.stream == {"at": 12}
+    assert state.stream["at"] == 12
     assert np.array_equal(snapshots[-1][2], flat(model.ordered()))
