@@ -31,16 +31,19 @@ from core.data.stream import PackedStream, Source
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.federation.protocol import TrainInstruction
 from core.hardware import profile
-from core.jobs import PrivacyPlan, TrainJob
+from core.jobs import PrivacyPlan, ProbeJob, TrainingPlan, TrainJob
 from core.model.checkpoint_io import write_weights
 from core.model.export import export_huggingface
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
+from core.model.presets import memory_bytes
 from core.model.transformer import Transformer
 from core.postprocess.base import Chain, build_chain
 from core.simulation import Simulation
 from core.training import plan as training_plan
+from core.training.batch_size import KNEE, MAX_STEP_S, calc_batch_size
 from core.training.optimizer import AdamW
+from core.training.rehearsal import Rehearsal, memory_budget
 from core.training.resume import Checkpoints
 from core.training.trainer import RoundState
 from core.update import Array, ModelUpdate, pseudo_gradient
@@ -278,15 +281,30 @@ def some_job(tmp_path: Path, **changes: Any) -> TrainJob:
 
 
 def test_line_17_the_batch_in_memory_fits_and_changes_nothing(tmp_path: Path) -> None:
-    """Today the micro-batch comes from a closed form; it divides the work, never the batch."""
+    """Where nothing was measured the micro-batch comes from a closed form; it divides the work, never the batch."""
     job = some_job(tmp_path)
     assert 1 <= training_plan.micro_batch(job) <= job.training.batch_size
 
 
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="CalcBatchSize: binary search by probing the device")
 def test_line_17_calc_batch_size_searches_from_a_guess(tmp_path: Path) -> None:
-    found = training_plan.calc_batch_size(some_job(tmp_path), initial_guess=8)  # type: ignore[attr-defined]
-    assert found.probes <= 5
+    """CalcBatchSize: whole steps on the real model are measured, within a budget, and the largest gain is kept."""
+    job = some_job(tmp_path)
+    probe = ProbeJob(model=job.model, training=job.training, unit="none")
+    budget = memory_budget("cpu", 2 << 30)
+    with Rehearsal(probe, "cpu", budget) as rehearsal:
+        found = calc_batch_size(
+            lambda count: rehearsal.measure(TrainingPlan(micro_batch=count)),
+            lambda count: memory_bytes(job.model, count, job.training.seq_len),
+            initial_guess=2,
+            largest=job.training.batch_size,
+            budget_bytes=budget,
+        )
+    assert 1 <= len(found.probes) <= 5
+    assert found.out_of_memory == 0
+    assert found.probes[0].micro_batch == 2
+    assert all(0 < step.peak_bytes <= budget for step in found.probes)
+    speeds = {step.micro_batch: step.tokens_per_s for step in found.probes if step.step_s <= MAX_STEP_S}
+    assert not speeds or speeds[found.micro_batch] * KNEE >= max(speeds.values())
 
 
 def test_line_18_one_device_trains_the_client(local: Callable[..., Simulation]) -> None:
