@@ -113,6 +113,15 @@ def hardware(
         for d in found.devices
     ]
     console.table(("device", "name", "memory", "problem"), rows, right=(2,))
+    for plan in found.training:
+        console.lines(
+            [
+                (plan.federation_name, f"{plan.preset} on {plan.device}, {plan.tokens_per_s:,.0f} tokens/s"),
+                ("at once", f"{plan.micro_batch} of {plan.batch_size} sequences, found in {plan.probes} measurements"),
+                ("memory", f"{console.size(plan.peak_bytes)} of {console.size(plan.budget_bytes)}"),
+                *(("", sentence) for sentence in plan.explanation),
+            ]
+        )
 
 
 @limits.command("show")

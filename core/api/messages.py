@@ -347,6 +347,27 @@ class Device(Message, frozen=True, kw_only=True):
     """What uses it now, largest first."""
 
 
+class TrainingPlanView(Message, frozen=True, kw_only=True):
+    """How this machine computes one federation's model, as it was measured, and why."""
+
+    federation_name: str
+    preset: str
+    device: str
+    dtype: str
+    attention: str
+    compiled: bool
+    micro_batch: int
+    """Sequences at once; the batch itself never changes."""
+    batch_size: int
+    tokens_per_s: float
+    peak_bytes: int
+    budget_bytes: int
+    probes: int
+    measured_at: float
+    explanation: list[str]
+    """One sentence for each choice."""
+
+
 class HardwareProfile(Message, frozen=True, kw_only=True):
     """What the machine has. ``None`` means unknown, never guessed."""
 
@@ -369,6 +390,8 @@ class HardwareProfile(Message, frozen=True, kw_only=True):
     full_screen: bool | None = None
     torch: str = ""
     """What torch says about itself, as a sentence; empty until it was asked."""
+    training: list[TrainingPlanView] = []
+    """Measured plans of the joined federations; only what was measured is listed."""
 
 
 class TorchView(Message, frozen=True, kw_only=True):

@@ -79,6 +79,11 @@ class Governor:
         """The ledger knows them now, or the round is over."""
         self._seconds.pop(release_id, None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody trains or measures."""
+        return self._slot.locked()
+
     def reconsider(self) -> None:
         """Look at everything again; a running trainer is paused at once if it may not go on."""
         before, self.decision = self.decision, self._decide(self.decision)
@@ -127,6 +132,12 @@ class Governor:
             while not (self.may_go_on if begun else self.allowed):
                 await self.changed(TICK_S)
                 await self.look()
+            yield
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """The one place to train or measure, without waiting for permission."""
+        async with self._slot:
             yield
 
     @contextlib.asynccontextmanager

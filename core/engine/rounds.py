@@ -34,6 +34,7 @@ from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora, check_store
 from core.engine.governor import Governor
 from core.engine.membership import Membership
+from core.engine.training_plans import TrainingPlans
 from core.federation.protocol import TrainInstruction
 from core.hardware.energy import metering
 from core.ledger.rows import Release, ReleaseAttributes
@@ -166,6 +167,9 @@ class Round:
         """
         self._check_machine()
         job = self._job(base, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
+        training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
+        plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
+        job = msgspec.structs.replace(job, plan=plan)
         for folder in (job.round_dir, job.state_dir):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self._room.board.device = job.device

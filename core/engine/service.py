@@ -69,6 +69,7 @@ from core.engine.participation import Participation
 from core.engine.plans import Planner
 from core.engine.rounds import Room
 from core.engine.standing import Facts, standing
+from core.engine.training_plans import TrainingPlans
 from core.federation.manifest import open_manifest
 from core.hardware.sensors import Sensors
 from core.ledger.budget import round_up
@@ -479,7 +480,10 @@ class Engine:
         return HistoryList(rows=rows, contribution=self.snapshot().contribution)
 
     async def _hardware(self, params: HardwareParams) -> HardwareProfile:
-        return await machine.look(self.home, self.config.node.worker_interpreter, params.probe)
+        profile = await machine.look(self.home, self.config.node.worker_interpreter, params.probe)
+        members = [one.member for one in self.joined.values()]
+        training = TrainingPlans(self.home, self.config, self.governor)
+        return msgspec.structs.replace(profile, training=await training.views(members, params.probe))
 
     async def _limits_show(self, params: Nothing) -> LimitsView:
         return LimitsView(values=self.config.values())

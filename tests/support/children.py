@@ -19,7 +19,7 @@ parser.add_argument("-m", dest="module")
 options = parser.parse_args()
 if options.in_fd is not None:
     down, up = os.fdopen(options.in_fd, "rb"), os.fdopen(options.out_fd, "wb", buffering=0)
-    key = jobs.read_key(options.key_fd)
+    key = os.fdopen(options.key_fd, "rb").read()
     say = lambda message: up.write(jobs.encode(message))
     hear = lambda: jobs.decode_down(down.readline())
     job = hear()
