@@ -198,6 +198,9 @@ class Ready(Job, frozen=True, kw_only=True, tag="ready"):
 class Alive(Job, frozen=True, kw_only=True, tag="alive"):
     """Sign of life, at least every 2 s while working; no claim of progress."""
 
+    looks: int = 0
+    """How often the work has looked at the pause button so far; one that does not grow says that it hangs."""
+
 
 class Progress(Job, frozen=True, kw_only=True, tag="progress"):
     """Real progress. ``step`` counts optimiser steps done in this round."""

@@ -12,11 +12,12 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from core.api.errors import EngineError, from_code
-from core.jobs import MAX_JOB_LINE, Down, Failed, Pause, Up, decode_up, encode
+from core.jobs import MAX_JOB_LINE, Alive, Down, Failed, Pause, Up, decode_up, encode
 
 SILENCE_S = 5.0
 """Longest silence of a child that has reported ``Ready``."""
@@ -24,6 +25,8 @@ START_S = 90.0
 """Longest silence before that; importing torch on a cold disk takes a while and says nothing."""
 PAUSE_S = 0.9
 """Time to write a checkpoint at a step boundary; whoever is slower is killed and goes on from the last one."""
+HANG_S = 60.0
+"""Longest time a trainer may show life without doing anything."""
 _PR_SET_PDEATHSIG = 1
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
 MAX_LOG = 1 << 20
@@ -189,6 +192,34 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         await self._process.wait()
+
+
+class Watch:
+    """Tells a trainer that works from one whose thread still says ``Alive`` while nothing moves.
+
+    What counts is a message other than ``Alive``, or a further look at the pause button.
+    """
+
+    def __init__(self, limit_s: float = HANG_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit_s = limit_s
+        self._clock = clock
+        self._looks = -1
+        self._moved_at = clock()
+
+    def heard(self, message: Up) -> None:
+        """Judge by one message.
+
+        Raises:
+            ChildDied: nothing moved for too long.
+        """
+        looks = message.looks if isinstance(message, Alive) else self._looks
+        if looks != self._looks or not isinstance(message, Alive):
+            self._looks, self._moved_at = looks, self._clock()
+        elif self._clock() - self._moved_at > self._limit_s:
+            raise ChildDied(
+                f"The trainer did nothing for {self._limit_s:.0f} seconds and was ended.",
+                "It goes on from its last checkpoint.",
+            )
 
 
 async def converse(

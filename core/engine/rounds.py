@@ -29,7 +29,7 @@ from core.api.errors import (
 from core.api.messages import RoundProgress
 from core.engine import machine, plans
 from core.engine.board import Board
-from core.engine.children import Child, ChildDied
+from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora, check_store
 from core.engine.governor import Governor
@@ -44,6 +44,10 @@ from core.model.presets import num_parameters
 TRAINER = "core.training.worker"
 SEALED_CONTEXT = b"sealed-update"
 KEPT_BLOBS = 3
+_SLOW_FLOPS_PER_S = 2e9
+_SLOW_BYTES_PER_S = 20e6
+_CHECKPOINT_BYTES = 24
+"""Per parameter, gathered, packed and written."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,9 @@ class Round:
                 contextlib.aclosing(child.messages()) as heard,
             ):
                 sealed: jobs.Sealed | None = None
+                watch = Watch(_hang_after_s(job))
                 async for message in heard:
+                    watch.heard(message)
                     sealed = await self._hear(message, child)
                     if sealed is not None:  # on disk for good; nobody waits for torch to unload
                         break
@@ -278,6 +284,8 @@ class Round:
         return None
 
     def _progress(self, message: jobs.Progress) -> None:
+        if message.step > self._instruction.local_steps:
+            raise ChildDied("The trainer said that it did more steps than there are.", "It is started again.")
         shown = self._room.board.progress
         new_step = shown is None or message.step > shown.step
         left = message.steps - message.step - (message.fraction or 0.0)
@@ -318,6 +326,14 @@ class Round:
         if len(payload) != plans.upload_bytes(config):
             raise UpdateError("The sealed update has another size than the codec fixes.", "It is not sent.")
         return path
+
+
+def _hang_after_s(job: jobs.TrainJob) -> float:
+    """A minute, or what one sequence or one checkpoint of a large model takes a slow machine."""
+    parameters = num_parameters(job.model)
+    sequence_s = 6.0 * parameters * job.training.seq_len / _SLOW_FLOPS_PER_S
+    checkpoint_s = _CHECKPOINT_BYTES * parameters / _SLOW_BYTES_PER_S
+    return max(HANG_S, sequence_s, checkpoint_s)
 
 
 def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, parameters: int) -> None:

@@ -41,6 +41,7 @@ class Channel:
         self._answers: queue.SimpleQueue[Grant | Refuse | None] = queue.SimpleQueue()
         self.paused = threading.Event()
         """Set when the owner paused or the engine is gone."""
+        self._looks = 0
 
     def read_job(self) -> TrainJob | EvaluateJob:
         """The first line.
@@ -98,7 +99,7 @@ class Channel:
         # A broken pipe means the engine is gone; the listening thread sees that too and stops the work.
         with contextlib.suppress(OSError, ValueError):
             while True:
-                self.send(Alive())
+                self.send(Alive(looks=self._looks))
                 time.sleep(ALIVE_INTERVAL_S)
 
     def send(self, message: Job) -> None:
@@ -131,5 +132,6 @@ class Channel:
         Raises:
             Interrupted: so it is.
         """
+        self._looks += 1
         if self.paused.is_set():
             raise Interrupted

@@ -16,7 +16,7 @@ from support.children import interpreter
 from core import jobs
 from core.api.errors import CorpusError, EngineError
 from core.engine import children
-from core.engine.children import Child, ChildDied
+from core.engine.children import Child, ChildDied, Watch
 
 JOB = jobs.ReadJob(corpus_id="c", paths=("/x",), store_dir="/x", tokenizer_path="/x", tokenizer_sha256="0" * 64)
 
@@ -128,6 +128,21 @@ def test_pause_is_felt_within_a_second(tmp_path: Path, body: str) -> None:
     assert took <= 1.0
     assert not psutil.pid_exists(pid)
     assert isinstance(heard[-1], jobs.Ready | jobs.Paused)
+
+
+def test_a_trainer_that_shows_life_but_does_nothing_is_noticed_within_a_minute() -> None:
+    now = 0.0
+    watch = Watch(clock=lambda: now)
+    for second in range(200):
+        now = float(second)
+        watch.heard(jobs.Alive(looks=second // 50))  # slow, but it moves
+    now = 260.0
+    watch.heard(jobs.Progress(step=1, steps=2, tokens=3))
+    now = 320.0
+    watch.heard(jobs.Alive(looks=3))
+    now = 321.0
+    with pytest.raises(ChildDied, match="did nothing for 60 seconds"):
+        watch.heard(jobs.Alive(looks=3))
 
 
 def test_a_child_dies_with_its_engine(tmp_path: Path) -> None:

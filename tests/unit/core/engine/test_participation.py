@@ -68,6 +68,11 @@ if not sealed.exists():
         raise SystemExit(1)
     if mode == "dies" and count < 3 or mode == "always dies":
         os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "boasts" and count == 1:
+        say(jobs.Progress(step=job.local_steps + 1, steps=job.local_steps + 1, tokens=1))
+    while mode == "hangs" and count == 1:
+        say(jobs.Alive(looks=7))
+        time.sleep(0.05)
     if mode == "slow" and count == 1:
         for step in range(1, 400):
             say(jobs.Progress(step=min(step, 2), steps=3, tokens=step, loss=2.0, seconds=0.1))
@@ -544,6 +549,24 @@ def test_a_trainer_that_dies_is_started_again_for_one_charge(tmp_path: Path) -> 
         release = await bench.state("sent")
         assert (bench.starts(release), bench.charges()) == (3, 1)
         assert any("signal SIGKILL" in notice.sentence.text for notice in bench.notices)
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"), [("hangs", "did nothing for 0 seconds"), ("boasts", "more steps than there are")]
+)
+def test_a_trainer_that_hangs_or_boasts_is_ended_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, sentence: str
+) -> None:
+    monkeypatch.setattr(rounds, "_hang_after_s", lambda _: 0.4)
+    bench = Bench(tmp_path, mode)
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        assert (bench.starts(release), bench.charges()) == (2, 1)
+        assert any(sentence in notice.sentence.text for notice in bench.notices)
 
     run(bench, what)
 

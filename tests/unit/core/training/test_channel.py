@@ -68,6 +68,15 @@ def test_it_shows_life_each_second_even_while_the_trainer_computes(ends: Ends) -
     assert came[2][1] - came[1][1] < 1.5
 
 
+def test_the_sign_of_life_says_whether_the_work_moves(ends: Ends) -> None:
+    for _ in range(3):
+        ends.channel.check_pause()
+    ends.channel.start()
+    alive = decode_up(ends.up.readline())
+    assert isinstance(alive, Alive)
+    assert alive.looks == 3
+
+
 def test_lines_of_several_threads_never_mix(ends: Ends) -> None:
     def talk(step: int) -> None:
         for _ in range(200):
