@@ -153,6 +153,10 @@ class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     """Name of the field or column that holds the text; empty for the usual names."""
     elsewhere: tuple[str, ...] = ()
     """Digest files of corpora whose documents are not packed a second time."""
+    keep: tuple[str, ...] = ()
+    """Shards of older generations that are still in use."""
+    glance: bool = False
+    """Only look whether a file changed: the shards are then not read through where none did."""
 
 
 class EvaluateJob(Job, frozen=True, kw_only=True, tag="evaluate"):

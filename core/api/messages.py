@@ -87,6 +87,8 @@ class CorpusInfo(Message, frozen=True, kw_only=True):
     """Documents that are exact copies of others in it; each counts once."""
     elsewhere: int = 0
     """Documents left out because another text of this machine has them; they share its budget all the same."""
+    refreshing: bool = False
+    """Whether its files are being looked at again; what was read before is used meanwhile."""
 
 
 class BudgetInfo(Message, frozen=True, kw_only=True):
@@ -584,6 +586,8 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "corpus.inspect": (CorpusParams, CorpusInfo),
     "corpus.remove": (CorpusParams, Acknowledged),
     "corpus.change": (ChangeParams, CorpusInfo),
+    "corpus.refresh": (CorpusParams, CorpusInfo),
+    "corpus.cancel": (CorpusParams, CorpusInfo),
     "invite.inspect": (InviteParams, InviteView),
     "federation.terms": (InviteParams, TermsView),
     "federation.join": (JoinParams, FederationInfo),

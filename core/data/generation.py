@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -49,6 +50,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     number: int
     tokenizer_sha256: str
     extractor_version: int
+    text_field: str = ""
     sources: tuple[Source, ...]
     contents: tuple[tuple[str, ...], ...]
     """For each shard the digests of its documents, in order."""
@@ -94,9 +96,10 @@ def store(folder: Path, key: bytes, generation: Generation) -> None:
     vault.encrypt_file(folder / NAME, key, msgspec.json.encode(generation), _CONTEXT)
 
 
-def sweep(folder: Path, current: Generation | None) -> None:
-    """Remove shards that ``current`` does not name, and what a killed reader left half written."""
+def sweep(folder: Path, current: Generation | None, keep: Iterable[str] = ()) -> None:
+    """Remove shards that neither ``current`` names nor ``keep``, and what a killed reader left half written."""
     named = {Path(shard.path).name for shard in current.result.shards} if current else set()
+    named |= {Path(path).name for path in keep}
     for path in (*folder.glob("*.shard"), *folder.glob(".*.part")):
         if path.name not in named:
             with contextlib.suppress(OSError):

@@ -83,15 +83,19 @@ class Reading:
         current = generation.load(self.folder, self.key)
         try:
             before = self._comparable(current)
+            if not self.job.glance:
+                before = self._whole(before)
             items = self._survey(before)
             if before is not None and self._unchanged(before, items):
                 current = self._renewed(before, items)
             else:
+                if self.job.glance:
+                    before = self._whole(before)
                 current = self._read(items, before, 0 if current is None else current.number)
             return self._result(current)
         finally:
             self.opener.close()
-            generation.sweep(self.folder, current)
+            generation.sweep(self.folder, current, self.job.keep)
 
     def _result(self, current: Generation) -> ReadResult:
         """What is told of a generation; its digests lie in their file."""
@@ -101,15 +105,20 @@ class Reading:
         return msgspec.structs.replace(current.result, digests_path=str(path), document_digests=everything)
 
     def _comparable(self, current: Generation | None) -> Generation | None:
-        """The last generation, if it was made by this extractor for this tokenizer and is whole."""
-        made_by = (self.tokenizer.sha256, extract.VERSION)
-        if current is None or (current.tokenizer_sha256, current.extractor_version) != made_by:
+        """The last generation, if it was made by this extractor for this tokenizer and its shards are there."""
+        made_by = (self.tokenizer.sha256, extract.VERSION, self.job.text_field)
+        if current is None or (current.tokenizer_sha256, current.extractor_version, current.text_field) != made_by:
             return None
+        return current if all(os.path.exists(shard.path) for shard in current.result.shards) else None
+
+    def _whole(self, before: Generation | None) -> Generation | None:
+        """``before``, if every block of its shards is as it was written; else all is made again from the files."""
         try:
-            OldTokens(current, self.key).verify()
+            if before is not None:
+                OldTokens(before, self.key).verify()
         except StorageError:
-            return None  # made again from the files, which are the truth
-        return current
+            return None
+        return before
 
     def _survey(self, before: Generation | None) -> list[Item]:
         """Find the files; open and hash those whose stamp does not say that they are unchanged."""
@@ -273,6 +282,7 @@ class Reading:
         )  # fmt: skip
         new = Generation(
             number=number, tokenizer_sha256=self.tokenizer.sha256, extractor_version=extract.VERSION,
+            text_field=self.job.text_field,
             sources=tuple(self.sources), contents=tuple(self.packer.contents), result=result,
         )  # fmt: skip
         generation.store(self.folder, self.key, new)

@@ -1,7 +1,9 @@
-"""What the owner wants of a corpus, from a request to the ledger; bad patterns end here."""
+"""What the owner offers and wants of it, from a request to the ledger; bad paths and patterns end here."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -50,3 +52,21 @@ def _checked(values: dict[str, object]) -> Choice:
         raise CorpusError("The weight of a text lies above 0 and at most 1,000.", "1 is usual.") from error
     Wanted(choice.include, choice.exclude)
     return choice
+
+
+def checked_path(path: str, home: Path) -> str:
+    """An absolute path that is there and readable.
+
+    Raises:
+        CorpusError: it is not, or it is the engine's own folder.
+    """
+    if not path.strip() or "\0" in path:
+        raise CorpusError("An empty path was given.", "Choose a folder or a file.")
+    full = os.path.abspath(os.path.expanduser(path))
+    if not os.path.exists(full):
+        raise CorpusError(f"{full} is not there.", "Check the path.")
+    if not os.access(full, os.R_OK | (os.X_OK if os.path.isdir(full) else 0)):
+        raise CorpusError(f"{full} may not be read by you.", "Change its permissions or choose another.")
+    if os.path.commonpath((os.path.realpath(full), os.path.realpath(home))) == os.path.realpath(home):
+        raise CorpusError(f"{full} is Hedgerow's own folder.", "Choose text of yours.")
+    return full

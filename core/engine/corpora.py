@@ -8,21 +8,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from core.api.errors import CorpusError, HedgerowError, StorageError
-from core.api.messages import ChangeParams, CorpusInfo, SkippedFile
+from core.api.errors import CorpusError, HedgerowError
+from core.api.messages import ChangeParams, CorpusInfo
 from core.data import digests
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.store import Shard
 from core.data.stream import num_records
-from core.engine import choices
+from core.engine import choices, corpus_view, generations
 from core.engine.board import Board
 from core.engine.children import Child, ChildDied
 from core.engine.config_store import ConfigStore
@@ -38,6 +40,8 @@ MAX_SHOWN_SKIPPED = 20
 MAX_KEPT_SKIPPED = 200
 MAX_PATHS = 1_000
 BIND_BATCH = 5_000
+RESCAN_S = 300.0
+"""Files of a corpus are looked at again after so long, while no round uses it."""
 _TRIES = 2
 
 
@@ -53,6 +57,10 @@ class Corpora:
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._partial: dict[str, CorpusFacts] = {}
         self._turn = asyncio.Lock()
+        self._born = time.monotonic()
+        self._looked_at: dict[str, float] = {}
+        self._old: set[str] = set()
+        """Shards of older generations, deleted as soon as no round needs them."""
         self._missing: frozenset[str] = frozenset()
         self.on_ready: Callable[[], None] = lambda: None
 
@@ -102,31 +110,8 @@ class Corpora:
 
     def info(self, row: CorpusRow, most_skipped: int = MAX_KEPT_SKIPPED) -> CorpusInfo:
         """One corpus as the window shows it."""
-        facts = self._partial.get(row.corpus_id, row.facts)
-        state, error = facts.state, facts.error
-        if row.corpus_id in self._missing and state == "ready":
-            gone = next((path for path in row.paths if not os.path.exists(path)), row.paths[0])
-            state, error = "missing", f"{gone} is not there any more."
-        return CorpusInfo(
-            corpus_id=row.corpus_id,
-            name=row.name,
-            paths=list(row.paths),
-            state=state,
-            documents=facts.documents,
-            records=facts.records,
-            tokens=facts.tokens,
-            text_bytes=facts.text_bytes,
-            words=facts.words,
-            held_out_tokens=facts.held_out_tokens,
-            files_done=facts.files_done,
-            files_total=facts.files_total,
-            skipped=[SkippedFile(path=path, reason=reason) for path, reason in facts.skipped[:most_skipped]],
-            skipped_total=facts.skipped_total,
-            error=error,
-            added_at=row.added_at,
-            copies=facts.copies,
-            elsewhere=facts.elsewhere,
-            **choices.shown(row.choice),
+        return corpus_view.view(
+            row, self._partial.get(row.corpus_id), row.corpus_id in self._missing, min(most_skipped, MAX_KEPT_SKIPPED)
         )
 
     def add(self, paths: Sequence[str], name: str, choice: Choice | None = None) -> CorpusInfo:
@@ -137,7 +122,7 @@ class Corpora:
         """
         if not 1 <= len(paths) <= MAX_PATHS:
             raise CorpusError("No folder or file was given.", "Choose at least one.")
-        checked = tuple(dict.fromkeys(_checked(path, self._home) for path in paths))
+        checked = tuple(dict.fromkeys(choices.checked_path(path, self._home) for path in paths))
         corpus_id = secrets.token_hex(16)
         self._ledger.add_corpus(corpus_id, name.strip()[:120] or Path(checked[0]).name or checked[0], checked, choice)
         self._read(corpus_id)
@@ -154,9 +139,60 @@ class Corpora:
         self._ledger.choose(row.corpus_id, choice)
         if choices.read_differently(row.choice, choice):
             await self._stop(row.corpus_id)
+            # No round begins with what the owner may just have excluded.
+            self._ledger.update_corpus(row.corpus_id, state="reading", error="")
             self._read(row.corpus_id)
         self._board.changed()
         return self.info(self.row(row.corpus_id))
+
+    def refresh(self, corpus_id: str) -> CorpusInfo:
+        """Read what changed, now; until that is done, the generation there is stands.
+
+        Raises:
+            CorpusError: there is no such corpus.
+        """
+        row = self.row(corpus_id)
+        if corpus_id not in self._readers:
+            self._read(corpus_id)
+        return self.info(row)
+
+    async def cancel(self, corpus_id: str) -> CorpusInfo:
+        """Stop reading. What was read before stands, unless the owner has chosen differently since.
+
+        Raises:
+            CorpusError: there is no such corpus.
+        """
+        row = self.row(corpus_id)
+        if corpus_id in self._readers:
+            await self._stop(corpus_id)
+            if not generations.stands(row):
+                sentence = "Reading was cancelled. Read it again to use it."
+                self._ledger.update_corpus(corpus_id, state="error", error=sentence)
+            self._board.changed()
+            self.on_ready()
+        return self.info(self.row(corpus_id))
+
+    def between_rounds(self) -> None:
+        """Look for changes in every corpus that no round uses now and that was not looked at for a while."""
+        self.forget_old()
+        busy = generations.in_use(self._ledger)
+        due = time.monotonic() - RESCAN_S
+        for row in self.rows():
+            idle = row.corpus_id not in busy and row.corpus_id not in self._readers
+            if (
+                idle
+                and row.facts.shards
+                and self._looked_at.get(row.corpus_id, self._born) <= due
+                and self.present(row)
+            ):
+                self._read(row.corpus_id, glance=True)
+
+    def forget_old(self) -> None:
+        """Delete shards of older generations that no round is pinned to any more."""
+        if self._old:
+            free = self._old - generations.pinned(self._ledger)
+            generations.discard(free)
+            self._old -= free
 
     async def remove(self, corpus_id: str) -> None:
         """Forget a corpus and delete its shards; what it was charged stays.
@@ -168,6 +204,7 @@ class Corpora:
         await self._stop(corpus_id)
         self._ledger.remove_corpus(row.corpus_id)
         await asyncio.to_thread(shutil.rmtree, self._home / "store" / row.corpus_id, ignore_errors=True)
+        self._look_soon(row)
         self._board.changed()
 
     def resume(self) -> None:
@@ -206,41 +243,56 @@ class Corpora:
                 await task
         self._partial.pop(corpus_id, None)
 
-    def _read(self, corpus_id: str) -> None:
+    def _look_soon(self, row: CorpusRow) -> None:
+        """Corpora added after ``row`` may hold what it holds now, or miss what it held."""
+        for other in self.rows():
+            if (other.added_at, other.corpus_id) > (row.added_at, row.corpus_id):
+                self._looked_at[other.corpus_id] = -math.inf
+
+    def _read(self, corpus_id: str, glance: bool = False) -> None:
         self._partial[corpus_id] = CorpusFacts()
-        self._readers[corpus_id] = asyncio.create_task(self._read_safely(corpus_id))
+        self._readers[corpus_id] = asyncio.create_task(self._read_safely(corpus_id, glance))
         self._board.changed()
 
-    async def _read_safely(self, corpus_id: str) -> None:
+    async def _read_safely(self, corpus_id: str, glance: bool = False) -> None:
         """Read, once more if the child died; keep the result or the reason."""
         row = self.row(corpus_id)
         try:
             for attempt in range(_TRIES):
                 try:
-                    await self._read_once(row)
+                    await self._read_once(row, glance)
                     break
                 except ChildDied:
                     if attempt == _TRIES - 1:
                         raise
         except HedgerowError as error:
-            self._ledger.update_corpus(
-                corpus_id, **_facts(self._partial.get(corpus_id, CorpusFacts()), state="error", error=str(error))
-            )
-            self._board.error(error)
+            self._failed(row, error)
         finally:
             if self._readers.get(corpus_id) is asyncio.current_task():
+                self._looked_at[corpus_id] = time.monotonic()
                 del self._readers[corpus_id]
                 self._partial.pop(corpus_id, None)
             self._board.changed()
             self.on_ready()
 
-    async def _read_once(self, row: CorpusRow) -> None:
+    def _failed(self, row: CorpusRow, error: HedgerowError) -> None:
+        """Keep the reason. A generation there is stands, unless its files now hold nothing that can be used."""
+        if row.facts.error != str(error):
+            self._board.error(error)
+        if not row.facts.shards:
+            heard = self._partial.get(row.corpus_id, CorpusFacts())
+            self._ledger.update_corpus(row.corpus_id, **_facts(heard, state="error", error=str(error)))
+        else:
+            stands = generations.stands(row) and not isinstance(error, CorpusError)
+            self._ledger.update_corpus(row.corpus_id, state="ready" if stands else "error", error=str(error))
+
+    async def _read_once(self, row: CorpusRow, glance: bool) -> None:
         """Read, one corpus at a time: a reader must know what the corpora before it hold."""
         async with self._turn:
-            result, facts = await self._read_in_child(row)
+            result, facts = await self._read_in_child(row, glance)
             await self._finish(row, result, facts)
 
-    async def _read_in_child(self, row: CorpusRow) -> tuple[ReadResult, CorpusFacts]:
+    async def _read_in_child(self, row: CorpusRow, glance: bool) -> tuple[ReadResult, CorpusFacts]:
         store = self._home / "store" / row.corpus_id
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
         job = ReadJob(
@@ -255,6 +307,8 @@ class Corpora:
             generated=row.choice.generated,
             text_field=row.choice.text_field,
             elsewhere=self._elsewhere(row),
+            keep=tuple({shard.path for shard in row.facts.shards} | generations.pinned(self._ledger)),
+            glance=glance,
         )
         child = await Child.start(
             READER,
@@ -306,9 +360,11 @@ class Corpora:
         """Bind the lineage first: text that can be trained on must already have its budget's identity."""
         if not result.shards or not result.records:
             raise CorpusError(f"{row.name} holds no text that can be used.", "Choose a folder with text files.")
-        for batch in await asyncio.to_thread(_sketch, result, self._key):
-            self._ledger.bind_lineage(row.corpus_id, batch)
-            await asyncio.sleep(0)
+        renewed = result.shards != row.facts.shards
+        if renewed or row.lineage_id is None:
+            for batch in await asyncio.to_thread(_sketch, result, self._key):
+                self._ledger.bind_lineage(row.corpus_id, batch)
+                await asyncio.sleep(0)
         done = msgspec.structs.replace(
             facts,
             documents=result.documents,
@@ -323,6 +379,11 @@ class Corpora:
             shards=result.shards,
         )
         self._ledger.update_corpus(row.corpus_id, **_facts(done, state="ready", error=""))
+        if renewed:
+            new = {shard.path for shard in result.shards}
+            self._old |= {shard.path for shard in row.facts.shards} - new
+            self.forget_old()
+            self._look_soon(row)
 
 
 def _sketch(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
@@ -347,34 +408,3 @@ def _count_records(row: CorpusRow, key: bytes, seq_len: int) -> int:
 
 def _facts(facts: CorpusFacts, **changes: str) -> dict[str, object]:
     return msgspec.structs.asdict(facts) | changes
-
-
-def _checked(path: str, home: Path) -> str:
-    """An absolute path that is there and readable.
-
-    Raises:
-        CorpusError: it is not, or it is the engine's own folder.
-    """
-    if not path.strip() or "\0" in path:
-        raise CorpusError("An empty path was given.", "Choose a folder or a file.")
-    full = os.path.abspath(os.path.expanduser(path))
-    if not os.path.exists(full):
-        raise CorpusError(f"{full} is not there.", "Check the path.")
-    if not os.access(full, os.R_OK | (os.X_OK if os.path.isdir(full) else 0)):
-        raise CorpusError(f"{full} may not be read by you.", "Change its permissions or choose another.")
-    if os.path.commonpath((os.path.realpath(full), os.path.realpath(home))) == os.path.realpath(home):
-        raise CorpusError(f"{full} is Hedgerow's own folder.", "Choose text of yours.")
-    return full
-
-
-def check_store(home: Path, row: CorpusRow) -> None:
-    """Make sure that every shard is where the ledger says.
-
-    Raises:
-        StorageError: one is gone.
-    """
-    for shard in row.facts.shards:
-        if not os.path.exists(shard.path):
-            raise StorageError(
-                f"The prepared text of {row.name!r} is gone from {home / 'store'}.", "Remove it and add it again."
-            )

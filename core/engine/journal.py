@@ -13,6 +13,7 @@ import msgspec
 from core import vault
 from core.federation.fleet import Delivery, Session
 from core.federation.protocol import TrainInstruction
+from core.jobs import CorpusRef
 from core.ledger.store import Ledger
 
 
@@ -25,6 +26,8 @@ class Journal(msgspec.Struct, kw_only=True):
     session: Session | None = None
     answered: str = ""
     """Message id of the delivery that was answered in full."""
+    corpora: tuple[CorpusRef, ...] = ()
+    """The generation of each corpus that the round trains with, from its first step to its seal."""
 
 
 def load(ledger: Ledger, release_id: int) -> Journal | None:

@@ -22,8 +22,8 @@ from core.api.errors import (
     HedgerowError,
     StorageError,
 )
+from core.engine import generations, rounds
 from core.engine import journal as journals
-from core.engine import rounds
 from core.engine.children import ChildDied
 from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
@@ -33,6 +33,7 @@ from core.federation import invite as invites
 from core.federation.fleet import Delivery, RunEnded
 from core.federation.protocol import MESSAGE_TYPE, TrainInstruction, read_instruction
 from core.federation.transport import RegistrationLost, Unreachable
+from core.jobs import CorpusRef
 from core.ledger.rows import OPEN_STATES, Release
 
 POLL_S = 2.0
@@ -247,6 +248,7 @@ class Participation:
     def _end(self, release: Release, state: str, reason: str) -> None:
         ended = self._room.ledger.mark(release.release_id, state, reason=reason)  # type: ignore[arg-type]
         self._room.governor.forget_seconds(release.release_id)
+        self._room.corpora.forget_old()
         rounds.forget(self._room.home, ended)
         rounds.drop_old(self._room.home, self._room.ledger, self._room.config.limits.disk_gb * 1e9)
         progress = self._room.board.progress
@@ -326,11 +328,22 @@ class Participation:
             if release.charge_id is None:
                 self._not_late(journal)
             base = await work.download()
-            done = await work.train(base, lambda sealed: self._sender.keep_metrics(release, sealed))
+            corpora = self._pin(release, journal)
+            done = await work.train(base, corpora, lambda sealed: self._sender.keep_metrics(release, sealed))
         self.count_budget()
         if not done:
             self._room.board.show(None)
+        else:
+            self._room.corpora.between_rounds()
         return done
+
+    def _pin(self, release: Release, journal: Journal) -> tuple[CorpusRef, ...]:
+        """The shards this round trains with: those it began with, whatever was read since."""
+        if not journal.corpora:
+            rows = [self._room.corpora.row(corpus_id) for corpus_id in sorted(self.member.plans)]
+            journal.corpora = generations.now(rows)
+            journals.save(self._room.ledger, release.release_id, journal)
+        return journal.corpora
 
     def _text_is_there(self) -> bool:
         """Whether every corpus offered is ready.

@@ -27,11 +27,11 @@ from core.api.errors import (
     UpdateError,
 )
 from core.api.messages import RoundProgress
-from core.engine import machine, plans
+from core.engine import generations, machine, plans
 from core.engine.board import Board
 from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.engine.config_store import ConfigStore
-from core.engine.corpora import Corpora, check_store
+from core.engine.corpora import Corpora
 from core.engine.governor import Governor
 from core.engine.membership import Membership
 from core.engine.training_plans import TrainingPlans
@@ -158,11 +158,14 @@ class Round:
         _keep_newest(blobs, path)
         return path
 
-    async def train(self, base: Path, on_sealed: Callable[[jobs.Sealed], None]) -> bool:
+    async def train(
+        self, base: Path, corpora: tuple[jobs.CorpusRef, ...], on_sealed: Callable[[jobs.Sealed], None]
+    ) -> bool:
         """Run the trainer until the update is sealed; ``False`` if the owner paused it.
 
         Args:
             base: the base weights.
+            corpora: the generations that this round is pinned to.
             on_sealed: called with what the trainer said, after it was checked and before the ledger calls it sealed.
 
         Raises:
@@ -170,7 +173,8 @@ class Round:
             HedgerowError: the round cannot be done.
         """
         self._check_machine()
-        job = self._job(base, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
+        generations.check(corpora)
+        job = self._job(base, corpora, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
         training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
         plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
         job = msgspec.structs.replace(job, plan=plan)
@@ -224,13 +228,10 @@ class Round:
         reason = plans.too_big(self._member.config, allowed)
         if reason:
             raise ModelError(reason)
-        for corpus_id in self._member.plans:
-            check_store(self._room.home, self._room.corpora.row(corpus_id))
 
-    def _job(self, base: Path, device: str) -> jobs.TrainJob:
+    def _job(self, base: Path, corpora: tuple[jobs.CorpusRef, ...], device: str) -> jobs.TrainJob:
         instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
         open_ended = config.privacy.unit == "none"
-        rows = [self._room.corpora.row(corpus_id) for corpus_id in sorted(self._member.plans)]
         return jobs.TrainJob(
             federation_id=self._member.row.federation_id,
             run_id=instruction.run_id,
@@ -243,10 +244,7 @@ class Round:
             training=config.training,
             codec=config.codec,
             privacy=self._member.plan.mechanism(),
-            corpora=tuple(
-                jobs.CorpusRef(corpus_id=row.corpus_id, shards=row.facts.shards, weight=row.choice.weight)
-                for row in rows
-            ),
+            corpora=corpora,
             tokenizer_path=str(self._room.corpora.tokenizer_path),
             step_clock=instruction.step_clock,
             local_steps=instruction.local_steps,

@@ -175,6 +175,8 @@ class Engine:
             "corpus.inspect": self._corpus_inspect,
             "corpus.remove": self._corpus_remove,
             "corpus.change": self._corpus_change,
+            "corpus.refresh": self._corpus_refresh,
+            "corpus.cancel": self._corpus_cancel,
             "invite.inspect": self._invite_inspect,
             "federation.terms": self._terms,
             "federation.join": self._join,
@@ -227,6 +229,8 @@ class Engine:
             await asyncio.sleep(WATCH_S)
             with contextlib.suppress(HedgerowError):
                 self.corpora.watch()
+                if self.governor.allowed:
+                    self.corpora.between_rounds()
 
     def _open(self, row: FederationRow) -> None:
         try:
@@ -437,6 +441,12 @@ class Engine:
 
     async def _corpus_change(self, params: ChangeParams) -> CorpusInfo:
         return await self.corpora.change(params)
+
+    async def _corpus_refresh(self, params: CorpusParams) -> CorpusInfo:
+        return self.corpora.refresh(params.corpus_id)
+
+    async def _corpus_cancel(self, params: CorpusParams) -> CorpusInfo:
+        return await self.corpora.cancel(params.corpus_id)
 
     async def _invite_inspect(self, params: InviteParams) -> InviteView:
         return joining.inspect(params.invite)

@@ -447,3 +447,39 @@ def test_a_corpus_that_is_all_in_another_says_so(desk: Desk) -> None:
     desk.put("a.txt", PROSE.format(n=1))
     with pytest.raises(CorpusError, match="already in another of your texts"):
         desk.read(elsewhere=(other_corpus(desk, PROSE.format(n=1)),))
+
+
+def test_shards_still_in_use_are_kept_and_others_are_not(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    first = Path(desk.read().shards[0].path)
+    desk.put("a.txt", PROSE.format(n=2))
+    second = Path(desk.read(keep=(str(first),)).shards[0].path)
+    assert desk.files() == {"generation", "digests", first.name, second.name}
+    desk.put("a.txt", PROSE.format(n=3))
+    third = Path(desk.read(keep=(str(second),)).shards[0].path)
+    assert desk.files() == {"generation", "digests", second.name, third.name}
+
+
+def test_a_glance_reads_no_shard_where_no_file_changed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.put("b.txt", PROSE.format(n=2))
+    first = desk.read()
+    with monkeypatch.context() as patch:
+        patch.setattr(Shard, "verify", lambda *_: pytest.fail("a shard was read through"))
+        assert desk.read(glance=True) == first
+    path = Path(first.shards[0].path)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    desk.put("b.txt", PROSE.format(n=3))
+    assert desk.read(glance=True).documents == 2
+    assert desk.extracted == 2, "damage is found before anything is copied"
+    Path(desk.read().shards[0].path).unlink()
+    assert desk.read(glance=True).documents == 2
+
+
+def test_another_text_field_reads_everything_again(desk: Desk) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.read()
+    desk.read(text_field="body")
+    assert desk.extracted == 1
+    desk.read(text_field="body")
+    assert desk.extracted == 0

@@ -39,7 +39,7 @@ from core.federation.manifest import open_manifest, seal_manifest
 from core.federation.protocol import EnrolAnswer, Receipt, TrainInstruction, read_seal
 from core.federation.transport import RegistrationLost, Unreachable
 from core.hardware.limits import Readings
-from core.ledger.rows import FederationRow, Release
+from core.ledger.rows import Choice, FederationRow, Release
 
 FEDERATION = FederationKey.generate()
 BASE = os.urandom(4_000)
@@ -56,6 +56,8 @@ starts = folder / "starts"
 with starts.open("a") as stream:
     stream.write("x")
 count = len(starts.read_text())
+with (folder / "shards").open("a") as stream:
+    stream.write(" ".join(f"{{s.path}}*{{c.weight}}" for c in job.corpora for s in c.shards) + "\\n")
 say(jobs.Ready(sandbox="" if mode == "open" else "seccomp"))
 sealed = folder / "update.sealed"
 if not sealed.exists():
@@ -73,7 +75,7 @@ if not sealed.exists():
     while mode == "hangs" and count == 1:
         say(jobs.Alive(looks=7))
         time.sleep(0.05)
-    if mode == "slow" and count == 1:
+    if mode == "slow" and count == 1 and job.server_round == 1:
         for step in range(1, 400):
             say(jobs.Progress(step=min(step, 2), steps=3, tokens=step, loss=2.0, seconds=0.1))
             time.sleep(0.05)
@@ -657,6 +659,38 @@ def test_on_a_metered_network_a_finished_update_waits_and_no_round_begins(
         metered[0] = False
         await bench.state("sent")
         await bench.state("sent", server_round=2)
+
+    run(bench, what)
+
+
+def test_a_round_goes_on_with_the_shards_and_weights_it_began_with(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "slow")
+    ledger, corpus = bench.house.ledger, bench.corpus
+    old = ledger.corpus(corpus).facts.shards[0]
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.until(lambda: (now := bench.house.board.progress) is not None and now.step == 2, "training")
+        newer = tmp_path / "newer.shard"
+        newer.write_bytes(b"")
+        ledger.update_corpus(corpus, shards=(msgspec.structs.replace(old, path=str(newer)),))
+        ledger.choose(corpus, Choice(weight=5.0))
+        bench.house.config.set_presence(Presence(paused=True))
+        bench.house.governor.reconsider()
+        await bench.house.governor.settled()
+        bench.house.config.set_presence(Presence())
+        bench.house.governor.reconsider()
+        bench.one.kick()
+        release = await bench.state("sent")
+        folder = bench.house.home / "rounds" / str(release.release_id)
+        assert (folder / "shards").read_text().splitlines() == [f"{old.path}*1.0"] * 2
+        assert bench.charges() == 1
+        accept(bench, release)
+        await bench.state("accepted")
+        bench.wire.ask(2)
+        release = await bench.state("sent", server_round=2)
+        folder = bench.house.home / "rounds" / str(release.release_id)
+        assert (folder / "shards").read_text() == f"{newer}*5.0\n", "the next round takes the next generation"
 
     run(bench, what)
 

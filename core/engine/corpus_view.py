@@ -1,0 +1,47 @@
+"""One corpus as the window and the command line show it: what the ledger holds, and what a reader says now."""
+
+from __future__ import annotations
+
+import os
+
+from core.api.messages import CorpusInfo, SkippedFile
+from core.engine import choices, generations
+from core.ledger.rows import CorpusFacts, CorpusRow
+
+
+def view(row: CorpusRow, heard: CorpusFacts | None, missing: bool, most_skipped: int) -> CorpusInfo:
+    """Put it together.
+
+    Args:
+        row: the corpus in the ledger.
+        heard: what its reader said so far, if one is at work.
+        missing: whether one of its paths is not there.
+        most_skipped: how many of the skipped files are listed.
+    """
+    facts = row.facts if heard is None or generations.stands(row) else heard
+    state, error = facts.state, facts.error
+    if missing and state == "ready":
+        gone = next((path for path in row.paths if not os.path.exists(path)), row.paths[0])
+        state, error = "missing", f"{gone} is not there any more."
+    return CorpusInfo(
+        corpus_id=row.corpus_id,
+        name=row.name,
+        paths=list(row.paths),
+        state=state,
+        documents=facts.documents,
+        records=facts.records,
+        tokens=facts.tokens,
+        text_bytes=facts.text_bytes,
+        words=facts.words,
+        held_out_tokens=facts.held_out_tokens,
+        files_done=(heard or facts).files_done,
+        files_total=(heard or facts).files_total,
+        refreshing=heard is not None and state != "reading",
+        skipped=[SkippedFile(path=path, reason=reason) for path, reason in facts.skipped[:most_skipped]],
+        skipped_total=facts.skipped_total,
+        error=error,
+        added_at=row.added_at,
+        copies=facts.copies,
+        elsewhere=facts.elsewhere,
+        **choices.shown(row.choice),
+    )
