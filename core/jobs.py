@@ -159,6 +159,15 @@ class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     """Only look whether a file changed: the shards are then not read through where none did."""
 
 
+class PreviewJob(Job, frozen=True, kw_only=True, tag="preview"):
+    """Show the owner a document of a corpus; the child's own pipe takes the text, never the engine."""
+
+    corpus_id: str
+    shards: tuple[ShardRef, ...]
+    tokenizer_path: str
+    tokenizer_sha256: str
+
+
 class EvaluateJob(Job, frozen=True, kw_only=True, tag="evaluate"):
     """Bits per byte of a plain text the coordinator owns; never private text."""
 
@@ -340,7 +349,7 @@ Up = (
     Ready | Alive | Progress | HeldOut | ChargeRequest | Paused | DPRecord | Sealed | Failed
     | ReadProgress | Skipped | ReadResult | Evaluated | Probed
 )  # fmt: skip
-Down = TrainJob | ReadJob | EvaluateJob | ProbeJob | Grant | Refuse | Pause
+Down = TrainJob | ReadJob | PreviewJob | EvaluateJob | ProbeJob | Grant | Refuse | Pause
 
 _decode_up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _decode_down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)

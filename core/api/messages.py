@@ -478,6 +478,31 @@ class ChangeParams(Message, frozen=True, kw_only=True):
     weight: float | None = None
 
 
+class PreviewTicket(Message, frozen=True, kw_only=True):
+    """Lets a preview child, started by whoever asked, show one document; good once and for a few seconds."""
+
+    path: str
+    """Of a socket in the engine's private folder."""
+    documents: int
+    """How many there are to choose from."""
+
+
+class PreviewText(Message, frozen=True, kw_only=True):
+    """What a preview child writes: the very text that is used, or the beginning of it. It never crosses the socket."""
+
+    document: int
+    """Its number, from 1."""
+    documents: int
+    text: str
+    cut: bool = False
+    """Whether the document goes on."""
+    tokens: int = 0
+    """0 for a file that was not read into shards."""
+    text_bytes: int = 0
+    held_out: bool = False
+    """Whether it is held back for testing."""
+
+
 class InviteParams(Message, frozen=True, kw_only=True):
     """One invite, and for terms the budget asked for per corpus."""
 
@@ -588,6 +613,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "corpus.change": (ChangeParams, CorpusInfo),
     "corpus.refresh": (CorpusParams, CorpusInfo),
     "corpus.cancel": (CorpusParams, CorpusInfo),
+    "corpus.preview": (CorpusParams, PreviewTicket),
     "invite.inspect": (InviteParams, InviteView),
     "federation.terms": (InviteParams, TermsView),
     "federation.join": (JoinParams, FederationInfo),

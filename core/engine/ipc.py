@@ -124,7 +124,7 @@ class Server:
         self._meetings.add(meeting)
         meeting.add_done_callback(self._meetings.discard)
         try:
-            if len(self._clients) >= MAX_CLIENTS or not _same_user(writer):
+            if len(self._clients) >= MAX_CLIENTS or not same_user(writer.get_extra_info("socket")):
                 return
             if await self._greeted(client):
                 self._clients.add(client)
@@ -245,9 +245,8 @@ class _Client:
             self.writer.transport.abort()
 
 
-def _same_user(writer: asyncio.StreamWriter) -> bool:
+def same_user(end: socket.socket) -> bool:
     """Whether the other end runs as this user; where the system cannot say, the folder's mode must do."""
-    end = writer.get_extra_info("socket")
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     size = struct.calcsize("3i")

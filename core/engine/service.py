@@ -47,6 +47,7 @@ from core.api.messages import (
     Message,
     Nothing,
     PathsParams,
+    PreviewTicket,
     Sentence,
     Snapshot,
     SnoozeParams,
@@ -67,6 +68,7 @@ from core.engine.keystore import Keystore
 from core.engine.membership import Membership
 from core.engine.participation import Participation
 from core.engine.plans import Planner
+from core.engine.preview import PreviewDesk
 from core.engine.rounds import Room
 from core.engine.standing import Facts, standing
 from core.engine.training_plans import TrainingPlans
@@ -157,6 +159,7 @@ class Engine:
         self.registrar = Registrar(self.ledger, keystore, self.config, self.corpora, self.planner)
         self.room = Room(home, self.ledger, self.config, key, self.board, self.corpora, self.governor)
         self.server = Server(self.paths, self.handle, self.snapshot, version)
+        self.previews = PreviewDesk(key)
         self.joined: dict[str, Participation] = {}
         self.broken: dict[str, HedgerowError] = {}
         self.stopping = asyncio.Event()
@@ -177,6 +180,7 @@ class Engine:
             "corpus.change": self._corpus_change,
             "corpus.refresh": self._corpus_refresh,
             "corpus.cancel": self._corpus_cancel,
+            "corpus.preview": self._corpus_preview,
             "invite.inspect": self._invite_inspect,
             "federation.terms": self._terms,
             "federation.join": self._join,
@@ -221,6 +225,7 @@ class Engine:
         for one in self.joined.values():
             await one.stop()
         await self.corpora.close()
+        await self.previews.close()
         await self.server.stop()
         self.ledger.close()
 
@@ -447,6 +452,11 @@ class Engine:
 
     async def _corpus_cancel(self, params: CorpusParams) -> CorpusInfo:
         return await self.corpora.cancel(params.corpus_id)
+
+    async def _corpus_preview(self, params: CorpusParams) -> PreviewTicket:
+        row, text = self.corpora.row(params.corpus_id), self.corpora
+        folder = self.server.address.parent
+        return await self.previews.issue(folder, row, text.tokenizer_path, text.tokenizer_sha256)
 
     async def _invite_inspect(self, params: InviteParams) -> InviteView:
         return joining.inspect(params.invite)
