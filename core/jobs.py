@@ -306,6 +306,11 @@ class ReadProgress(Job, frozen=True, kw_only=True, tag="read_progress"):
     files_total: int
     text_bytes: int
     tokens: int
+    bytes_done: int = 0
+    """Sizes of the files done, whatever text was in them."""
+    bytes_total: int = 0
+    eta_s: float | None = None
+    """Seconds to go at the pace so far; none where nothing can be said yet."""
 
 
 class Skipped(Job, frozen=True, kw_only=True, tag="skipped"):

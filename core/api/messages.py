@@ -87,6 +87,10 @@ class CorpusInfo(Message, frozen=True, kw_only=True):
     """Documents that are exact copies of others in it; each counts once."""
     elsewhere: int = 0
     """Documents left out because another text of this machine has them; they share its budget all the same."""
+    read_bytes: int = 0
+    """While it is read: sizes of the files done, of ``total_bytes``."""
+    total_bytes: int = 0
+    eta_s: float | None = None
     refreshing: bool = False
     """Whether its files are being looked at again; what was read before is used meanwhile."""
 

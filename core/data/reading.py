@@ -28,6 +28,8 @@ from core.data.tokenizer import Tokenizer
 from core.jobs import Job, ReadJob, ReadResult, ShardRef
 
 PROGRESS_EVERY_S = 0.25
+SURE_AFTER_S = 1.0
+"""Before that, the pace says nothing about the time left."""
 MAX_SKIPPED_MESSAGES = 1_000
 SETTLED_S = 2.0
 """A file younger than this may change once more without its stamp showing it."""
@@ -69,8 +71,11 @@ class Reading:
         self.skipped = 0
         self.files_done = 0
         self.files_total = 0
+        self.bytes_done = 0
+        self.bytes_total = 0
         self.sources: list[Source] = []
         self._told_at = 0.0
+        self._began_at = time.monotonic()
         self._last_reason = ""
 
     def run(self) -> ReadResult:
@@ -181,7 +186,7 @@ class Reading:
         packed = {digest for part in before.contents for digest in part}
         seen: set[str] = set()
         for item, source in zip(items, sources, strict=True):
-            new = {digest for digest, _ in source.documents} & packed - seen
+            new = {digest for digest, _ in source.documents if digest in packed and digest not in seen}
             if source.reason or not new:
                 self._skip(item.found.path, source.reason or self._why_nothing(source, packed))
             seen |= new
@@ -196,7 +201,8 @@ class Reading:
         return renewed
 
     def _read(self, items: list[Item], before: Generation | None, number: int) -> Generation:
-        self.packer = Packer(self.folder, self.key, self.tokenizer, self._expected_bytes(items), self.elsewhere)
+        self.bytes_total, self._began_at = self._expected_bytes(items), time.monotonic()
+        self.packer = Packer(self.folder, self.key, self.tokenizer, self.bytes_total, self.elsewhere)
         old = OldTokens(before, self.key) if before is not None else None
         for item in items:
             if old is None or item.source is None or not self._held(item.source, old):
@@ -204,6 +210,7 @@ class Reading:
             else:
                 self._reuse(item.found, item.source, old)
             self.files_done += 1
+            self.bytes_done += min(item.found.size, self.job.max_file_bytes)
             self._tell()
         if not self.packer.totals.tokens:
             raise CorpusError(*_nothing(self.job.paths, self.skipped, self._last_reason))
@@ -300,10 +307,13 @@ class Reading:
         if now or time.monotonic() - self._told_at >= PROGRESS_EVERY_S:
             self._told_at = time.monotonic()
             totals = self.packer.totals
+            spent = self._told_at - self._began_at
+            sure = self.bytes_done and spent > SURE_AFTER_S
             self.send(
                 jobs.ReadProgress(
                     files_done=self.files_done, files_total=self.files_total, text_bytes=totals.text_bytes,
-                    tokens=totals.tokens,
+                    tokens=totals.tokens, bytes_done=self.bytes_done, bytes_total=self.bytes_total,
+                    eta_s=spent * (self.bytes_total / self.bytes_done - 1) if sure else None,
                 )
             )  # fmt: skip
 

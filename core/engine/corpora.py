@@ -56,6 +56,7 @@ class Corpora:
         self._board = board
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._partial: dict[str, CorpusFacts] = {}
+        self._progress: dict[str, ReadProgress] = {}
         self._turn = asyncio.Lock()
         self._born = time.monotonic()
         self._looked_at: dict[str, float] = {}
@@ -110,9 +111,9 @@ class Corpora:
 
     def info(self, row: CorpusRow, most_skipped: int = MAX_KEPT_SKIPPED) -> CorpusInfo:
         """One corpus as the window shows it."""
-        return corpus_view.view(
-            row, self._partial.get(row.corpus_id), row.corpus_id in self._missing, min(most_skipped, MAX_KEPT_SKIPPED)
-        )
+        corpus_id, most = row.corpus_id, min(most_skipped, MAX_KEPT_SKIPPED)
+        heard, progress = self._partial.get(corpus_id), self._progress.get(corpus_id)
+        return corpus_view.view(row, heard, progress, corpus_id in self._missing, most)
 
     def add(self, paths: Sequence[str], name: str, choice: Choice | None = None) -> CorpusInfo:
         """Take folders or files and begin to read them.
@@ -242,6 +243,7 @@ class Corpora:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._partial.pop(corpus_id, None)
+        self._progress.pop(corpus_id, None)
 
     def _look_soon(self, row: CorpusRow) -> None:
         """Corpora added after ``row`` may hold what it holds now, or miss what it held."""
@@ -272,6 +274,7 @@ class Corpora:
                 self._looked_at[corpus_id] = time.monotonic()
                 del self._readers[corpus_id]
                 self._partial.pop(corpus_id, None)
+                self._progress.pop(corpus_id, None)
             self._board.changed()
             self.on_ready()
 
@@ -325,6 +328,7 @@ class Corpora:
                     case Ready():
                         self._board.sandbox = message.sandbox
                     case ReadProgress():
+                        self._progress[row.corpus_id] = message
                         facts = msgspec.structs.replace(
                             facts,
                             files_done=message.files_done,

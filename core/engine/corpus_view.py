@@ -6,15 +6,19 @@ import os
 
 from core.api.messages import CorpusInfo, SkippedFile
 from core.engine import choices, generations
+from core.jobs import ReadProgress
 from core.ledger.rows import CorpusFacts, CorpusRow
 
 
-def view(row: CorpusRow, heard: CorpusFacts | None, missing: bool, most_skipped: int) -> CorpusInfo:
+def view(
+    row: CorpusRow, heard: CorpusFacts | None, progress: ReadProgress | None, missing: bool, most_skipped: int
+) -> CorpusInfo:
     """Put it together.
 
     Args:
         row: the corpus in the ledger.
         heard: what its reader said so far, if one is at work.
+        progress: how far that is.
         missing: whether one of its paths is not there.
         most_skipped: how many of the skipped files are listed.
     """
@@ -34,8 +38,11 @@ def view(row: CorpusRow, heard: CorpusFacts | None, missing: bool, most_skipped:
         text_bytes=facts.text_bytes,
         words=facts.words,
         held_out_tokens=facts.held_out_tokens,
-        files_done=(heard or facts).files_done,
-        files_total=(heard or facts).files_total,
+        files_done=progress.files_done if progress else facts.files_done,
+        files_total=progress.files_total if progress else facts.files_total,
+        read_bytes=progress.bytes_done if progress else 0,
+        total_bytes=progress.bytes_total if progress else 0,
+        eta_s=progress.eta_s if progress else None,
         refreshing=heard is not None and state != "reading",
         skipped=[SkippedFile(path=path, reason=reason) for path, reason in facts.skipped[:most_skipped]],
         skipped_total=facts.skipped_total,

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import msgspec
 import pytest
 
 from core import jobs
+from core.data import reading
 from core.data.reader import Pipe, work
 from core.data.tokenizer import BUILTIN, builtin_tokenizer_path
 from core.jobs import Alive, Failed, Job, ReadJob, ReadProgress, ReadResult, Ready, Skipped
@@ -95,6 +97,51 @@ def test_five_thousand_small_files_fit_in_bounded_memory(tmp_path: Path) -> None
     assert 0.03 < result.held_out_tokens / result.tokens < 0.07
     progress = [message for message in messages if isinstance(message, ReadProgress)]
     assert progress[-1].files_done == progress[-1].files_total == 5_000
+
+
+@pytest.mark.skipif("HEDGEROW_CAMPAIGN" not in os.environ, reason="make campaign")
+def test_a_hundred_thousand_small_files_and_a_change_fit_in_bounded_memory(tmp_path: Path) -> None:
+    """No message grows with their number, and looking at them again costs a part of reading them."""
+    text = tmp_path / "text"
+    for number in range(100_000):
+        if number % 500 == 0:
+            (text / f"{number // 500:04}").mkdir(parents=True)
+        (text / f"{number // 500:04}" / f"{number:06}.txt").write_text(f"File number {number} is one of very many.\n")
+    one = job(text, tmp_path / "store", memory=768 << 20)
+    messages, code = run(one, tmp_path / "log")
+    result = messages[-1]
+    assert isinstance(result, ReadResult)
+    assert (code, result.documents, result.skipped_total) == (0, 100_000, 0)
+    assert max(len(jobs.encode(message)) for message in messages) < 4_096
+    (text / "0000" / "000000.txt").write_text("Another text stands here now.\n")
+    (text / "0001" / "000500.txt").unlink()
+    messages, code = run(msgspec.structs.replace(one, glance=True), tmp_path / "log")
+    changed = messages[-1]
+    assert isinstance(changed, ReadResult)
+    assert (code, changed.documents) == (0, 99_999)
+
+
+def test_progress_counts_bytes_and_says_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "SURE_AFTER_S", -1.0)
+    monkeypatch.setattr(reading, "PROGRESS_EVERY_S", -1.0)
+    text, store = tmp_path / "text", tmp_path / "store"
+    text.mkdir()
+    store.mkdir()
+    for number in range(6):
+        (text / f"{number}.txt").write_text(f"File number {number} is a small one of a few. " * 40)
+    told: list[Job] = []
+    reading.Reading(job(text, store), KEY, told.append).run()
+    progress = [message for message in told if isinstance(message, ReadProgress) and message.bytes_total]
+    total = sum(path.stat().st_size for path in text.iterdir())
+    assert {message.bytes_total for message in progress} == {total}
+    done = [message.bytes_done for message in progress]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, total)
+    assert progress[0].eta_s is None, "nothing is known yet"
+    assert progress[-1].eta_s == 0.0
+    assert all(
+        message.eta_s is not None and message.eta_s > 0 for message in progress if 0 < message.bytes_done < total
+    )
 
 
 def test_a_zoo_costs_its_animals_and_nothing_else(tmp_path: Path) -> None:
