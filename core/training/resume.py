@@ -192,8 +192,7 @@ class Moments:
         if not self.path.exists():
             return None
         try:
-            raw, arrays = _unpack(vault.decrypt_file(self.path, self.key, _MOMENTS_CONTEXT))
-            header = msgspec.json.decode(raw, type=MomentsHeader)
+            header, arrays = self._read()
             if header.tag == self.tag and header.version == VERSION:
                 tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
                 optimizer.load_state(list(model.shapes), tensors, header.optimizer_steps)
@@ -202,6 +201,18 @@ class Moments:
             pass
         self.erase()
         return None
+
+    def header(self) -> MomentsHeader:
+        """The small part of the file.
+
+        Raises:
+            StorageError: there is no file, or it is damaged.
+        """
+        return self._read()[0]
+
+    def _read(self) -> tuple[MomentsHeader, dict[str, Array]]:
+        raw, arrays = _unpack(vault.decrypt_file(self.path, self.key, _MOMENTS_CONTEXT))
+        return msgspec.json.decode(raw, type=MomentsHeader), arrays
 
     def save(self, model: Transformer, optimizer: AdamW, stream: dict[str, Any]) -> None:
         """Keep the moments for the next round.
