@@ -11,6 +11,12 @@ from core.bench import pending
 from core.bench.rows import Row, print_json, print_table
 
 
+def _train() -> list[Row]:
+    from core.bench.train import measure
+
+    return measure()
+
+
 def _codec() -> list[Row]:
     from core.bench.codec import measure
 
@@ -36,7 +42,7 @@ def _engine() -> list[Row]:
 
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
-    "train": lambda: pending.TRAIN,
+    "train": _train,
     "data": _data,
     "privacy": lambda: pending.PRIVACY,
     "codec": _codec,

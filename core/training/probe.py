@@ -56,7 +56,14 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
     with Rehearsal(job, device, budget, check_pause) as rehearsal:
         found = calc_batch_size(
             lambda count: rehearsal.measure(msgspec.structs.replace(plan, micro_batch=count)),
-            lambda count: memory_bytes(spec, count, seq_len),
+            lambda count: memory_bytes(
+                spec,
+                count,
+                seq_len,
+                activation_width=2 if plan.dtype == "bfloat16" else 4,
+                device="cpu" if device == "cpu" else "gpu",
+                private=job.unit != "none",
+            ),
             initial_guess=guess,
             largest=1 if job.unit == "record" else job.training.batch_size,
             budget_bytes=budget,

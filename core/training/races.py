@@ -65,14 +65,20 @@ class LossRace:
 
 def matrix_shapes(spec: ModelSpec) -> Counter[tuple[int, ...]]:
     """Shapes of the matrices a token is multiplied by, with how many there are; a tied head counts once."""
-    shapes = [shape for shape in parameter_shapes(spec).values() if len(shape) == 2]
-    found: Counter[tuple[int, ...]] = Counter(shapes)
-    if not spec.tie_embeddings:
-        found[(spec.vocab_size, spec.d_model)] -= 1  # the embedding is looked up, not multiplied
-    return found
+    looked_up = ("wpe.weight",) if spec.tie_embeddings else ("wpe.weight", "wte.weight", "embed_tokens.weight")
+    shapes = parameter_shapes(spec).items()
+    return Counter(shape for name, shape in shapes if len(shape) == 2 and not name.endswith(looked_up))
 
 
-def race_dtypes(spec: ModelSpec, seq_len: int, device: str) -> DtypeRace:
+def step_flops(spec: ModelSpec, seq_len: int) -> float:
+    """Floating-point operations of one trained token, attention not halved for causality, as nanoGPT counts them."""
+    products = sum(count * rows * columns for (rows, columns), count in matrix_shapes(spec).items())
+    return 6.0 * products + 12.0 * spec.num_layers * spec.d_model * seq_len
+
+
+def race_dtypes(
+    spec: ModelSpec, seq_len: int, device: str, clock: Callable[[], float] = time.perf_counter
+) -> DtypeRace:
     """Time the model's matrix products, forwards and backwards, in float32 and bfloat16."""
     shapes = matrix_shapes(spec)
     weight_flops = 6.0 * sum(count * rows * columns for (rows, columns), count in shapes.items())
@@ -80,7 +86,7 @@ def race_dtypes(spec: ModelSpec, seq_len: int, device: str) -> DtypeRace:
     seconds = dict.fromkeys((torch.float32, torch.bfloat16), 0.0)
     for (rows, columns), count in shapes.items():
         runs = {dtype: _products(tokens, rows, columns, dtype, device) for dtype in seconds}
-        for dtype, best in fastest(runs, device).items():
+        for dtype, best in fastest(runs, device, clock).items():
             seconds[dtype] += count * best
     wide, narrow = seconds[torch.float32], seconds[torch.bfloat16]
     chosen: Literal["float32", "bfloat16"] = "bfloat16" if narrow * _WORTH < wide else "float32"
@@ -142,17 +148,19 @@ def race_loss(spec: ModelSpec, tokens: int, plan: TrainingPlan) -> LossRace:
     return LossRace(rows, f"The loss takes {rows} predictions at a time: {words}.")
 
 
-def fastest(runs: dict[K, Callable[[], object]], device: str) -> dict[K, float]:
+def fastest(
+    runs: dict[K, Callable[[], object]], device: str, clock: Callable[[], float] = time.perf_counter
+) -> dict[K, float]:
     """Least seconds of each run, interleaved, after one run to warm up."""
     best = dict.fromkeys(runs, float("inf"))
     for repetition in range(1 + _REPETITIONS):
         for name, run in runs.items():
             synchronise(device)
-            began = time.perf_counter()
+            began = clock()
             run()
             synchronise(device)
             if repetition:
-                best[name] = min(best[name], time.perf_counter() - began)
+                best[name] = min(best[name], clock() - began)
     return best
 
 

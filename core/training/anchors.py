@@ -1,0 +1,180 @@
+"""The loops that ``hedgerow bench train`` compares with: nanoGPT's model and loop, and transformers' in a plain loop.
+
+Written from their published idea and kept plain on purpose: eager float32, torch's attention, AdamW and clipping as
+they come. Nothing else uses this file; a step of each takes the same made-up batch as ours.
+
+Source: Karpathy, nanoGPT, 2022, https://github.com/karpathy/nanoGPT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from core.config import ModelSpec, TrainingConfig
+from core.jobs import TrainingPlan
+from core.model.transformer import Transformer
+from core.training.ladder import Ladder
+from core.training.optimizer import AdamW, learning_rate
+from core.training.rehearsal import MadeUpTokens
+from core.training.trainer import ClippedSum, PackedGradients, RoundState
+
+Step = Callable[[], float]
+"""One optimiser step; returns its loss."""
+
+
+class _Block(nn.Module):
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.heads = spec.num_heads
+        self.ln_1, self.ln_2 = nn.LayerNorm(spec.d_model), nn.LayerNorm(spec.d_model)
+        self.c_attn = nn.Linear(spec.d_model, 3 * spec.d_model)
+        self.c_proj = nn.Linear(spec.d_model, spec.d_model)
+        self.mlp = nn.Sequential(
+            nn.Linear(spec.d_model, spec.d_ff), nn.GELU(), nn.Linear(spec.d_ff, spec.d_model)
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, time, width = x.shape
+        query, key, value = (
+            part.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
+            for part in self.c_attn(self.ln_1(x)).split(width, dim=2)
+        )
+        out = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        x = x + self.c_proj(out.transpose(1, 2).contiguous().view(batch, time, width))
+        return cast(Tensor, x + self.mlp(self.ln_2(x)))
+
+
+class NanoGpt(nn.Module):
+    """nanoGPT's model: GPT-2 with a tied head, no dropout."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(spec.vocab_size, spec.d_model)
+        self.wpe = nn.Embedding(spec.max_seq_len, spec.d_model)
+        self.blocks = nn.Sequential(*(_Block(spec) for _ in range(spec.num_layers)))
+        self.ln_f = nn.LayerNorm(spec.d_model)
+        self.lm_head = nn.Linear(spec.d_model, spec.vocab_size, bias=False)
+        self.lm_head.weight = self.wte.weight
+        _initialise(self.parameters())
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Mean loss of (B, T + 1) token ids."""
+        x, targets = tokens[:, :-1], tokens[:, 1:]
+        hidden = self.wte(x) + self.wpe(torch.arange(x.shape[1], device=x.device))
+        logits = self.lm_head(self.ln_f(self.blocks(hidden)))
+        return functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets.reshape(-1))
+
+
+def _initialise(parameters: Iterable[nn.Parameter]) -> None:
+    with torch.no_grad():
+        for parameter in parameters:
+            nn.init.ones_(parameter) if parameter.ndim == 1 else nn.init.normal_(parameter, std=0.02)
+
+
+def nanogpt_step(spec: ModelSpec, training: TrainingConfig) -> Step:
+    """nanoGPT's step on its own model of the same shape (architecture ``gpt2``)."""
+    model = NanoGpt(spec)
+    return _plain_step(model, model, spec, training)
+
+
+def plain_step(spec: ModelSpec, training: TrainingConfig) -> Step:
+    """nanoGPT's loop around our model: what is left of the ratio is the loop, not the module."""
+    model = Transformer(spec)
+    _initialise(model.ordered())
+
+    def loss(tokens: Tensor) -> Tensor:
+        logits = model(tokens[:, :-1])
+        return functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].reshape(-1))
+
+    return _plain_step(model, loss, spec, training)
+
+
+def transformers_step(spec: ModelSpec, training: TrainingConfig) -> Step | None:
+    """A plain loop around transformers' model of the same shape; ``None`` where transformers is not installed."""
+    try:
+        from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+    except ImportError:
+        return None
+    shared: dict[str, Any] = {"vocab_size": spec.vocab_size, "attn_implementation": "sdpa", "use_cache": False}
+    if spec.architecture == "gpt2":
+        model: Any = GPT2LMHeadModel(
+            GPT2Config(
+                n_positions=spec.max_seq_len, n_embd=spec.d_model, n_layer=spec.num_layers, n_head=spec.num_heads,
+                n_inner=spec.d_ff, activation_function="gelu", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+                tie_word_embeddings=spec.tie_embeddings, **shared,
+            )
+        )  # fmt: skip
+    else:
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                hidden_size=spec.d_model, intermediate_size=spec.d_ff, num_hidden_layers=spec.num_layers,
+                num_attention_heads=spec.num_heads, max_position_embeddings=spec.max_seq_len,
+                tie_word_embeddings=spec.tie_embeddings, **shared,
+            )
+        )  # fmt: skip
+
+    def loss(tokens: Tensor) -> Tensor:
+        logits = model(tokens[:, :-1]).logits
+        return functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].reshape(-1))
+
+    return _plain_step(model, loss, spec, training)
+
+
+def _plain_step(
+    model: nn.Module, loss_of: Callable[[Tensor], Tensor], spec: ModelSpec, training: TrainingConfig
+) -> Step:
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=training.learning_rate, betas=(training.beta1, training.beta2),
+        weight_decay=training.weight_decay,
+    )  # fmt: skip
+    stream = MadeUpTokens(spec, training.seq_len)
+
+    def step() -> float:
+        tokens = torch.from_numpy(stream.next_batch(training.batch_size))
+        loss = loss_of(tokens)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), training.grad_clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    return step
+
+
+def own_step(spec: ModelSpec, training: TrainingConfig, plan: TrainingPlan) -> Step:
+    """Our step: the gradient and optimiser of a round, as ``plan`` says."""
+    model = Transformer(spec)
+    _initialise(model.ordered())
+    optimizer, state = AdamW(model.ordered(), training), RoundState()
+    gradients = PackedGradients(MadeUpTokens(spec, training.seq_len), training.batch_size, plan, training.grad_clip)
+
+    def step() -> float:
+        result = gradients.compute(model, state, lambda _: None)
+        optimizer.step(result.gradients, learning_rate(training, state.step))
+        gradients.finished(state)
+        state.step += 1
+        assert result.loss is not None
+        return result.loss
+
+    return step
+
+
+def private_step(spec: ModelSpec, training: TrainingConfig, plan: TrainingPlan, clipped_sum: ClippedSum) -> Step:
+    """The gradients of a DP-SGD step, each example bounded on its own, and the optimiser; without draw and noise."""
+    model = Transformer(spec)
+    _initialise(model.ordered())
+    optimizer, ladder = AdamW(model.ordered(), training), Ladder(plan)
+    stream = MadeUpTokens(spec, training.seq_len)
+
+    def step() -> float:
+        tokens = torch.from_numpy(stream.next_batch(training.batch_size))
+        sums, losses = clipped_sum(model, ladder.loss, list(tokens[:, None]), 1.0)
+        optimizer.step([(summed / training.batch_size).float() for summed in sums], training.learning_rate)
+        return sum(losses) / len(losses)
+
+    return step
