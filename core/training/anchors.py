@@ -101,6 +101,7 @@ def transformers_step(spec: ModelSpec, training: TrainingConfig) -> Step | None:
     except ImportError:
         return None
     shared: dict[str, Any] = {"vocab_size": spec.vocab_size, "attn_implementation": "sdpa", "use_cache": False}
+    shared |= {"bos_token_id": 0, "eos_token_id": 0}
     if spec.architecture == "gpt2":
         model: Any = GPT2LMHeadModel(
             GPT2Config(
