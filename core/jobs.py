@@ -9,9 +9,10 @@ descriptor holds the 32-byte store key and is closed after reading.
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from core.config import CodecConfig, ModelSpec, TrainingConfig
 
@@ -258,6 +259,12 @@ class Pause(Job, frozen=True, kw_only=True, tag="pause"):
     """Write a checkpoint and exit."""
 
 
+class Throttle(Job, frozen=True, kw_only=True, tag="throttle"):
+    """Compute only so much of the time, and sleep for the rest."""
+
+    share: Annotated[float, Meta(gt=0.0, le=1.0)]
+
+
 class Paused(Job, frozen=True, kw_only=True, tag="paused"):
     """The checkpoint is on disk; the process ends now."""
 
@@ -354,7 +361,7 @@ Up = (
     Ready | Alive | Progress | HeldOut | ChargeRequest | Paused | DPRecord | Sealed | Failed
     | ReadProgress | Skipped | ReadResult | Evaluated | Probed
 )  # fmt: skip
-Down = TrainJob | ReadJob | PreviewJob | EvaluateJob | ProbeJob | Grant | Refuse | Pause
+Down = TrainJob | ReadJob | PreviewJob | EvaluateJob | ProbeJob | Grant | Refuse | Pause | Throttle
 
 _decode_up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _decode_down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)

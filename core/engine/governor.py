@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from core.engine.children import Child
 from core.engine.config_store import ConfigStore
 from core.hardware.limits import Decision, Readings, User, decide
+from core.jobs import Throttle
 from core.ledger.store import Ledger
 
 TICK_S = 5.0
@@ -44,6 +45,7 @@ class Governor:
         self._turn = asyncio.Condition()
         self._child: Child | None = None
         self._seconds: dict[int, float] = {}
+        self._told = 1.0
         self._pausing: set[asyncio.Future[None]] = set()
         self._looking: set[asyncio.Future[None]] = set()
         self._snooze: asyncio.TimerHandle | None = None
@@ -89,6 +91,9 @@ class Governor:
         before, self.decision = self.decision, self._decide(self.decision)
         if self._child is not None and not self.may_go_on and not self._child.paused_by_us:
             self._keep(asyncio.ensure_future(self._child.pause()))
+        elif self._child is not None and self.decision.share != self._told:
+            self._told = self.decision.share
+            self._keep(asyncio.ensure_future(self._child.send(Throttle(share=self._told))))
         self._arm_snooze()
         if _acts(before) != _acts(self.decision):
             self.on_change()
@@ -143,7 +148,7 @@ class Governor:
     @contextlib.asynccontextmanager
     async def running(self, child: Child) -> AsyncIterator[None]:
         """Hold a trainer to the rules as long as it runs."""
-        self._child = child
+        self._child, self._told = child, 1.0
         ticking = asyncio.create_task(self._tick())
         try:
             self.reconsider()

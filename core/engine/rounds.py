@@ -287,7 +287,8 @@ class Round:
         shown = self._room.board.progress
         new_step = shown is None or message.step > shown.step
         left = message.steps - message.step - (message.fraction or 0.0)
-        rate = message.seconds / message.step if message.step else 0.0
+        # ``seconds`` are those of computing; at half the time it takes twice as long.
+        rate = message.seconds / message.step / self._room.governor.decision.share if message.step else 0.0
         self.show(
             "training",
             step=message.step,

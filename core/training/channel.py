@@ -22,6 +22,7 @@ from core.jobs import (
     Pause,
     ProbeJob,
     Refuse,
+    Throttle,
     TrainJob,
     decode_down,
     encode,
@@ -38,6 +39,9 @@ class Channel:
         self._down = os.fdopen(in_descriptor, "rb", buffering=1 << 16)
         self._up = os.fdopen(out_descriptor, "wb", buffering=0)
         self._lock = threading.Lock()
+        self._woken = threading.Condition()
+        self.share = 1.0
+        """Share of the time that the owner lets the worker compute."""
         self._answers: queue.SimpleQueue[Grant | Refuse | None] = queue.SimpleQueue()
         self.paused = threading.Event()
         """Set when the owner paused or the engine is gone."""
@@ -89,8 +93,14 @@ class Channel:
             if isinstance(message, Grant | Refuse):
                 self._answers.put(message)
                 continue
+            if isinstance(message, Throttle):
+                with self._woken:
+                    self.share = message.share
+                    self._woken.notify_all()
             if message is None or isinstance(message, Pause):
-                self.paused.set()
+                with self._woken:
+                    self.paused.set()
+                    self._woken.notify_all()
                 self._answers.put(None)
             if message is None:
                 return
@@ -135,3 +145,14 @@ class Channel:
         self._looks += 1
         if self.paused.is_set():
             raise Interrupted
+
+    def doze(self, seconds: float) -> None:
+        """Sleep so long, or until the share changes.
+
+        Raises:
+            Interrupted: the owner paused, or the engine is gone.
+        """
+        share = self.share
+        with self._woken:
+            self._woken.wait_for(lambda: self.paused.is_set() or self.share != share, seconds)
+        self.check_pause()

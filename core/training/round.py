@@ -76,6 +76,8 @@ class Rooms:
     """32 bytes from the operating system."""
     device: str = "cpu"
     """Where the model computes."""
+    rest: Callable[[], None] = lambda: None
+    """Sleeps between micro-steps as far as the owner's duty cycle asks for it."""
 
 
 class Receipt(msgspec.Struct, kw_only=True):
@@ -151,8 +153,13 @@ class TrainingRound:
         """Score the base weights on held-out text, if there is any; the figure stays on this machine."""
         windows = self.rooms.held_out()
         if windows:
-            found = score(model, windows, self.rooms.byte_lengths, self.engine.check_pause)
+            found = score(model, windows, self.rooms.byte_lengths, self._between)
             self.engine.send(HeldOut(bits_per_byte=found.bits_per_byte, nats_per_token=found.nats_per_token))
+
+    def _between(self) -> None:
+        """Between two pieces of work: stop if the owner paused, rest if they want less of it."""
+        self.engine.check_pause()
+        self.rooms.rest()
 
     def _charge(self) -> None:
         self.engine.send(ChargeRequest(plan=self.job.privacy))
@@ -160,8 +167,8 @@ class TrainingRound:
 
     def _train(self, model: Transformer, optimizer: AdamW) -> None:
         def pulse(fraction: float) -> None:
-            self.engine.check_pause()
             self._progress(fraction)
+            self._between()
 
         def on_step(state: RoundState) -> None:
             done = time.monotonic()

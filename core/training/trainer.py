@@ -286,12 +286,23 @@ class LocalTrainer:
             CoordinatorError: unit ``none`` reached its bound before the first step.
             ModelError: the weights are not finite at the end.
         """
-        while self.state.step < self.job.local_steps and self._may_start():
-            began = time.monotonic()
+        away = 0.0
+
+        def timed(fraction: float) -> None:
+            """What happens between micro-steps, such as a rest, is not computing."""
+            nonlocal away
+            left = time.monotonic()
             try:
-                result = self.gradients.compute(self.model, self.state, pulse)
+                pulse(fraction)
             finally:
-                self.state.seconds += time.monotonic() - began
+                away += time.monotonic() - left
+
+        while self.state.step < self.job.local_steps and self._may_start():
+            began, away = time.monotonic(), 0.0
+            try:
+                result = self.gradients.compute(self.model, self.state, timed)
+            finally:
+                self.state.seconds += time.monotonic() - began - away
             began = time.monotonic()
             self._finish(result)
             self.state.seconds += time.monotonic() - began

@@ -8,6 +8,7 @@ is one sentence and exit code 1, a pause is exit code 0. An ``EvaluateJob`` need
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 import traceback
@@ -29,8 +30,9 @@ from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.sandbox import lock_down
 from core.training.channel import Channel
-from core.training.devices import cap_memory
+from core.training.devices import cap_memory, synchroniser
 from core.training.evaluation import score, text_windows
+from core.training.pacing import Pacer, busy_clock
 from core.training.plan import check_memory, plan_of, usable_device, use_threads
 from core.training.round import Rooms, TrainingRound
 from core.training.trainer import Gradients, Interrupted, PackedGradients, PrivateGradients, RoundState
@@ -72,6 +74,8 @@ def _train(job: TrainJob, key_descriptor: int | None, channel: Channel) -> None:
     channel.send(Ready(sandbox=level, pid=os.getpid()))
     rooms = rooms_of(job, key)
     cap_memory(rooms.device, job.memory_bytes)
+    pacer = Pacer(channel, synchroniser(rooms.device), busy_clock(rooms.device))
+    rooms = dataclasses.replace(rooms, rest=pacer.rest)
     training = TrainingRound(job, key, channel, rooms)
     try:
         training.run()

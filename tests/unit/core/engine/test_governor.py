@@ -155,6 +155,32 @@ def test_it_measures_before_it_decides_and_remembers_what_was(tmp_path: Path, le
     asyncio.run(main())
 
 
+def test_a_running_trainer_is_told_how_hard_it_may_work(tmp_path: Path, ledger: Ledger) -> None:
+    listens = (
+        "say(jobs.Ready(sandbox='x'))\nwhile True:\n    say(jobs.HeldOut(bits_per_byte=hear().share, nats_per_token=0))"
+    )
+
+    async def main() -> None:
+        governor, heard = make(tmp_path, ledger), []
+        governor._config.set("duty_cycle", "0.5")
+        child = await Child.start(
+            "m", JOB, key=bytes(32), interpreter=interpreter(tmp_path, listens), log_path=tmp_path / "log"
+        )
+        async with governor.running(child), contextlib.aclosing(child.messages()) as messages:
+            async for message in messages:
+                if not isinstance(message, jobs.HeldOut):
+                    continue
+                heard.append(message.bits_per_byte)
+                governor.reconsider()
+                if len(heard) == 2:
+                    break
+                governor._config.set("duty_cycle", "1")
+                governor.reconsider()
+        assert heard == [0.5, 1.0], "once for each change, and no more"
+
+    asyncio.run(main())
+
+
 def test_the_hours_of_an_open_round_count_once(tmp_path: Path, ledger: Ledger) -> None:
     async def main() -> None:
         governor = make(tmp_path, ledger)

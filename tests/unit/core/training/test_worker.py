@@ -42,6 +42,7 @@ from core.jobs import (
     Refuse,
     Sealed,
     ShardRef,
+    Throttle,
     TrainJob,
     decode_up,
     encode,
@@ -305,14 +306,17 @@ def test_a_private_round_killed_and_resumed_twice_makes_the_same_draws(
     assert payload(job) == payload(copy)
 
 
-@pytest.mark.parametrize("unit", ["none", "record"])
+@pytest.mark.parametrize(("unit", "share"), [("none", 1.0), ("record", 1.0), ("none", 0.1)])
 def test_pause_is_felt_within_a_second_and_nothing_is_lost(
-    make_job: MakeJob, start: Callable[..., Worker], unit: str
+    make_job: MakeJob, start: Callable[..., Worker], unit: str, share: float
 ) -> None:
     plan = msgspec.structs.replace(PLANS[unit], steps=4_000 if unit == "record" else 0)
     job = make_job(unit, local_steps=4_000, privacy=plan)
     worker = start(job, kind=Worker if unit == "none" else Thread)
     worker.until(Progress, lambda m: m.step >= 1)
+    if share < 1.0:
+        worker.send(Throttle(share=share))
+        worker.until(Progress)
     began = time.monotonic()
     worker.send(Pause())
     paused = worker.until(Paused)
