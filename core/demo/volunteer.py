@@ -35,6 +35,10 @@ _START_S = 60.0
 _READ_S = 300.0
 
 
+DEMO_LIMITS = {"offered_hours_per_week": "168", "use_metered": "yes", "pause_on_full_screen": "no"}
+"""A demo talks to itself and is watched, so a paid network and a full screen are no reason to pause."""
+
+
 class VolunteerEngine:
     """Starts an engine, gives it text and limits, joins, and reports every snapshot."""
 
@@ -67,7 +71,8 @@ class VolunteerEngine:
         """
         self._attach()
         self._ask(Message, "limits.set", LimitsParams(key="cpu_threads", value=str(threads)))
-        self._ask(Message, "limits.set", LimitsParams(key="offered_hours_per_week", value="168"))
+        for key, value in DEMO_LIMITS.items():
+            self._ask(Message, "limits.set", LimitsParams(key=key, value=value))
         info = self._ask(CorpusInfo, "corpus.add", PathsParams(paths=[str(self._texts)], name=f"Text of {self.name}"))
         deadline = time.monotonic() + _READ_S
         while info.state == "reading":

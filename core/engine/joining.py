@@ -23,6 +23,7 @@ from core.engine.keystore import Keystore
 from core.engine.membership import Membership, encode_root, endpoint_of, key_name_of
 from core.engine.plans import Plan, Planner
 from core.federation import invite as invites
+from core.federation.bandwidth import Traffic
 from core.federation.gateway import Gateway
 from core.federation.identity import NodeKey, federation_id, fingerprint
 from core.federation.invite import Invite
@@ -64,6 +65,7 @@ class Registrar:
     config: ConfigStore
     corpora: Corpora
     planner: Planner
+    traffic: Traffic | None = None
 
     async def terms(self, link: str, epsilon: float) -> TermsView:
         """Fetch and check the manifest and say what joining would cost each corpus. Enrols nothing.
@@ -139,7 +141,7 @@ class Registrar:
             if plan.unit != "none":
                 self.ledger.set_budget(corpus_id, plan.unit, plan.epsilon_limit, plan.delta)
         self.ledger.save_federation(row)
-        return Membership(row, self.keystore)
+        return Membership(row, self.keystore, self.traffic)
 
     async def leave(self, member: Membership) -> None:
         """Unregister, burn the key, abandon what was open. Without an answer nothing is burned, so it can be repeated.
@@ -152,7 +154,7 @@ class Registrar:
         self.keystore.delete(member.row.key_name)
 
     async def _fetch(self, invite: Invite) -> tuple[bytes, OpenedManifest]:
-        transport = Transport(endpoint_of(invite))
+        transport = Transport(endpoint_of(invite), traffic=self.traffic)
         try:
             envelope = await Gateway(transport).manifest()
         finally:
@@ -160,7 +162,7 @@ class Registrar:
         return envelope, open_manifest(envelope, invite.federation_key)
 
     async def _enrol(self, invite: Invite, key: NodeKey, opened: OpenedManifest) -> int:
-        transport = Transport(endpoint_of(invite))
+        transport = Transport(endpoint_of(invite), traffic=self.traffic)
         try:
             answer = await Gateway(transport, key).enrol(invite.token, opened.sha256)
         except ClockError:

@@ -12,6 +12,7 @@ from core.api.errors import KeystoreError
 from core.config import FederationConfig
 from core.engine.keystore import Keystore
 from core.engine.plans import Plan
+from core.federation.bandwidth import Traffic
 from core.federation.fleet import Fleet
 from core.federation.gateway import Gateway
 from core.federation.identity import NodeKey
@@ -24,7 +25,7 @@ from core.ledger.rows import EventSpec, FederationRow
 class Membership:
     """A joined federation with everything needed to take part."""
 
-    def __init__(self, row: FederationRow, keystore: Keystore) -> None:
+    def __init__(self, row: FederationRow, keystore: Keystore, traffic: Traffic | None = None) -> None:
         """Open what was stored at consent.
 
         Raises:
@@ -42,7 +43,8 @@ class Membership:
                 "Leave the federation and ask for a new invite.",
             )
         self.key = NodeKey.from_pem(pem)
-        self.transport = Transport(Endpoint(row.address, base64.b64decode(row.root_certificate), GATEWAY_NAME))
+        endpoint = Endpoint(row.address, base64.b64decode(row.root_certificate), GATEWAY_NAME)
+        self.transport = Transport(endpoint, traffic=traffic)
         self.gateway = Gateway(self.transport, self.key)
         self.fleet = Fleet(self.transport, self.key, row.node_id)
 

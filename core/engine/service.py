@@ -72,6 +72,8 @@ from core.engine.preview import PreviewDesk
 from core.engine.rounds import Room
 from core.engine.standing import Facts, standing
 from core.engine.training_plans import TrainingPlans
+from core.engine.volume import Volume
+from core.federation.bandwidth import Traffic
 from core.federation.manifest import open_manifest
 from core.hardware.sensors import Sensors
 from core.ledger.budget import round_up
@@ -153,14 +155,16 @@ class Engine:
         self.ledger = Ledger.open(home / "ledger.db", KeystoreAnchor(keystore))
         self.board = Board(home / "series.enc", key)
         self.corpora = Corpora(home, self.ledger, key, self.config, self.board)
-        self.sensors = Sensors(home, lambda: self.config.limits)
+        self.joined: dict[str, Participation] = {}
+        self.volume = Volume(home / "volume.json")
+        self.traffic = Traffic(self.volume.add)
+        self.sensors = Sensors(home, lambda: self.config.limits, self._month)
         self.governor = Governor(self.config, self.ledger, self.sensors.readings, self.sensors.refresh)
         self.planner = Planner(self.config.node.worker_interpreter, home / "logs" / "planner.log")
-        self.registrar = Registrar(self.ledger, keystore, self.config, self.corpora, self.planner)
+        self.registrar = Registrar(self.ledger, keystore, self.config, self.corpora, self.planner, self.traffic)
         self.room = Room(home, self.ledger, self.config, key, self.board, self.corpora, self.governor)
         self.server = Server(self.paths, self.handle, self.snapshot, version)
         self.previews = PreviewDesk(key)
-        self.joined: dict[str, Participation] = {}
         self.broken: dict[str, HedgerowError] = {}
         self.stopping = asyncio.Event()
         self._revision = 0
@@ -199,6 +203,7 @@ class Engine:
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Serve until ``stopping`` is set, then put everything down."""
+        self._set_rates()
         self.board.changed = self._changed
         self.board.publish = self.server.notice
         self.governor.on_change = self._reconsidered
@@ -227,6 +232,7 @@ class Engine:
         await self.corpora.close()
         await self.previews.close()
         await self.server.stop()
+        self.volume.close()
         self.ledger.close()
 
     async def _watch(self) -> None:
@@ -239,7 +245,7 @@ class Engine:
 
     def _open(self, row: FederationRow) -> None:
         try:
-            self._begin(Membership(row, self.keystore))
+            self._begin(Membership(row, self.keystore, self.traffic))
         except HedgerowError as error:
             log.warning("federation %s cannot be opened: %s", row.federation_id, error)
             self.broken[row.federation_id] = error
@@ -250,6 +256,17 @@ class Engine:
         self.joined[member.row.federation_id] = one
         one.start()
         return one
+
+    def _set_rates(self) -> None:
+        self.traffic.limit(self.config.limits.upload_mbit_s, self.config.limits.download_mbit_s)
+
+    def _month(self) -> tuple[int, int]:
+        """Bytes of this month, and what the next round adds: the largest one, and updates that are still to be sent."""
+        members = {one.member.row.federation_id: one.member.config for one in self.joined.values() if not one.finished}
+        rounds = [plans.upload_bytes(config) + plans.base_limit(config) for config in members.values()]
+        owed = [plans.upload_bytes(members[r.federation_id]) for r in self.ledger.open_releases()
+                if r.federation_id in members and r.state != "sent"]  # fmt: skip
+        return self.volume.month_bytes, max(rounds, default=0) + sum(owed)
 
     def _reconsidered(self) -> None:
         for one in self.joined.values():
@@ -510,6 +527,7 @@ class Engine:
 
     async def _limits_set(self, params: LimitsParams) -> LimitsView:
         self.config.set(params.key, params.value)
+        self._set_rates()
         self.governor.reconsider()
         self.governor.look_soon()  # a rule that was off has measured nothing yet
         self._refresh()

@@ -124,13 +124,15 @@ class Gateway:
             if response.status_code == 416:  # Nothing after what is there: the hash decides.
                 return
             if response.status_code not in (200, 206):
-                answer = Answer(response.status_code, response.headers, (await _head(response.aiter_bytes(4_096))))
+                answer = Answer(
+                    response.status_code, response.headers, (await _head(self.transport.pieces(response, 4_096)))
+                )
                 _expect(answer, (200, 206), self)
             done = done if response.status_code == 206 else 0
             total = done + _content_length(response.headers.get("content-length"), max_bytes - done)
             try:
                 with part.open("ab" if done else "wb") as stream:
-                    async for piece in response.aiter_bytes(1 << 18):
+                    async for piece in self.transport.pieces(response, 1 << 18):
                         done += len(piece)
                         if done > max_bytes:
                             raise CoordinatorError(f"The file {sha256[:12]} is longer than {max_bytes} bytes.")

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.api.errors import ClockError, CoordinatorError, InviteError
+from core.federation.bandwidth import PIECE, Traffic, header_bytes
 
 CLOCK_AHEAD_S = 4.0
 """Flower refuses a timestamp more than 5 s in its future; ``date`` has a resolution of one second."""
@@ -73,8 +74,16 @@ def tls_context(root_certificate: bytes) -> ssl.SSLContext:
 class Transport:
     """A pooled connection to one coordinator."""
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float = 30.0) -> None:
+    def __init__(self, endpoint: Endpoint, timeout_s: float = 30.0, traffic: Traffic | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            endpoint: where the coordinator is.
+            timeout_s: longest silence in the middle of a request.
+            traffic: paces and counts all bytes of the engine; none of it by default.
+        """
         self.endpoint = endpoint
+        self.traffic = traffic or Traffic()
         self.skew_s = 0.0
         """Their clock minus ours, from the newest answer, to about a second."""
         self.last_contact_at: float | None = None
@@ -109,7 +118,7 @@ class Transport:
         """
         async with self.stream(method, path, body=body, headers=headers) as response:
             parts, total = [], 0
-            async for part in response.aiter_bytes(1 << 16):
+            async for part in self.pieces(response, 1 << 16):
                 total += len(part)
                 if total > max_bytes:
                     raise CoordinatorError(f"The coordinator's answer to {path} is longer than {max_bytes} bytes.")
@@ -123,12 +132,11 @@ class Transport:
         """Send one request and read its answer piecewise; errors as for ``request``."""
         where = self.endpoint.address
         try:
-            request = self._client.build_request(method, path, content=body, headers=dict(headers))
-            request.headers["accept-encoding"] = "identity"
-            request.extensions["sni_hostname"] = self.endpoint.server_name
+            request = await self._request(method, path, body, headers)
             response = await self._client.send(request, stream=True)
             try:
                 self._note(response)
+                await self.traffic.received(header_bytes(response.headers))
                 if response.status_code in _RETRY:
                     raise Unreachable(f"The coordinator at {where} cannot answer now ({response.status_code}).")
                 if 300 <= response.status_code < 400:
@@ -142,6 +150,23 @@ class Transport:
             raise _connect_error(where, error) from error
         except httpx.HTTPError as error:
             raise Unreachable(f"The connection to the coordinator at {where} broke.", "It is tried again.") from error
+
+    async def pieces(self, response: httpx.Response, size: int) -> AsyncIterator[bytes]:
+        """The body of an answer in pieces of ``size`` bytes, read no faster than the owner's rate."""
+        async for piece in response.aiter_bytes(size):
+            await self.traffic.received(len(piece))
+            yield piece
+
+    async def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Request:
+        paced = len(body) > PIECE and self.traffic.up.limited
+        content = self.traffic.paced(body) if paced else body
+        length = {"content-length": str(len(body))} if paced else {}
+        request = self._client.build_request(method, path, content=content, headers={**headers, **length})
+        request.headers["accept-encoding"] = "identity"
+        request.extensions["sni_hostname"] = self.endpoint.server_name
+        request.extensions["trace"] = self.traffic.watch
+        await self.traffic.sent(header_bytes(request.headers) + (0 if paced else len(body)))
+        return request
 
     def _note(self, response: httpx.Response) -> None:
         self.last_contact_at = time.time()

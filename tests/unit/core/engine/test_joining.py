@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from core.api.errors import (
 from core.api.messages import CorpusChoice, TermsView
 from core.engine import joining
 from core.engine.membership import Membership
+from core.federation.bandwidth import Traffic
 from core.federation.identity import FederationKey, federation_id
 from core.federation.manifest import seal_manifest
 from core.federation.protocol import EnrolAnswer
@@ -107,6 +109,17 @@ def test_terms_then_consent(here: Site, house: House) -> None:
     with pytest.raises(UsageError, match="in Moor already"):
         join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
     assert few not in row.plans
+
+
+def test_joining_is_counted_as_traffic(here: Site, house: House) -> None:
+    host, counted = Host(here, config()), []
+    enrol(host)
+    house.registrar = replace(house.registrar, traffic=Traffic(lambda up, down: counted.append((up, down))))
+    corpus_id = house.add_text()
+    shown = terms(house, host.invite())
+    member = join(house, host.invite(), shown.manifest_hash, CorpusChoice(corpus_id=corpus_id))
+    assert sum(down for _, down in counted) > 2 * len(host.envelope), "the manifest was fetched twice"
+    assert member.transport.traffic is house.registrar.traffic, "and so is all that follows"
 
 
 def test_two_texts_share_one_mechanism_within_the_stricter_budget(here: Site, house: House) -> None:

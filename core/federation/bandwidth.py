@@ -1,0 +1,102 @@
+"""What an engine sends and receives over all its connections: paced to the owner's rates, and counted.
+
+Bytes are those of HTTP, headers included, and an estimate for each new connection's handshake; what the network adds
+below is not seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final
+
+BURST_S: Final = 0.25
+"""Seconds of silence that may be made up for at once."""
+PIECE: Final = 16 << 10
+"""Bytes of a paced upload between two looks at the clock."""
+HANDSHAKE: Final = (1_000, 3_000)
+"""About what a new TLS connection sends and receives before the first request."""
+_BYTES_PER_MBIT: Final = 125_000.0
+
+
+class Bucket:
+    """A token bucket in one direction: whoever takes more than is there waits until it has come in."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._rate = 0.0
+        self._room = 0.0
+        self._at = clock()
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._rate > 0
+
+    def limit(self, mbit_s: float) -> None:
+        """Set the rate in megabits a second; 0 means none."""
+        self._rate = mbit_s * _BYTES_PER_MBIT
+        self._room, self._at = 0.0, self._clock()
+
+    async def take(self, count: int) -> None:
+        """Wait until ``count`` bytes fit the rate. Those who wait share it in the order they came."""
+        if not self._rate:
+            return
+        now = self._clock()
+        self._room = min(self._rate * BURST_S, self._room + (now - self._at) * self._rate) - count
+        self._at = now
+        if self._room < 0:
+            await self._sleep(-self._room / self._rate)
+
+
+class Traffic:
+    """Both directions of one engine."""
+
+    def __init__(self, count: Callable[[int, int], None] = lambda up, down: None) -> None:
+        """Limit nothing yet.
+
+        Args:
+            count: told the bytes sent and received, as they go.
+        """
+        self.up = Bucket()
+        self.down = Bucket()
+        self._count = count
+
+    def limit(self, up_mbit_s: float, down_mbit_s: float) -> None:
+        """Set both rates in megabits a second; 0 means no limit."""
+        self.up.limit(up_mbit_s)
+        self.down.limit(down_mbit_s)
+
+    async def sent(self, count: int) -> None:
+        """Count what goes out, and wait as long as its rate asks."""
+        self._count(count, 0)
+        await self.up.take(count)
+
+    async def received(self, count: int) -> None:
+        """Count what came in, and wait as long as its rate asks: the sender is slowed down by not being read."""
+        self._count(0, count)
+        await self.down.take(count)
+
+    async def paced(self, body: bytes) -> AsyncIterator[bytes]:
+        """A body in pieces, each when there is room for it."""
+        view = memoryview(body)
+        for start in range(0, len(view), PIECE):
+            piece = bytes(view[start : start + PIECE])
+            await self.sent(len(piece))
+            yield piece
+
+    async def watch(self, event: str, info: Mapping[str, object]) -> None:
+        """A listener for httpx: counts handshakes, which happen below the requests."""
+        if event.endswith("start_tls.complete"):
+            self._count(*HANDSHAKE)
+
+
+def header_bytes(headers: Mapping[str, str]) -> int:
+    """Bytes of headers as HTTP/1.1 writes them, with the first line and the empty one."""
+    return 64 + sum(len(name) + len(value) + 4 for name, value in headers.items())
