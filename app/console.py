@@ -17,7 +17,16 @@ from rich.text import Text
 
 from core.api import wire
 from core.api.errors import HedgerowError
-from core.api.messages import BudgetInfo, CorpusInfo, InviteView, Message, Snapshot, TermsView
+from core.api.messages import (
+    BudgetInfo,
+    CorpusInfo,
+    Device,
+    HardwareProfile,
+    InviteView,
+    Message,
+    Snapshot,
+    TermsView,
+)
 
 GUARANTEES = {
     "guaranteed": "guaranteed by this machine",
@@ -203,3 +212,54 @@ def show_terms(terms: TermsView) -> None:
         for o in terms.offers
     ]
     table(("text", "ε planned", "limit", "noise", "rounds", "not usable"), rows, right=(1, 2, 3, 4))
+
+
+def show_hardware(found: HardwareProfile) -> None:
+    """The machine and its devices; what nobody could say is called unknown."""
+    battery = "none, or unknown" if found.battery_percent is None else f"{found.battery_percent:.0f} %"
+    if found.on_battery is not None:
+        battery += ", in use" if found.on_battery else ", plugged in"
+    pairs: list[tuple[str, object]] = [
+        ("processor", f"{found.cpu_name}, {found.cpu_cores} cores, {found.cpu_threads} threads"),
+        ("features", " ".join(found.cpu_features) or "none of note"),
+        ("memory", f"{size(found.free_memory_bytes)} free of {size(found.memory_bytes)}"),
+        ("disk", f"{size(found.disk_free_bytes)} free"),
+        ("battery", battery),
+        ("NVIDIA", found.nvml),
+    ]
+    if found.torch:
+        idle = "unknown" if found.idle_s is None else f"nobody for {duration(found.idle_s)}"
+        pairs += [
+            ("torch", found.torch),
+            ("network", _answer(found.network_metered, "metered", "not metered")),
+            ("desktop", f"{idle}; full screen: {_answer(found.full_screen, 'yes', 'no')}"),
+        ]
+    lines(pairs)
+    rows = [
+        (
+            device.device_id,
+            device.name,
+            "unknown" if device.memory_bytes is None else size(device.memory_bytes),
+            "" if device.temperature_c is None else f"{device.temperature_c:.0f} °C",
+            _power(device),
+            "" if device.utilisation is None else f"{100 * device.utilisation:.0f} %",
+            device.problem,
+        )
+        for device in found.devices
+    ]
+    table(("device", "name", "memory", "heat", "power", "busy", "problem"), rows, right=(2, 3, 4, 5))
+    for device in found.devices:
+        for process in device.processes or ():
+            used = "" if process.memory_bytes is None else f", {size(process.memory_bytes)}"
+            say(f"{device.device_id} is used by {process.name or 'a program of another user'} ({process.pid}{used})")
+
+
+def _answer(value: bool | None, yes: str, no: str) -> str:
+    return "unknown" if value is None else yes if value else no
+
+
+def _power(device: Device) -> str:
+    if device.power_w is None:
+        return ""
+    limit = "" if device.power_limit_w is None else f" of {device.power_limit_w:.0f}"
+    return f"{device.power_w:.0f}{limit} W"

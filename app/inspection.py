@@ -98,21 +98,7 @@ def hardware(
     if json:
         console.document(found)
         return
-    battery = "none" if found.battery_percent is None else f"{found.battery_percent:.0f} %"
-    console.lines(
-        [
-            ("processor", f"{found.cpu_name}, {found.cpu_cores} cores, {found.cpu_threads} threads"),
-            ("memory", f"{console.size(found.free_memory_bytes)} free of {console.size(found.memory_bytes)}"),
-            ("disk", f"{console.size(found.disk_free_bytes)} free"),
-            ("battery", battery),
-            ("NVIDIA", found.nvml),
-        ]
-    )
-    rows = [
-        (d.device_id, d.name, "unknown" if d.memory_bytes is None else console.size(d.memory_bytes), d.problem)
-        for d in found.devices
-    ]
-    console.table(("device", "name", "memory", "problem"), rows, right=(2,))
+    console.show_hardware(found)
     for plan in found.training:
         console.lines(
             [

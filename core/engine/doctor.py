@@ -15,6 +15,8 @@ from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
 from core.engine.keystore import Keystore
 from core.engine.participation import Participation
+from core.engine.volume import Volume
+from core.hardware.nvml import NOT_INSTALLED, read_gpus
 from core.ledger.store import Ledger
 from core.sandbox import level_available
 
@@ -28,6 +30,7 @@ def examine(
     config: ConfigStore,
     corpora: Corpora,
     board: Board,
+    volume: Volume,
     joined: list[Participation],
 ) -> list[Check]:
     """Run all checks; none of them changes anything."""
@@ -39,6 +42,8 @@ def examine(
         _guard("settings", lambda: _settings(config)),
         _guard("sandbox", lambda: _sandbox(board)),
         _guard("worker", lambda: _worker(config)),
+        _guard("GPU", _gpu),
+        _guard("traffic", lambda: _traffic(volume)),
     ]
     checks += [_guard(f"text {row.name}", lambda row=row: _corpus(corpora, row.corpus_id)) for row in corpora.rows()]  # type: ignore[misc]
     checks += [_federation(one) for one in joined]
@@ -96,6 +101,23 @@ def _worker(config: ConfigStore) -> tuple[bool, str, str]:
         return os.access(interpreter, os.X_OK), interpreter, "Set worker_interpreter to a Python that exists."
     found = importlib.util.find_spec("torch") is not None
     return found, "torch is installed" if found else "torch is not installed", "Install Hedgerow's requirements again."
+
+
+def _gpu() -> tuple[bool, str, str]:
+    """No NVIDIA driver is no fault; one that does not answer, or a GPU that cannot train, is."""
+    state, gpus = read_gpus()
+    if not gpus:
+        return state == NOT_INSTALLED, state, "Without it training runs on the processor."
+    broken = [f"{gpu.name}: {gpu.problem}" for gpu in gpus if gpu.problem]
+    if broken:
+        return False, " ".join(broken), "`hedgerow hardware --probe` shows what each device says."
+    heat = [f"{gpu.name}" if gpu.temperature_c is None else f"{gpu.name} at {gpu.temperature_c:.0f} °C" for gpu in gpus]
+    return True, ", ".join(heat), ""
+
+
+def _traffic(volume: Volume) -> tuple[bool, str, str]:
+    used = f"{volume.month_bytes / 1e9:.2f} GB sent and received this month"
+    return not volume.problem, volume.problem or used, "The file that was set aside holds the older figure."
 
 
 def _corpus(corpora: Corpora, corpus_id: str) -> tuple[bool, str, str]:

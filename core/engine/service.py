@@ -535,5 +535,5 @@ class Engine:
 
     async def _doctor(self, params: Nothing) -> CheckList:
         joined = list(self.joined.values())
-        parts = (self.home, self.ledger, self.keystore, self.config, self.corpora, self.board, joined)
+        parts = (self.home, self.ledger, self.keystore, self.config, self.corpora, self.board, self.volume, joined)
         return CheckList(checks=await asyncio.to_thread(doctor.examine, *parts))

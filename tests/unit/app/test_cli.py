@@ -20,7 +20,11 @@ from core.api.messages import (
     CorpusChoice,
     CorpusInfo,
     CorpusOffer,
+    Device,
     FederationInfo,
+    GpuProcess,
+    HardwareParams,
+    HardwareProfile,
     InviteView,
     JoinParams,
     LimitsParams,
@@ -199,6 +203,36 @@ def test_snooze_until_tomorrow_morning(home: Path, capsys: pytest.CaptureFixture
     sent = next(request.params for request in seen if isinstance(request.params, SnoozeParams))
     assert abs(before.timestamp() + sent.seconds - morning.timestamp()) < 60
     assert "until tomorrow 08:00" in capsys.readouterr().err
+
+
+MACHINE = HardwareProfile(
+    cpu_name="Some CPU", cpu_cores=2, cpu_threads=4, cpu_features=["avx2"], memory_bytes=16_000_000_000,
+    free_memory_bytes=8_000_000_000, disk_free_bytes=9_000_000_000, battery_percent=63.0, on_battery=True,
+    nvml="ok, driver 580.12", torch="torch 2 computes with CUDA 13.", idle_s=None, full_screen=False,
+    network_metered=True,
+    devices=[
+        Device(
+            device_id="cuda:0", name="A \x1b[31mGPU", kind="cuda", temperature_c=71.4, power_w=180.2, utilisation=0.5,
+            power_limit_w=320.0, processes=[GpuProcess(pid=7, memory_bytes=2_000_000_000)],
+        ),
+        Device(device_id="cpu", name="Some CPU", kind="cpu", memory_bytes=16_000_000_000),
+    ],
+)  # fmt: skip
+
+
+def test_hardware_is_shown_and_unknown_is_called_unknown(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home, scripted({"hardware": MACHINE})) as seen:
+        assert cli.main(["hardware", "--probe", "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert cli.main(["hardware", "--probe"]) == 0
+    assert [request.params for request in seen if request.method == "hardware"] == [HardwareParams(probe=True)] * 2
+    assert document["devices"][0]["power_limit_w"] == 320.0
+    assert document["network_metered"] is True
+    shown = "".join(capsys.readouterr())
+    for words in ("63 %, in use", "network", "metered", "unknown; full screen: no", "71 °C", "180 of 320 W", "50 %",
+                  "cuda:0 is used by a program of another user (7, 2.0 GB)"):  # fmt: skip
+        assert words in shown
+    assert "\x1b" not in shown
 
 
 def test_doctor_fails_when_a_check_fails(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
