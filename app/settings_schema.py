@@ -231,7 +231,7 @@ SETTINGS: tuple[Setting, ...] = (
         help=str(QT_TRANSLATE_NOOP("Settings", "0 means no limit; the least is 0.5.")),
         kind="number",
         default="0",
-        unit="Mbit/s",
+        unit="Mb/s",
         high=100000,
     ),
     Setting(
@@ -241,7 +241,7 @@ SETTINGS: tuple[Setting, ...] = (
         help=str(QT_TRANSLATE_NOOP("Settings", "0 means no limit; the least is 0.5.")),
         kind="number",
         default="0",
-        unit="Mbit/s",
+        unit="Mb/s",
         high=100000,
     ),
     Setting(

@@ -119,11 +119,14 @@ class Governor:
         while self._pausing:
             await asyncio.wait(self._pausing)
 
-    async def changed(self, timeout_s: float) -> None:
-        """Wait until something was reconsidered, or so long."""
-        with contextlib.suppress(TimeoutError):
+    async def changed(self, timeout_s: float) -> bool:
+        """Wait until something was reconsidered, or so long; whether it was."""
+        try:
             async with asyncio.timeout(timeout_s), self._turn:
                 await self._turn.wait()
+        except TimeoutError:
+            return False
+        return True
 
     @contextlib.asynccontextmanager
     async def turn(self, begun: bool = False) -> AsyncIterator[None]:
@@ -135,8 +138,9 @@ class Governor:
         async with self._slot:
             await self.look()
             while not (self.may_go_on if begun else self.allowed):
-                await self.changed(TICK_S)
-                await self.look()
+                # A look wakes whoever waits, this one too: only the clock may lead to the next look.
+                if not await self.changed(TICK_S):
+                    await self.look()
             yield
 
     @contextlib.asynccontextmanager

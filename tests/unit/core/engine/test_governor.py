@@ -255,3 +255,32 @@ def test_going_on_battery_pauses_a_running_trainer(tmp_path: Path, ledger: Ledge
         assert governor.decision.reason == Reason.ON_BATTERY
 
     asyncio.run(main())
+
+
+def test_a_round_that_waits_for_permission_lets_the_engine_sleep(tmp_path: Path, ledger: Ledger) -> None:
+    looks = 0
+
+    def read(week_seconds: float) -> Readings:
+        nonlocal looks
+        looks += 1
+        return plain(week_seconds)
+
+    async def main() -> None:
+        nonlocal looks
+        governor = make(tmp_path, ledger, read)
+        governor._config.set_presence(Presence(paused=True))
+        entered = asyncio.Event()
+
+        async def wait() -> None:
+            async with governor.turn():
+                entered.set()
+
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0.3)
+        assert looks <= 3, "once at the start, and then when the clock says so"
+        governor._config.set_presence(Presence())
+        governor.reconsider()
+        await asyncio.wait_for(entered.wait(), 5)
+        await waiting
+
+    asyncio.run(main())
