@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.postprocess.privacy.clipping import clip_vector
-from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum, noisy_gradient, trainable
+from core.postprocess.privacy.dp_sgd import add_noise, chunked, clipped_sum, noisy_gradient, trainable
 from core.postprocess.privacy.gaussian import CsprngNormal
 
 
@@ -149,3 +149,55 @@ def test_noise_is_refused_in_float32_and_without_scale(model: Tied) -> None:
         add_noise([torch.zeros(3)], 1.0, 1.0, CsprngNormal(b"\x02" * 32))
     with pytest.raises(ValueError, match="positive"):
         add_noise([torch.zeros(3, dtype=torch.float64)], 1.0, 0.0, CsprngNormal(b"\x02" * 32))
+
+
+@pytest.mark.parametrize("size", [1, 5, 64])
+def test_chunks_give_the_sums_of_the_one_example_loop(model: Tied, examples: list[Tensor], size: int) -> None:
+    """Of two shapes, one example with no finite gradient among them, some clipped and some not."""
+    mixed = [*examples, *(example[:, :5] for example in examples[:3])]
+
+    def poisoned(net: nn.Module, tokens: Tensor) -> Tensor:
+        bad = (tokens == mixed[4]).all() if tokens.shape == mixed[4].shape else torch.zeros((), dtype=torch.bool)
+        return loss_fn(net, tokens) * torch.where(bad, float("nan"), 1.0)
+
+    norms = [float(np.linalg.norm(flat(clipped_sum(model, loss_fn, [e], 1e6)[0]))) for e in mixed]
+    clip = float(np.median(norms))
+    expected, losses = clipped_sum(model, poisoned, mixed, clip)
+    done: list[int] = []
+    found, other = chunked(size)(model, poisoned, iter(mixed), clip, done.append)
+    assert [t.dtype for t in found] == [torch.float64] * len(expected)
+    assert np.allclose(flat(found), flat(expected), rtol=1e-5, atol=1e-9)
+    assert sorted(other) == pytest.approx(sorted(losses), rel=1e-5)
+    assert len(other) == len(mixed) - 1
+    assert done[-1] == len(mixed)
+
+
+@pytest.mark.parametrize("clip", [1e-3, 0.1])
+def test_an_example_in_a_chunk_stays_within_the_bound(model: Tied, examples: list[Tensor], clip: float) -> None:
+    with_it, _ = chunked(4)(model, loss_fn, examples[:8], clip)
+    without, _ = chunked(4)(model, loss_fn, examples[:7], clip)
+    assert 0 < np.linalg.norm(flat(with_it) - flat(without)) <= clip
+
+
+def test_no_examples_give_zero_sums_and_no_chunk_is_empty(model: Tied) -> None:
+    found, losses = chunked(3)(model, loss_fn, [], 1.0)
+    assert not flat(found).any()
+    assert losses == []
+    with pytest.raises(ValueError, match="at least one"):
+        chunked(0)
+
+
+@pytest.mark.parametrize("shape", ["tiny", "tiny-gpt2"])
+def test_chunks_agree_on_the_real_model(shape: str) -> None:
+    from core.model.initialise import seeded_weights
+    from core.model.presets import preset
+    from core.model.transformer import Transformer, next_token_loss
+
+    spec = preset(shape)
+    real = Transformer(spec)
+    real.load_arrays(seeded_weights(spec, 5))
+    generator = torch.Generator().manual_seed(6)
+    records = [torch.randint(0, spec.vocab_size, (1, 17), generator=generator) for _ in range(5)]
+    expected, _ = clipped_sum(real, next_token_loss, records, 0.5)
+    found, _ = chunked(3)(real, next_token_loss, records, 0.5)
+    assert np.allclose(flat(found), flat(expected), rtol=1e-4, atol=1e-7)
