@@ -30,6 +30,7 @@ from core.jobs import (
 from core.training.trainer import Interrupted
 
 ALIVE_INTERVAL_S: Final = 1.0
+DOZE_LOOK_S: Final = 5.0
 
 
 class Channel:
@@ -152,7 +153,9 @@ class Channel:
         Raises:
             Interrupted: the owner paused, or the engine is gone.
         """
-        share = self.share
+        share, ends = self.share, time.monotonic() + seconds
         with self._woken:
-            self._woken.wait_for(lambda: self.paused.is_set() or self.share != share, seconds)
+            while not self.paused.is_set() and self.share == share and (left := ends - time.monotonic()) > 0:
+                self._woken.wait(min(left, DOZE_LOOK_S))
+                self._looks += 1  # asleep by the owner's wish is not stuck
         self.check_pause()

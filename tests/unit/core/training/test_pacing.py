@@ -142,6 +142,18 @@ def test_the_share_arrives_and_a_change_or_a_pause_ends_a_sleep(pipes: tuple[Cha
     os.close(up)
 
 
+def test_a_long_sleep_is_not_taken_for_a_trainer_that_is_stuck(
+    pipes: tuple[Channel, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.channel.DOZE_LOOK_S", 0.01)
+    channel, down, up = pipes
+    before = channel._looks
+    channel.doze(0.2)
+    assert channel._looks >= before + 3
+    os.close(down)
+    os.close(up)
+
+
 @pytest.mark.parametrize("share", ["0", "-1", "1.5", "1e999", '"half"'])
 def test_a_share_that_is_none_is_refused(share: str) -> None:
     with pytest.raises(ValueError, match=r"share|number|float|malformed"):
