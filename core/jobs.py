@@ -97,6 +97,16 @@ class TrainingPlan(Job, frozen=True, kw_only=True, tag="training_plan"):
     """One sentence for each choice, for the owner to read."""
 
 
+class BasePart(Job, frozen=True, kw_only=True, tag="base_part"):
+    """One unit of the base weights as a file of its own."""
+
+    unit: str
+    path: str
+    sha256: str
+    narrow: bool = False
+    """Its matrices are bfloat16; only for units that do not learn."""
+
+
 class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """One round of local training."""
 
@@ -133,6 +143,12 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """Only the simulation, which holds no private text, may turn this off."""
     plan: TrainingPlan | None = None
     """Measured by the probe; without one the plan follows from the job alone. A resumed round keeps its first."""
+    shard: str = "full"
+    """What learns, as ``core.model.shard`` names it."""
+    base_parts: tuple[BasePart, ...] = ()
+    """The base weights unit by unit, where the checkpoint is stored so; ``base_path`` is then their index."""
+    frozen_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """How the matrices that do not learn are held."""
 
 
 class ReadJob(Job, frozen=True, kw_only=True, tag="read"):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core import vault
 from core.api.errors import ModelError, StorageError
@@ -26,16 +27,23 @@ from core.update import Array
 MAX_HEADER_BYTES = 1 << 20
 _PREFIX_BYTES = 8
 _ALIGNMENT = 8
+_WIDTHS = {"F32": 4, "BF16": 2}
+_NUMPY = {"F32": "<f4", "BF16": "<u2"}
+"""NumPy has no bfloat16; its bits are the upper half of a float32."""
 _HINT = "It is not used; the coordinator must send the weights its manifest describes."
 
 
-def encode_weights(arrays: Mapping[str, Array]) -> bytes:
+def encode_weights(arrays: Mapping[str, Array], *, narrow: bool = False) -> bytes:
     """The safetensors file of ``arrays``; equal weights give equal bytes.
+
+    Args:
+        arrays: float32 weights.
+        narrow: write matrices as bfloat16, rounded to even; vectors stay as they are.
 
     Raises:
         ModelError: an array is not float32.
     """
-    return b"".join(_parts({name: array.shape for name, array in arrays.items()}, arrays))
+    return b"".join(_parts({name: array.shape for name, array in arrays.items()}, arrays, narrow))
 
 
 def write_weights(path: Path | str, arrays: Mapping[str, Array]) -> None:
@@ -63,25 +71,40 @@ def stream_weights(path: Path | str, shapes: Mapping[str, tuple[int, ...]], arra
     vault.write_parts(path, _parts(shapes, arrays))
 
 
-def _parts(shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array]) -> Iterator[bytes | memoryview]:
-    """Length, header and data as safetensors writes them: by name, the header filled up with blanks."""
+def _dtype(shape: tuple[int, ...], narrow: bool) -> str:
+    return "BF16" if narrow and len(shape) > 1 else "F32"
+
+
+def _parts(
+    shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array], narrow: bool = False
+) -> Iterator[bytes | memoryview]:
+    """Length, header and data as safetensors writes them: wide before narrow, then by name."""
     # "format" is what transformers asks for before it opens a file.
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    order = sorted(shapes, key=lambda name: (-_WIDTHS[_dtype(shapes[name], narrow)], name))
     at = 0
-    for name in sorted(shapes):
-        stop = at + 4 * math.prod(shapes[name])
-        header[name] = {"dtype": "F32", "shape": list(shapes[name]), "data_offsets": [at, stop]}
+    for name in order:
+        dtype = _dtype(shapes[name], narrow)
+        stop = at + _WIDTHS[dtype] * math.prod(shapes[name])
+        header[name] = {"dtype": dtype, "shape": list(shapes[name]), "data_offsets": [at, stop]}
         at = stop
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     yield len(text).to_bytes(_PREFIX_BYTES, "little") + text
-    for name in sorted(shapes):
+    for name in order:
         array = arrays[name]
         if array.dtype != np.float32:
             raise ModelError(f"{name} is {array.dtype}, not float32.")
         if array.shape != tuple(shapes[name]):
             raise ModelError(f"{name} has the shape {array.shape}, not {tuple(shapes[name])}.")
-        yield np.ascontiguousarray(array, "<f4").reshape(-1).view(np.uint8).data
+        flat = np.ascontiguousarray(array, "<f4").reshape(-1)
+        yield (flat if _dtype(array.shape, narrow) == "F32" else _to_bfloat16(flat)).view(np.uint8).data
+
+
+def _to_bfloat16(flat: Array) -> NDArray[np.uint16]:
+    """The upper halves of float32 values, rounded to the nearest, ties to even."""
+    bits = flat.view("<u4")
+    return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype("<u2")
 
 
 def read_weights(path: Path | str, spec: ModelSpec, *, max_bytes: int | None = None) -> dict[str, Array]:
@@ -102,9 +125,15 @@ def read_weights(path: Path | str, spec: ModelSpec, *, max_bytes: int | None = N
 
 @contextlib.contextmanager
 def open_weights(
-    path: Path | str, shapes: Mapping[str, tuple[int, ...]], *, max_bytes: int | None = None
+    path: Path | str, shapes: Mapping[str, tuple[int, ...]], *, max_bytes: int | None = None, narrow: bool = False
 ) -> Iterator[StoredWeights]:
     """The same without reading it whole: a mapping that reads and checks each array when it is asked for.
+
+    Args:
+        path: a safetensors file from anywhere.
+        shapes: what it must hold.
+        max_bytes: most bytes the file may have.
+        narrow: whether its matrices must be bfloat16; they are given as float32 anyway.
 
     Raises:
         ModelError: the header is not exactly that of ``shapes``, at once; or a value is not finite, when it is read.
@@ -116,7 +145,7 @@ def open_weights(
             size = os.fstat(stream.fileno()).st_size
             if max_bytes is not None and size > max_bytes:
                 raise ModelError(f"{path.name} has {size} bytes, more than the {max_bytes} allowed.", _HINT)
-            yield StoredWeights(stream, path.name, size, shapes)
+            yield StoredWeights(stream, path.name, size, shapes, narrow)
     except OSError as error:
         raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
 
@@ -124,7 +153,9 @@ def open_weights(
 class StoredWeights(Mapping[str, Array]):
     """The arrays of an open file of weights, in layout order."""
 
-    def __init__(self, stream: BinaryIO, name: str, size: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self, stream: BinaryIO, name: str, size: int, shapes: Mapping[str, tuple[int, ...]], narrow: bool = False
+    ) -> None:
         """Check length and header.
 
         Raises:
@@ -133,11 +164,12 @@ class StoredWeights(Mapping[str, Array]):
         header_bytes = int.from_bytes(stream.read(_PREFIX_BYTES), "little") if size >= _PREFIX_BYTES else 0
         if not 2 <= header_bytes <= min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
             raise ModelError(f"{name} is not a safetensors file: its header is cut or larger than 1 MiB.", _HINT)
-        data_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+        data_bytes = stored_bytes(shapes, narrow=narrow)
         if size != _PREFIX_BYTES + header_bytes + data_bytes:
             raise ModelError(f"{name} has {size} bytes, which is not what its model needs.", _HINT)
         self.shapes = dict(shapes)
-        self._offsets = _offsets(_parse(stream.read(header_bytes), name), name, self.shapes, data_bytes)
+        self._narrow = narrow
+        self._offsets = _offsets(_parse(stream.read(header_bytes), name), name, self.shapes, data_bytes, narrow)
         self._stream, self._name, self._data_at = stream, name, _PREFIX_BYTES + header_bytes
 
     def __getitem__(self, parameter: str) -> Array:
@@ -146,10 +178,13 @@ class StoredWeights(Mapping[str, Array]):
         Raises:
             ModelError: a value is not finite, or the file was cut meanwhile.
         """
-        array = np.empty(self.shapes[parameter], "<f4")
+        shape = self.shapes[parameter]
+        array = np.empty(shape, _NUMPY[_dtype(shape, self._narrow)])
         self._stream.seek(self._data_at + self._offsets[parameter])
         if self._stream.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes:  # type: ignore[attr-defined]
             raise ModelError(f"{self._name} changed while it was read.", _HINT)
+        if array.dtype.itemsize == 2:
+            array = (array.astype("<u4") << np.uint32(16)).view("<f4")
         if not np.isfinite(array).all():
             raise ModelError(f"{self._name} holds values in {parameter} that are not finite.", _HINT)
         return array.astype(np.float32, copy=False)
@@ -182,7 +217,14 @@ def _parse(raw: bytes, name: str) -> dict[str, Any]:
     return header
 
 
-def _offsets(header: dict[str, Any], name: str, shapes: dict[str, tuple[int, ...]], data_bytes: int) -> dict[str, int]:
+def stored_bytes(shapes: Mapping[str, tuple[int, ...]], *, narrow: bool = False) -> int:
+    """Bytes of weights without their header."""
+    return sum(_WIDTHS[_dtype(shape, narrow)] * math.prod(shape) for shape in shapes.values())
+
+
+def _offsets(
+    header: dict[str, Any], name: str, shapes: dict[str, tuple[int, ...]], data_bytes: int, narrow: bool
+) -> dict[str, int]:
     """Start of each array in the data, after the entries proved to tile it without gap or overlap."""
     if header.keys() != shapes.keys():
         stranger = sorted(header.keys() ^ shapes.keys())[0]
@@ -192,14 +234,15 @@ def _offsets(header: dict[str, Any], name: str, shapes: dict[str, tuple[int, ...
         entry = header[parameter]
         if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
             raise ModelError(f"{name} describes {parameter} in another way than safetensors does.", _HINT)
-        if entry["dtype"] != "F32":
-            raise ModelError(f"{name} holds {parameter} in a type other than float32.", _HINT)
+        dtype = _dtype(shape, narrow)
+        if entry["dtype"] != dtype:
+            raise ModelError(f"{name} holds {parameter} in a type other than {dtype}.", _HINT)
         if not _integers(entry["shape"], len(shape)) or tuple(entry["shape"]) != shape:
             raise ModelError(f"{name} holds {parameter} in another shape than {shape}.", _HINT)
         if not _integers(entry["data_offsets"], 2):
             raise ModelError(f"{name} places {parameter} outside its data.", _HINT)
         start, stop = entry["data_offsets"]
-        if stop - start != 4 * math.prod(shape):
+        if stop - start != _WIDTHS[dtype] * math.prod(shape):
             raise ModelError(f"{name} places {parameter} outside its data.", _HINT)
         spans.append((start, stop, parameter))
     at = 0

@@ -19,19 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.config import ModelSpec
-
-
-class Projection(nn.Module):
-    """x·W + b with W stored (inputs, outputs), the transpose of ``nn.Linear``."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(inputs, outputs))
-        self.bias = nn.Parameter(torch.empty(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(…, inputs) → (…, outputs)."""
-        return F.linear(x, self.weight.t(), self.bias)
+from core.model.layers import Projection
 
 
 class Attention(nn.Module):
@@ -98,10 +86,14 @@ class Gpt2Backbone(nn.Module):
         """The token embedding, to which a head may be tied."""
         return self.wte
 
+    def fill_tables(self) -> None:
+        """Nothing here is computed in advance."""
+
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Hidden states, (B, T, D)."""
         positions_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
-        x_BTD = self.wte(tokens_BT) + self.wpe(positions_T)
+        dtype = self.ln_f.weight.dtype  # frozen embeddings are narrower
+        x_BTD = self.wte(tokens_BT).to(dtype) + self.wpe(positions_T).to(dtype)
         for block in self.h:
             x_BTD = block(x_BTD)
         return cast(Tensor, self.ln_f(x_BTD))

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from core.api.errors import ModelError
 from core.config import ModelSpec
 from core.model.gpt2 import Gpt2Backbone
+from core.model.layers import Linear, project
 from core.model.layout import parameter_shapes
 from core.update import Array
 
@@ -50,10 +51,10 @@ class Attention(nn.Module):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.num_heads = spec.num_heads
-        self.q_proj = nn.Linear(spec.d_model, spec.d_model, bias=False)
-        self.k_proj = nn.Linear(spec.d_model, spec.d_model, bias=False)
-        self.v_proj = nn.Linear(spec.d_model, spec.d_model, bias=False)
-        self.o_proj = nn.Linear(spec.d_model, spec.d_model, bias=False)
+        self.q_proj = Linear(spec.d_model, spec.d_model)
+        self.k_proj = Linear(spec.d_model, spec.d_model)
+        self.v_proj = Linear(spec.d_model, spec.d_model)
+        self.o_proj = Linear(spec.d_model, spec.d_model)
 
     def forward(self, x_BTD: Tensor, cos_TH: Tensor, sin_TH: Tensor) -> Tensor:
         """Same shape as the input."""
@@ -74,9 +75,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(spec.d_model, spec.d_ff, bias=False)
-        self.up_proj = nn.Linear(spec.d_model, spec.d_ff, bias=False)
-        self.down_proj = nn.Linear(spec.d_ff, spec.d_model, bias=False)
+        self.gate_proj = Linear(spec.d_model, spec.d_ff)
+        self.up_proj = Linear(spec.d_model, spec.d_ff)
+        self.down_proj = Linear(spec.d_ff, spec.d_model)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """Same shape as the input."""
@@ -107,20 +108,25 @@ class Backbone(nn.Module):
         self.embed_tokens = nn.Embedding(spec.vocab_size, spec.d_model)
         self.layers = nn.ModuleList(Block(spec) for _ in range(spec.num_layers))
         self.norm = RMSNorm(spec.d_model, spec.norm_eps)
-        cos_TH, sin_TH = rotary_tables(spec)
-        self.register_buffer("cos_TH", cos_TH, persistent=False)
-        self.register_buffer("sin_TH", sin_TH, persistent=False)
+        self.spec = spec
+        self.fill_tables()
 
     @property
     def embedding(self) -> nn.Embedding:
         """The token embedding, to which a head may be tied."""
         return self.embed_tokens
 
+    def fill_tables(self) -> None:
+        """Compute what does not learn and is not stored."""
+        cos_TH, sin_TH = rotary_tables(self.spec)
+        self.register_buffer("cos_TH", cos_TH, persistent=False)
+        self.register_buffer("sin_TH", sin_TH, persistent=False)
+
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Hidden states, (B, T, D)."""
         time = tokens_BT.shape[1]
         cos_TH, sin_TH = cast(Tensor, self.cos_TH)[:time], cast(Tensor, self.sin_TH)[:time]
-        x_BTD = self.embed_tokens(tokens_BT)
+        x_BTD = self.embed_tokens(tokens_BT).to(self.norm.weight.dtype)  # a frozen embedding is narrower
         for block in self.layers:
             x_BTD = block(x_BTD, cos_TH, sin_TH)
         return cast(Tensor, self.norm(x_BTD))
@@ -134,12 +140,14 @@ class Transformer(nn.Module):
         super().__init__()
         self.spec = spec
         self.shapes = parameter_shapes(spec)
+        self.learning = self.shapes
+        """What learns; ``core.model.frozen`` makes models of which it is a part only."""
         if spec.architecture == "gpt2":
             self.transformer = Gpt2Backbone(spec)
         else:
             self.model = Backbone(spec)
         if not spec.tie_embeddings:
-            self.lm_head = nn.Linear(spec.d_model, spec.vocab_size, bias=False)
+            self.lm_head = Linear(spec.d_model, spec.vocab_size)
 
     @property
     def backbone(self) -> Backbone | Gpt2Backbone:
@@ -152,7 +160,7 @@ class Transformer(nn.Module):
         Raises:
             ValueError: the sequence is longer than the model reads.
         """
-        return F.linear(self.hidden(tokens_BT), self.head())
+        return project(self.hidden(tokens_BT), self.head())
 
     def hidden(self, tokens_BT: Tensor) -> Tensor:
         """What the head reads, (B, T, D); with ``head`` it lets a loss be computed without all logits at once.
@@ -170,27 +178,27 @@ class Transformer(nn.Module):
         return self.backbone.embedding.weight if self.spec.tie_embeddings else self.lm_head.weight
 
     def ordered(self) -> list[nn.Parameter]:
-        """The parameters in layout order."""
+        """The parameters that learn, in layout order."""
         parameters = dict(self.named_parameters())
-        return [parameters[name] for name in self.shapes]
+        return [parameters[name] for name in self.learning]
 
     def load_arrays(self, arrays: Mapping[str, Array]) -> None:
-        """Take over weights by name.
+        """Take over the weights that learn, by name.
 
         Raises:
             ModelError: names or shapes are not those of this model.
         """
-        if {name: array.shape for name, array in arrays.items()} != self.shapes:
+        if {name: array.shape for name, array in arrays.items()} != self.learning:
             raise ModelError("These weights do not belong to this model.")
         with torch.no_grad():
-            for name, parameter in zip(self.shapes, self.ordered(), strict=True):
+            for name, parameter in zip(self.learning, self.ordered(), strict=True):
                 parameter.copy_(torch.from_numpy(np.array(arrays[name], np.float32)))
 
     def to_arrays(self) -> dict[str, Array]:
-        """Copies of the weights in layout order, float32."""
+        """Copies of the weights that learn, in layout order, float32."""
         return {
             name: parameter.detach().to("cpu", torch.float32).numpy().copy()
-            for name, parameter in zip(self.shapes, self.ordered(), strict=True)
+            for name, parameter in zip(self.learning, self.ordered(), strict=True)
         }
 
 

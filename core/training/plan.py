@@ -14,6 +14,7 @@ import torch
 from core.api.errors import ModelError
 from core.jobs import TrainingPlan, TrainJob
 from core.model.presets import memory_bytes, num_parameters
+from core.model.shard import parse_shard
 from core.training.loss import default_rows
 
 _MICRO_STEP_FLOPS = 8e9
@@ -62,7 +63,11 @@ def check_memory(job: TrainJob) -> int:
 
 
 def _needed(job: TrainJob, batch: int) -> int:
-    return memory_bytes(job.model, batch, job.training.seq_len, private=job.privacy.unit != "none")
+    shard = parse_shard(job.model, job.shard)
+    return memory_bytes(
+        job.model, batch, job.training.seq_len, trained=shard.size(), blocks_in_graph=shard.blocks_in_graph,
+        frozen_width=2 if job.frozen_dtype == "bfloat16" else 4, private=job.privacy.unit != "none",
+    )  # fmt: skip
 
 
 def available_bytes() -> int:

@@ -65,7 +65,7 @@ def job_fingerprint(job: TrainJob) -> str:
     """Hash of everything that changes the numbers of a round, its text excepted."""
     parts = (
         job.federation_id, job.run_id, job.server_round, job.base_sha256, job.model, job.training, job.privacy,
-        job.step_clock, job.local_steps,
+        job.step_clock, job.local_steps, job.shard,
     )  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
@@ -138,7 +138,7 @@ class Checkpoints:
             self.clear()
             return None
         self.generation = header.generation
-        names = list(model.shapes)
+        names = list(model.learning)
         model.load_arrays({name: arrays[f"weight.{name}"] for name in names})
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
         optimizer.load_state(names, tensors, header.optimizer_steps)
@@ -169,7 +169,7 @@ class Checkpoints:
 
 
 class Moments:
-    """The inner optimiser's state between rounds of one federation, tagged with unit and corpora.
+    """The inner optimiser's state between rounds of one federation, tagged with unit, corpora and shard.
 
     What a round without per-record noise touched must never flow into a DP-SGD round, so a file with another tag is
     erased before anything is trained.
@@ -178,7 +178,7 @@ class Moments:
     def __init__(self, job: TrainJob, key: bytes) -> None:
         self.path = Path(job.state_dir) / f"moments-{hashlib.sha256(job.federation_id.encode()).hexdigest()[:16]}"
         self.key = key
-        parts = (job.federation_id, job.privacy.unit, sorted(c.corpus_id for c in job.corpora), job.model)
+        parts = (job.federation_id, job.privacy.unit, sorted(c.corpus_id for c in job.corpora), job.model, job.shard)
         self.tag = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
         self.shards = shards_fingerprint(job)
 
@@ -195,7 +195,7 @@ class Moments:
             header, arrays = self._read()
             if header.tag == self.tag and header.version == VERSION:
                 tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-                optimizer.load_state(list(model.shapes), tensors, header.optimizer_steps)
+                optimizer.load_state(list(model.learning), tensors, header.optimizer_steps)
                 return header.stream if header.shards == self.shards else {}
         except (StorageError, ValueError, msgspec.MsgspecError, SafetensorError):
             pass
@@ -243,7 +243,7 @@ class Moments:
 
 
 def _moments(model: Transformer, optimizer: AdamW) -> dict[str, Array]:
-    return {name: tensor.cpu().numpy() for name, tensor in optimizer.state_arrays(list(model.shapes)).items()}
+    return {name: tensor.cpu().numpy() for name, tensor in optimizer.state_arrays(list(model.learning)).items()}
 
 
 def _pack(header: bytes, arrays: Mapping[str, Array]) -> bytes:

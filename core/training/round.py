@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import vault
-from core.api.errors import ModelError, PrivacyError, StorageError
+from core.api.errors import PrivacyError, StorageError
 from core.jobs import ChargeRequest, DPRecord, HeldOut, Job, Progress, Sealed, TrainJob
-from core.model.checkpoint_io import file_sha256, read_weights
 from core.model.transformer import Transformer
+from core.training.base import build_model, read_base
 from core.training.evaluation import Tokens, score
 from core.training.optimizer import AdamW
 from core.training.resume import Checkpoints, Moments
@@ -117,7 +117,7 @@ class TrainingRound:
         if before is not None:
             return self._announce(before)
         base = self._base()
-        model = Transformer(self.job.model).to(self.rooms.device)
+        model = build_model(self.job).to(self.rooms.device)
         plan, batch = self.job.privacy, self.job.training.batch_size
         optimizer = AdamW(model.ordered(), self.job.training, noise_variance(plan, batch))
         header = self.checkpoints.load(model, optimizer)
@@ -132,9 +132,7 @@ class TrainingRound:
         return self._seal(pseudo_gradient(base, model.to_arrays()))
 
     def _base(self) -> dict[str, Array]:
-        if file_sha256(self.job.base_path) != self.job.base_sha256:
-            raise ModelError("The base weights on the disk are not those of this round.", "They are fetched again.")
-        return read_weights(self.job.base_path, self.job.model)
+        return read_base(self.job)
 
     def _begin(self, base: dict[str, Array], model: Transformer, optimizer: AdamW) -> None:
         plan = self.job.privacy

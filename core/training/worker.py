@@ -23,7 +23,7 @@ from core.data.stream import PackedStream, RecordSampler, Source, held_out_windo
 from core.data.tokenizer import Tokenizer
 from core.jobs import DPRecord, Evaluated, EvaluateJob, Failed, Paused, Ready, TrainJob, read_key
 from core.model.checkpoint_io import read_weights
-from core.model.presets import num_parameters
+from core.model.shard import parse_shard
 from core.model.transformer import Transformer
 from core.postprocess.base import build_chain
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
@@ -86,7 +86,8 @@ def _train(job: TrainJob, key_descriptor: int | None, channel: Channel) -> None:
 def _lock(job: TrainJob) -> str:
     shards = {Path(shard.path).parent for corpus in job.corpora for shard in corpus.shards}
     return lock_down(
-        read_paths=[*shards, job.base_path, job.tokenizer_path], write_paths=[job.round_dir, job.state_dir]
+        read_paths=[*shards, job.base_path, *(part.path for part in job.base_parts), job.tokenizer_path],
+        write_paths=[job.round_dir, job.state_dir],
     )
 
 
@@ -100,7 +101,7 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
     allow_open(sum(len(corpus.shards) for corpus in job.corpora))
     opened = [(corpus, [_shard(ref.path, key, tokenizer) for ref in corpus.shards]) for corpus in job.corpora]
     shards = [shard for _, of_corpus in opened for shard in of_corpus]
-    training, plan = job.training, job.privacy
+    training, plan, learning = job.training, job.privacy, parse_shard(job.model, job.shard).size()
 
     def gradients(state: RoundState) -> Gradients:
         if plan.per_example:
@@ -116,7 +117,7 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
 
     def encode(update: ModelUpdate, record: DPRecord | None) -> tuple[bytes, DPRecord | None]:
         noise = CsprngNormal(fresh_key()) if plan.unit == "corpus" else None
-        payload, metrics = build_chain(plan, job.codec, num_parameters(job.model)).encode(update, record, noise)
+        payload, metrics = build_chain(plan, job.codec, learning).encode(update, record, noise)
         if plan.unit == "corpus":
             record = DPRecord(
                 unit="corpus", steps=1, sampling_prob=1.0, clip_norm=plan.clip_norm,

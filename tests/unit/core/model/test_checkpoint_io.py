@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from core.api.errors import ModelError, StorageError
 from core.config import ModelSpec
-from core.model.checkpoint_io import encode_weights, file_sha256, open_weights, read_weights, write_weights
+from core.model.checkpoint_io import (
+    encode_weights,
+    file_sha256,
+    open_weights,
+    read_weights,
+    stored_bytes,
+    write_weights,
+)
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 
@@ -218,3 +225,38 @@ def test_any_changed_byte_of_the_header_is_refused_or_harmless(tmp_path_factory:
     except ModelError:
         return
     assert {name: array.shape for name, array in back.items()} == parameter_shapes(SPEC)
+
+
+def test_a_narrow_file_is_bfloat16_in_its_matrices_and_half_as_large(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    arrays = seeded_weights(SPEC, 4)
+    arrays[NORM] = np.linspace(-1, 1, 16, dtype=np.float32)
+    raw = encode_weights(arrays, narrow=True)
+    (tmp_path / "w").write_bytes(raw)
+    theirs = load_file(tmp_path / "w")
+    with open_weights(tmp_path / "w", parameter_shapes(SPEC), narrow=True) as stored:
+        for name, array in arrays.items():
+            expected = torch.from_numpy(array).to(torch.bfloat16) if array.ndim > 1 else torch.from_numpy(array)
+            assert torch.equal(theirs[name], expected), name
+            assert np.array_equal(stored[name], expected.float().numpy()), name
+    vectors = sum(array.nbytes for array in arrays.values() if array.ndim == 1)
+    assert stored_bytes(parameter_shapes(SPEC), narrow=True) * 2 == stored_bytes(parameter_shapes(SPEC)) + vectors
+    with pytest.raises(ModelError), open_weights(tmp_path / "w", parameter_shapes(SPEC)):
+        pass
+    (tmp_path / "w").write_bytes(encode_weights(arrays))
+    with pytest.raises(ModelError), open_weights(tmp_path / "w", parameter_shapes(SPEC), narrow=True):
+        pass
+
+
+@pytest.mark.parametrize("bits", [0x7F80, 0xFF80, 0x7FC0])
+def test_narrow_values_that_are_not_finite_are_refused(tmp_path: Path, bits: int) -> None:
+    raw = bytearray(encode_weights(seeded_weights(SPEC, 4), narrow=True))
+    raw[-2:] = struct.pack("<H", bits)
+    (tmp_path / "w").write_bytes(bytes(raw))
+    with (
+        open_weights(tmp_path / "w", parameter_shapes(SPEC), narrow=True) as stored,
+        pytest.raises(ModelError, match="not finite"),
+    ):
+        dict(stored)
