@@ -56,11 +56,11 @@ _RUNTIME_BYTES: Final[dict[Device, int]] = {"cpu": 320 << 20, "gpu": 900 << 20}
 """Interpreter, torch and its thread buffers, measured on a CPU build; a card's context with its libraries, from
 published figures and not measured here."""
 _TRAINED_BYTES: Final[dict[tuple[Device, bool], int]] = {
-    ("cpu", False): 24, ("cpu", True): 40, ("gpu", False): 20, ("gpu", True): 28,
+    ("cpu", False): 60, ("cpu", True): 60, ("gpu", False): 20, ("gpu", True): 28,
 }  # fmt: skip
-"""Per trained parameter at the worst moment, by device and whether a privacy unit protects the round. All hold 16 for
-weight, gradient and two moments in float32 and 4 for a micro-batch's gradient; a CPU also the base (4), which a machine
-with a card keeps in its own memory. A unit adds the clipped sum in float64 (8) and, on a CPU, its noise (8)."""
+"""Per trained parameter at the worst moment of a round, by device and whether a privacy unit protects it. 16 are
+weight, gradient and two moments in float32, 4 a micro-batch's gradient, 8 a unit's clipped sum in float64. Main memory
+also holds the base, and while a checkpoint is written copies of weights and moments: 53 measured over a whole round."""
 
 
 def preset(name: str) -> ModelSpec:

@@ -21,7 +21,7 @@ from core.jobs import BasePart, DPRecord, TrainJob
 from core.model.checkpoint_io import encode_weights, file_sha256, open_weights
 from core.model.frozen import FrozenType, shard_model
 from core.model.initialise import seeded_weights
-from core.model.presets import num_parameters
+from core.model.presets import memory_bytes, num_parameters
 from core.model.shard import divide, parse_shard, units
 from core.model.transformer import Transformer, next_token_loss
 from core.postprocess.privacy.dp_sgd import clipped_sum, trainable
@@ -268,3 +268,7 @@ def test_a_shard_takes_less_memory_than_the_whole(tmp_path: Path) -> None:
     shard, full = map(int, done.stdout.split())
     frozen = num_parameters(shape) - parse_shard(shape, "blocks:3-3").size()
     assert full - shard > 16 * frozen, (full, shard, frozen)
+    for peak, name in ((full, "full"), (shard, "blocks:3-3")):
+        part = parse_shard(shape, name)
+        estimate = memory_bytes(shape, 2, 8, trained=part.size(), blocks_in_graph=part.blocks_in_graph)
+        assert peak <= estimate <= 2 * peak, (name, peak, estimate)
