@@ -167,9 +167,22 @@ class OuterConfig(Frozen, frozen=True, kw_only=True):
 
 
 class ShardConfig(Frozen, frozen=True, kw_only=True):
-    """Which part of the model a volunteer trains. Today always the whole model."""
+    """Which part of the model a volunteer trains in a round."""
 
-    mode: Literal["full"] = "full"
+    mode: Literal["full", "blocks"] = "full"
+    """``full``: all of it. ``blocks``: by lottery the embedding or a range of blocks."""
+    count: int = 1
+    """Parts the model is divided into: the embedding with last norm and head, and ranges of blocks."""
+
+    def __post_init__(self) -> None:
+        """Bound the number.
+
+        Raises:
+            ValueError: the number is out of range or belongs to the other mode.
+        """
+        _between("shard.count", self.count, 1, 129)
+        if (self.mode == "full") is not (self.count == 1):
+            raise ValueError(f"shard.count is {self.count}, but mode {self.mode!r} was chosen")
 
 
 class PrivacyTerms(Frozen, frozen=True, kw_only=True):
@@ -288,6 +301,11 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
         _between("seed", self.seed, 0, 2**63 - 1)
         if self.training.seq_len > self.model.max_seq_len:
             raise ValueError("training.seq_len is longer than model.max_seq_len")
+        if self.shard.count > self.model.num_layers + 1:
+            raise ValueError(
+                f"shard.count is {self.shard.count}, but a model of {self.model.num_layers} blocks has at most "
+                f"{self.model.num_layers + 1} parts"
+            )
         if self.public_data:
             raise ValueError("public_data is not supported by this version")
         if self.groups != ParameterGroups():

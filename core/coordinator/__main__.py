@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         create.add_argument(name, type=int)
     for name in ("--learning-rate", "--clip-norm", "--outer-lr", "--outer-momentum"):
         create.add_argument(name, type=float)
+    create.add_argument("--shards", type=int, default=1, metavar="N", help="parts of the model that are trained apart")
     create.add_argument("--codec", default="int8", choices=("int8", "fp32"))
     create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
     create.add_argument("--tokenizer", type=Path, metavar="PATH")
@@ -124,6 +125,7 @@ def _create(options: argparse.Namespace) -> None:
         address=options.address,
         listen=options.listen,
         evaluate=options.evaluate,
+        shards=options.shards,
     )
     made = create(options.dir, choices)
     document = {

@@ -5,16 +5,16 @@ key enrolled for *this assignment* signed exactly this update for this round. Th
 
 - ``Forged``: not signed by that key for this assignment. The slot is used up, the volunteer is asked again.
 - ``Refused``: signed by the right key, but the content does not belong here. Quarantined, never kills a round.
-- ``Admitted``: decoded, finite, of the federation's layout.
+- ``Admitted``: decoded, finite, of the layout of the shard it was asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from core.api.errors import HedgerowError, UpdateError
 from core.config import FederationConfig
@@ -25,10 +25,21 @@ from core.federation.protocol import (
     metrics_hash,
     read_seal,
 )
+from core.model.layout import Shapes
 from core.update import ModelUpdate
 
-Decode = Callable[[bytes], ModelUpdate]
-"""The post-processing chain, backwards: sealed bytes → update."""
+
+class Updates(Protocol):
+    """How updates are read; ``core.coordinator.updates.UpdateReader`` is one."""
+
+    def shapes(self, shard: str) -> Shapes:
+        """Name → shape, in order."""
+
+    def size(self, shard: str) -> int:
+        """Exact bytes."""
+
+    def decode(self, payload: bytes, shard: str) -> ModelUpdate:
+        """Sealed bytes → update; raises UpdateError."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +51,7 @@ class Expected:
     public_key: bytes
     nonce: bytes
     base_hash: str
+    shard: str = "full"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,16 +99,12 @@ class Admission:
         *,
         federation_id: str,
         manifest_hash: str,
-        shapes: Mapping[str, tuple[int, ...]],
-        expected_bytes: int,
-        decode: Decode,
+        updates: Updates,
     ) -> None:
         self._config = config
         self._federation_id = federation_id
         self._manifest_hash = manifest_hash
-        self._shapes = dict(shapes)
-        self._expected_bytes = expected_bytes
-        self._decode = decode
+        self._updates = updates
 
     def examine(self, expected: Expected, reply: RawReply, known: Mapping[str, str]) -> Verdict:
         """Judge one reply.
@@ -116,7 +124,7 @@ class Admission:
         sha256 = seal.update_sha256
         try:
             metrics = self._checked_metrics(reply.metrics)
-            self._check_update(reply.payload)
+            self._check_update(reply.payload, expected.shard)
         except HedgerowError as error:
             return Refused(error.message, sha256)
         if known.get(sha256, expected.key_id) != expected.key_id:
@@ -134,7 +142,7 @@ class Admission:
             "nonce": expected.nonce,
             "manifest_hash": self._manifest_hash,
             "base_hash": expected.base_hash,
-            "shard": self._config.shard.mode,
+            "shard": expected.shard,
         }
         for name, value in wanted.items():
             if getattr(seal, name) != value:
@@ -162,14 +170,15 @@ class Admission:
             raise UpdateError(f"The reply says {steps:g} steps where {planned} were asked for.")
         return checked
 
-    def _check_update(self, payload: bytes) -> None:
-        if len(payload) > MAX_UPDATE_BYTES or len(payload) != self._expected_bytes:
-            raise UpdateError(f"The update has {len(payload)} bytes instead of {self._expected_bytes}.")
+    def _check_update(self, payload: bytes, shard: str) -> None:
+        size, shapes = self._updates.size(shard), self._updates.shapes(shard)
+        if len(payload) > MAX_UPDATE_BYTES or len(payload) != size:
+            raise UpdateError(f"The update has {len(payload)} bytes instead of {size}.")
         try:
-            update = self._decode(payload)
+            update = self._updates.decode(payload, shard)
         except (ValueError, ArithmeticError, MemoryError, LookupError) as error:
             raise UpdateError(f"The update cannot be decoded: {type(error).__name__}.") from error
-        if update.shapes != self._shapes or list(update.arrays) != list(self._shapes):
+        if update.shapes != shapes or list(update.arrays) != list(shapes):
             raise UpdateError("The update has other parameters than the model.")
         if not update.is_finite():
             raise UpdateError("The update holds values that are not finite.")

@@ -6,20 +6,24 @@ Killed anywhere before the last transaction, the same updates give the same chec
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from core.aggregation import MeanAccumulator
 from core.api.errors import StorageError, UpdateError
+from core.coordinator.admission import Updates
 from core.coordinator.home import Federation
+from core.coordinator.lottery import damping
 from core.coordinator.model_files import ModelFiles
-from core.coordinator.outer_optimizer import outer_step
+from core.coordinator.outer_optimizer import partial_step
 from core.coordinator.schema import Assignment, Checkpoint, Round
 from core.coordinator.store import Store
 from core.federation.protocol import Receipt
-from core.update import ModelUpdate
+from core.update import Array, ModelUpdate
 
 
 class UpdateLost(StorageError):
@@ -33,14 +37,12 @@ class UpdateLost(StorageError):
 class Closer:
     """Ends rounds of one federation."""
 
-    def __init__(
-        self, federation: Federation, store: Store, decode: Callable[[bytes], ModelUpdate], beat: Callable[[], None]
-    ) -> None:
+    def __init__(self, federation: Federation, store: Store, updates: Updates, beat: Callable[[], None]) -> None:
         self._federation = federation
         self._config = federation.config
         self._store = store
         self._files = ModelFiles(federation)
-        self._decode = decode
+        self._updates = updates
         self._beat = beat
 
     def close(self, current: Round) -> None:
@@ -50,18 +52,12 @@ class Closer:
             UpdateLost: an accepted update cannot be read any more; nothing was changed.
         """
         accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
-        total = MeanAccumulator(self._files.shapes)
-        for item in accepted:
-            try:
-                total.add(self._decode(self._federation.home.private.read(item.update_sha256)))
-            except (StorageError, UpdateError) as error:
-                raise UpdateLost(item, error.message) from error
-            self._beat()
+        totals = self._added(accepted)
         before = self._store.latest_checkpoint()
         base = self._files.weights(current.base_hash)
         try:
-            delta = total.mean()
-            step = outer_step(self._config.outer, base, delta, self._files.momentum(before.momentum))
+            delta = self._mean(totals)
+            step = partial_step(self._config.outer, base, delta, self._files.momentum(before.momentum))
         except UpdateError as error:
             self.give_up(current, error.message)
             return
@@ -79,7 +75,7 @@ class Closer:
             closed_at=now,
             volunteers=len(accepted),
             upload_bytes=sum(item.size_bytes for item in accepted),
-            dense_bytes=len(accepted) * delta.dense_bytes,
+            dense_bytes=sum(4 * sum(map(math.prod, self._updates.shapes(item.shard).values())) for item in accepted),
             training_loss=sum(losses) / len(losses) if losses else None,
             pseudo_gradient_norm=step.metrics["pseudo_gradient_norm"],
             model_norm=step.metrics["model_norm"],
@@ -87,6 +83,30 @@ class Closer:
         receipts = [(item.key_id, self.receipt(item, sha256)) for item in accepted]
         self._store.close_round(closed, checkpoint, receipts)
         self._forget(accepted, before.momentum, keep=momentum)
+
+    def _added(self, accepted: Sequence[Assignment]) -> dict[str, MeanAccumulator]:
+        """Shard → sum over those who trained it."""
+        totals: dict[str, MeanAccumulator] = {}
+        for item in accepted:
+            total = totals.setdefault(item.shard, MeanAccumulator(self._updates.shapes(item.shard)))
+            try:
+                payload = self._federation.home.private.read(item.update_sha256)
+                total.add(self._updates.decode(payload, item.shard))
+            except (StorageError, UpdateError) as error:
+                raise UpdateLost(item, error.message) from error
+            self._beat()
+        return totals
+
+    def _mean(self, totals: Mapping[str, MeanAccumulator]) -> ModelUpdate:
+        """The mean of each shard that somebody trained, in layout order; few trainers move a shard by a part of it."""
+        found: dict[str, Array] = {}
+        for total in totals.values():
+            mean = total.mean().arrays
+            if self._config.shard.mode != "full":
+                share = np.float32(damping(total.count))
+                mean = {name: share * array for name, array in mean.items()}
+            found |= mean
+        return ModelUpdate({name: found[name] for name in self._files.shapes if name in found})
 
     def give_up(self, current: Round, reason: str) -> None:
         """End a round without a checkpoint; what had been accepted is told that it was not used."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from core.coordinator.admission import Admission, Admitted, Expected, Forged, RawReply, Refused, Verdict
 from core.coordinator.closing import Closer, UpdateLost
 from core.coordinator.home import Federation
+from core.coordinator.lottery import alone, draw_shards
 from core.coordinator.rounds import (
     Close,
     Extend,
@@ -32,8 +33,8 @@ from core.coordinator.rounds import (
 )
 from core.coordinator.schema import Assignment, Round, Volunteer
 from core.coordinator.store import Store
+from core.coordinator.updates import UpdateReader
 from core.federation.protocol import NONCE_BYTES, TrainInstruction
-from core.update import ModelUpdate
 
 TICK_S = 0.2
 MAX_QUARANTINED = 64
@@ -85,7 +86,7 @@ class Conductor:
         store: Store,
         transport: Transport,
         admission: Admission,
-        decode: Callable[[bytes], ModelUpdate],
+        updates: UpdateReader,
         beat: Callable[[], None],
     ) -> None:
         self._federation = federation
@@ -94,7 +95,8 @@ class Conductor:
         self._transport = transport
         self._admission = admission
         self._beat = beat
-        self._closer = Closer(federation, store, decode, beat)
+        self._closer = Closer(federation, store, updates, beat)
+        self._shards = updates.shards()
         self._sent: set[tuple[int, str, bytes]] = set()
 
     def run(self) -> None:
@@ -129,12 +131,35 @@ class Conductor:
             started_at=now,
             deadline_at=now + schedule.deadline_s,
         )
-        self._store.begin_round(opened, [self._assignment(server_round, key_id) for key_id in cohort])
-        self._send(opened, cohort)
+        assignments = self._assign(server_round, cohort) or self._assign(server_round, cohort, bars=False)
+        self._store.begin_round(opened, assignments)
+        self._send(opened, [item.key_id for item in assignments])
         return opened
 
-    def _assignment(self, server_round: int, key_id: str) -> Assignment:
-        return Assignment(server_round=server_round, key_id=key_id, nonce=secrets.token_bytes(NONCE_BYTES))
+    def _assign(
+        self, server_round: int, cohort: Sequence[str], already: Sequence[Assignment] = (), *, bars: bool = True
+    ) -> list[Assignment]:
+        """One assignment for everybody in ``cohort`` for whom there is a shard."""
+        if self._config.shard.mode == "full":
+            drawn = dict.fromkeys(cohort, "full")
+        else:
+            last_round = self._store.assignments(server_round - 1) if bars else []
+            fit = {item.key_id: item.capability for item in self._store.volunteers()}
+            drawn = draw_shards(
+                self._config.seed,
+                server_round,
+                {key_id: fit[key_id] for key_id in cohort if key_id in fit},
+                self._shards,
+                taken=[item.shard for item in already],
+                barred=alone((item.key_id, item.shard) for item in last_round),
+            )
+        return [
+            Assignment(
+                server_round=server_round, key_id=key_id, nonce=secrets.token_bytes(NONCE_BYTES), shard=drawn[key_id]
+            )
+            for key_id in cohort
+            if key_id in drawn
+        ]
 
     def _wait_for_cohort(self) -> frozenset[str]:
         """Everybody who is there, once there are enough: the cohort, or the quorum after one more deadline."""
@@ -180,7 +205,7 @@ class Conductor:
                 manifest_hash=self._federation.manifest_hash,
                 base_hash=current.base_hash,
                 base_bytes=current.base_bytes,
-                shard=self._config.shard.mode,
+                shard=item.shard,
                 step_clock=current.step_clock,
                 local_steps=training.local_steps,
                 deadline_at=current.deadline_at,
@@ -229,9 +254,10 @@ class Conductor:
                 self._send(current, decision.key_ids)
             elif isinstance(decision, Extend):
                 chosen = sample_cohort(self._config.seed, server_round, spare, min(decision.missing, len(spare)))
-                more = [self._assignment(server_round, key_id) for key_id in chosen]
+                more = self._assign(server_round, chosen, self._store.assignments(server_round))
                 self._store.extend(server_round, decision.deadline_at, more)
-                self._send(dataclasses.replace(current, deadline_at=decision.deadline_at), chosen)
+                asked_too = [item.key_id for item in more]
+                self._send(dataclasses.replace(current, deadline_at=decision.deadline_at), asked_too)
             time.sleep(TICK_S)
 
     def _send_held_back(self, current: Round, present: Mapping[str, Volunteer]) -> None:
@@ -250,8 +276,8 @@ class Conductor:
         schedule = self._config.schedule
         arriving = self._transport.uploading(current.server_round)
         here = {item.key_id for item in self._store.volunteers()}
-        members = []
-        for item in self._store.assignments(current.server_round):
+        members, assignments = [], self._store.assignments(current.server_round)
+        for item in assignments:
             state: MemberState = "refused" if item.state == "late" else item.state
             if item.key_id not in here and state in ("assigned", "failed"):
                 state = "refused"  # It has left; nothing more can come.
@@ -266,7 +292,8 @@ class Conductor:
             )
         return RoundView(
             server_round=current.server_round,
-            quorum=schedule.quorum,
+            # The lottery may have had no shard for some of those who were there.
+            quorum=min(schedule.quorum, max(1, len(assignments))),
             deadline_at=current.deadline_at,
             deadline_s=schedule.deadline_s,
             upload_allowance_s=schedule.upload_allowance_s,
@@ -293,6 +320,7 @@ class Conductor:
             public_key=volunteer.public_key,
             nonce=letter.nonce,
             base_hash=current.base_hash,
+            shard=item.shard,
         )
         verdict = self._admission.examine(expected, answer.reply, self._store.accepted_updates())
         self._settle(item, verdict, answer.reply, letter, late=late)

@@ -18,6 +18,7 @@ from core.config import (
     OuterConfig,
     PrivacyTerms,
     ScheduleConfig,
+    ShardConfig,
     TokenizerSpec,
     TrainingConfig,
     UnitOfPrivacy,
@@ -26,9 +27,9 @@ from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.federation.protocol import MAX_UPDATE_BYTES
-from core.model.layout import parameter_shapes
 from core.model.presets import num_parameters, preset
 from core.model.recipes import default_outer, default_rounds, default_training
+from core.model.shard import divide
 from core.postprocess.compression.codec import encoded_size
 
 MAX_EVALUATION_BYTES = 64 << 20
@@ -72,6 +73,7 @@ class Choices:
     address: str = ""
     listen: str = "127.0.0.1:0"
     evaluate: Path | None = None
+    shards: int = 1
 
 
 def create(root: Path, choices: Choices) -> Federation:
@@ -125,6 +127,7 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
             ),
             training=training,
             outer=_outer(choices),
+            shard=ShardConfig(mode="full" if choices.shards == 1 else "blocks", count=choices.shards),
             privacy=privacy,
             codec=CodecConfig(name=choices.codec),
             schedule=ScheduleConfig(
@@ -152,12 +155,14 @@ def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None
         UsageError: naming what is too large, with both figures.
     """
     name, parameters = config.model.preset, num_parameters(config.model)
-    update = encoded_size(parameter_shapes(config.model), config.codec)
+    shards = divide(config.model, config.shard.count)
+    update = max(encoded_size(shard.shapes(), config.codec) for shard in shards)
+    part = name if len(shards) == 1 else f"one shard of {name}"
     if update > MAX_UPDATE_BYTES:
         raise UsageError(
-            f"An update of {name} has {update / 1e6:,.0f} MB as {config.codec.name}, but {MAX_UPDATE_BYTES >> 20} MB "
+            f"An update of {part} has {update / 1e6:,.0f} MB as {config.codec.name}, but {MAX_UPDATE_BYTES >> 20} MB "
             "is the most that can be sent.",
-            "Choose a smaller preset.",
+            "Choose a smaller preset, or divide it with --shards.",
         )
     needed = CLOSING_BYTES * parameters
     if 0 < machine_bytes < needed:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.api.errors import CoordinatorError, StorageError
-from core.coordinator.schema import SCHEMA_VERSION, TABLES, Event
+from core.coordinator.schema import MIGRATIONS, SCHEMA_VERSION, TABLES, Event
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -40,11 +40,26 @@ class Database:
             if create:
                 self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
                 path.chmod(0o600)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            version = self._migrated()
         if version != SCHEMA_VERSION:
             raise StorageError(
                 f"{path} has version {version}, this Hedgerow reads {SCHEMA_VERSION}.", "Update Hedgerow."
             )
+
+    def _migrated(self) -> int:
+        """Bring an older database up to date in one transaction; returns its version."""
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version not in MIGRATIONS:
+            return version
+        self._db.execute("BEGIN IMMEDIATE")
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])  # another process may have been faster
+        while version in MIGRATIONS:
+            for statement in MIGRATIONS[version].split(";"):
+                self._db.execute(statement)
+            version += 1
+            self._db.execute(f"PRAGMA user_version={version}")
+        self._db.execute("COMMIT")
+        return version
 
     def close(self) -> None:
         """Close the connection."""

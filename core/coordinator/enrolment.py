@@ -47,7 +47,7 @@ class Enrolment:
         if request.manifest_hash != self._federation.manifest_hash:
             raise ManifestError("These are not the federation's present terms.", "Read the terms again, then join.")
         _check_key(public_key)
-        volunteer = self._store.bind(public_key, request.token, time.time())
+        volunteer = self._store.bind(public_key, request.token, time.time(), request.capability)
         return EnrolAnswer(
             node_id=self._registered(volunteer),
             federation_id=self._federation.federation_id,

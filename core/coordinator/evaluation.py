@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from core.api.errors import HedgerowError, StorageError
 from core.coordinator.home import Federation
+from core.coordinator.model_files import ModelFiles
 from core.coordinator.processes import launched, rotate
 from core.coordinator.store import Store
 from core.coordinator.superlink import environment
@@ -66,7 +67,8 @@ class Evaluator:
             checkpoint = waiting[0]
             outcome: tuple[float | None, float | None, str]
             try:
-                found = self.evaluate(self._federation.home.blobs.path(checkpoint.sha256))
+                with ModelFiles(self._federation).as_one_file(checkpoint.sha256) as weights:
+                    found = self.evaluate(weights)
                 outcome = (found.nats_per_token, found.bits_per_byte, "ok")
             except HedgerowError as error:
                 outcome = (None, None, error.message)

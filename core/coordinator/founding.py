@@ -14,12 +14,12 @@ from core.config import FederationConfig
 from core.coordinator import certificates
 from core.coordinator.blobs import sync_folder, write_durably
 from core.coordinator.home import FOLDERS, Federation, Home, HostSettings
+from core.coordinator.model_files import put_checkpoint
 from core.coordinator.schema import Checkpoint
 from core.coordinator.store import Store
 from core.coordinator.superlink import make_keys
 from core.federation.identity import FederationKey
 from core.federation.manifest import seal_manifest
-from core.model.checkpoint_io import encode_weights
 from core.model.initialise import seeded_weights
 
 
@@ -66,14 +66,13 @@ def _fill(home: Home, config: FederationConfig, settings: HostSettings, tokenize
     write_durably(home.key_path("root.crt"), certificates.cert_pem(root))
     make_keys(home)
     home.blobs.put(tokenizer)
-    weights = encode_weights(seeded_weights(config.model, config.seed))
-    sha256 = home.blobs.put(weights)
+    sha256, size_bytes = put_checkpoint(home.blobs, config, seeded_weights(config.model, config.seed))
     if text is not None:
         write_durably(home.evaluation_text, text)
     store = Store(home.database_path, create=True)
     try:
         store.add_checkpoint(
-            Checkpoint(server_round=0, sha256=sha256, size_bytes=len(weights), momentum="", created_at=time.time())
+            Checkpoint(server_round=0, sha256=sha256, size_bytes=size_bytes, momentum="", created_at=time.time())
         )
     finally:
         store.close()

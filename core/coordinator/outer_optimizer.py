@@ -30,6 +30,32 @@ class OuterStep(NamedTuple):
     metrics: dict[str, float]
 
 
+def partial_step(
+    config: OuterConfig,
+    base: Mapping[str, Array],
+    delta: ModelUpdate,
+    momentum: Mapping[str, Array] | None,
+) -> OuterStep:
+    """As ``outer_step``, where ``delta`` may hold a part of the parameters only.
+
+    The others keep their weights and their momentum to the bit; a momentum that none has yet is zero.
+
+    Raises:
+        UpdateError: ``delta`` holds parameters that are not the model's, or the new weights are not finite.
+    """
+    if len(delta.arrays) == len(base):
+        return outer_step(config, base, delta, momentum)
+    trained = {name: base[name] for name in delta.arrays if name in base}
+    before = None if momentum is None else {name: momentum[name] for name in trained}
+    step = outer_step(config, trained, delta, before)
+    weights = {name: step.weights.get(name, array) for name, array in base.items()}
+    after = None
+    if step.momentum is not None:
+        kept = momentum or {name: np.zeros_like(array) for name, array in base.items()}
+        after = {name: step.momentum.get(name, kept[name]) for name in base}
+    return OuterStep(weights, after, step.metrics | {"model_norm": ModelUpdate(weights).norm()})
+
+
 def outer_step(
     config: OuterConfig,
     base: Mapping[str, Array],

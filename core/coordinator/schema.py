@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+from core.federation.protocol import Capability
+
+SCHEMA_VERSION = 2
+MIGRATIONS = {
+    1: """
+ALTER TABLE volunteers ADD COLUMN capability TEXT NOT NULL DEFAULT 'any';
+ALTER TABLE assignments ADD COLUMN shard TEXT NOT NULL DEFAULT 'full';
+"""
+}
+"""Version → what makes the next one of it."""
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -15,7 +24,7 @@ CREATE TABLE tokens (
 ) STRICT;
 CREATE TABLE volunteers (
     key_id TEXT PRIMARY KEY, public_key BLOB NOT NULL, node_id TEXT NOT NULL DEFAULT '', token_hash TEXT NOT NULL,
-    enrolled_at REAL NOT NULL, left_at REAL
+    enrolled_at REAL NOT NULL, left_at REAL, capability TEXT NOT NULL DEFAULT 'any'
 ) STRICT;
 CREATE TABLE checkpoints (
     server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, momentum TEXT NOT NULL,
@@ -34,6 +43,7 @@ CREATE TABLE assignments (
     state TEXT NOT NULL CHECK (state IN ('assigned', 'failed', 'accepted', 'refused', 'late')),
     attempt INTEGER NOT NULL DEFAULT 1, retry_at REAL NOT NULL DEFAULT 0, update_sha256 TEXT NOT NULL DEFAULT '',
     size_bytes INTEGER NOT NULL DEFAULT 0, loss REAL, reason TEXT NOT NULL DEFAULT '',
+    shard TEXT NOT NULL DEFAULT 'full',
     PRIMARY KEY (server_round, key_id)
 ) STRICT;
 CREATE INDEX assignments_by_update ON assignments (update_sha256);
@@ -64,6 +74,8 @@ class Volunteer:
     token_hash: str
     enrolled_at: float
     left_at: float | None
+    capability: Capability = "any"
+    """Shards its machine has the memory for, in its own words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +131,8 @@ class Assignment:
     size_bytes: int = 0
     loss: float | None = None
     reason: str = ""
+    shard: str = "full"
+    """What it trains in this round."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,14 +25,11 @@ from core.api.errors import HedgerowError, UpdateError
 from core.coordinator.admission import Admission, RawReply
 from core.coordinator.conductor import Answer, Conductor, Letter
 from core.coordinator.home import Federation
-from core.coordinator.model_files import ModelFiles
 from core.coordinator.processes import MAX_LOG_BYTES, started
 from core.coordinator.schema import Sign
 from core.coordinator.store import SERVER_APP, Store
+from core.coordinator.updates import UpdateReader
 from core.federation.protocol import INSTRUCTION, MAX_UPDATE_BYTES, MESSAGE_TYPE, METRICS, SEAL, UPDATE
-from core.postprocess.base import build_chain
-from core.postprocess.compression.codec import encoded_size
-from core.update import ModelUpdate
 
 SIGN_INTERVAL_S = 1.0
 HANG_S = 60.0
@@ -66,22 +63,14 @@ def main(grid: Grid, context: Context) -> None:
 
 def compose(federation: Federation, store: Store, transport: GridTransport, life: SignOfLife) -> Conductor:
     """Put chain, admission and conductor together for one federation."""
-    config = federation.config
-    shapes = ModelFiles(federation).shapes
-    chain = build_chain(config.privacy, config.codec)
-
-    def decode(payload: bytes) -> ModelUpdate:
-        return chain.decode(payload, shapes)
-
+    updates = UpdateReader(federation.config)
     admission = Admission(
-        config,
+        federation.config,
         federation_id=federation.federation_id,
         manifest_hash=federation.manifest_hash,
-        shapes=shapes,
-        expected_bytes=encoded_size(shapes, config.codec),
-        decode=decode,
+        updates=updates,
     )
-    return Conductor(federation, store, transport, admission, decode, life.beat)
+    return Conductor(federation, store, transport, admission, updates, life.beat)
 
 
 class SignOfLife:

@@ -24,7 +24,7 @@ from core.coordinator.schema import (
     Volunteer,
 )
 from core.federation.identity import key_id as key_id_of
-from core.federation.protocol import Receipt
+from core.federation.protocol import Capability, Receipt
 
 SERVER_APP = "server_app"
 
@@ -45,7 +45,7 @@ class Store(Database):
             row = (token_hash(token), uses, expires_at, time.time())
             db.execute("INSERT INTO tokens (token_hash, uses, expires_at, created_at) VALUES (?, ?, ?, ?)", row)
 
-    def bind(self, public_key: bytes, token: bytes, now: float) -> Volunteer:
+    def bind(self, public_key: bytes, token: bytes, now: float, capability: Capability = "any") -> Volunteer:
         """Bind a public key to a token, once; a repeat by the same key gives the same volunteer and costs no use.
 
         Raises:
@@ -67,8 +67,9 @@ class Store(Database):
                 raise InviteError("The invite is used up.", "Ask the operator for a new invite.")
             db.execute("UPDATE tokens SET used = used + 1 WHERE token_hash = ?", (digest,))
             db.execute(
-                "INSERT INTO volunteers (key_id, public_key, token_hash, enrolled_at) VALUES (?, ?, ?, ?)",
-                (key_id, public_key, digest, now),
+                "INSERT INTO volunteers (key_id, public_key, token_hash, enrolled_at, capability) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (key_id, public_key, digest, now, capability),
             )
             self._log(db, "volunteer", {"volunteer": key_id[:12], "state": "enrolled"})
         found = self.volunteer(key_id)

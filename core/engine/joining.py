@@ -164,7 +164,8 @@ class Registrar:
     async def _enrol(self, invite: Invite, key: NodeKey, opened: OpenedManifest) -> int:
         transport = Transport(endpoint_of(invite), traffic=self.traffic)
         try:
-            answer = await Gateway(transport, key).enrol(invite.token, opened.sha256)
+            fit = plans.capability(opened.config, machine.memory_limit(self.config.limits))
+            answer = await Gateway(transport, key).enrol(invite.token, opened.sha256, fit)
         except ClockError:
             raise transport.unauthorised() from None
         finally:

@@ -13,11 +13,12 @@ from core.api.errors import EngineError, HedgerowError, from_code
 from core.api.messages import CorpusOffer, ManifestView
 from core.config import FederationConfig, Frozen, UnitOfPrivacy
 from core.engine.children import converse
-from core.federation.protocol import MAX_UPDATE_BYTES, allowed_metrics
+from core.federation.protocol import MAX_UPDATE_BYTES, Capability, allowed_metrics
 from core.jobs import PrivacyPlan
 from core.ledger.rows import CorpusRow, EventSpec
-from core.model.layout import parameter_shapes
+from core.model.parts import MAX_INDEX_BYTES, download_bytes
 from core.model.presets import memory_bytes, num_parameters
+from core.model.shard import Shard, divide
 from core.postprocess.compression.codec import encoded_size
 from core.postprocess.privacy.accountant import bucket, target_delta
 
@@ -192,23 +193,55 @@ def offer(corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
 
 
 def base_limit(config: FederationConfig) -> int:
-    """Most bytes a base checkpoint of this model may have."""
-    return 4 * num_parameters(config.model) + MAX_HEADER
+    """Most bytes that what names a base checkpoint of this model may have: the weights, or the index of their parts."""
+    return MAX_INDEX_BYTES if config.shard.mode != "full" else 4 * num_parameters(config.model) + MAX_HEADER
 
 
-def upload_bytes(config: FederationConfig) -> int:
-    """Size of an encoded update; fixed by the codec."""
-    return encoded_size(parameter_shapes(config.model), config.codec)
+def shards(config: FederationConfig) -> tuple[Shard, ...]:
+    """The parts of the model that a volunteer may be asked to train."""
+    return divide(config.model, config.shard.count)
 
 
-def memory_needed(config: FederationConfig) -> int:
-    """Closed-form memory of a round; the micro-batch only changes accumulation, so it is one sequence at least."""
-    return memory_bytes(config.model, 1, config.training.seq_len, private=config.privacy.unit != "none")
+def shard_named(config: FederationConfig, name: str) -> Shard | None:
+    """One of them, or ``None`` where the terms name no such part."""
+    return next((shard for shard in shards(config) if shard.name == name), None)
 
 
-def too_big(config: FederationConfig, allowed_bytes: int) -> str:
-    """Why this machine cannot take part, or an empty string."""
-    needed = memory_needed(config)
+def upload_bytes(config: FederationConfig, shard: Shard | None = None) -> int:
+    """Size of an encoded update of one shard, or of the largest; fixed by the codec."""
+    return max(encoded_size(one.shapes(), config.codec) for one in ((shard,) if shard else shards(config)))
+
+
+def memory_needed(config: FederationConfig, shard: Shard | None = None) -> int:
+    """Closed-form memory of a round over one shard, or over the one that needs least.
+
+    The micro-batch only changes accumulation, so it is one sequence at least.
+    """
+    return min(
+        memory_bytes(
+            config.model,
+            1,
+            config.training.seq_len,
+            trained=one.size(),
+            blocks_in_graph=one.blocks_in_graph,
+            private=config.privacy.unit != "none",
+        )
+        for one in ((shard,) if shard else shards(config))
+    )
+
+
+def capability(config: FederationConfig, allowed_bytes: int) -> Capability:
+    """Which shards this machine has the memory for, as coarsely as the coordinator needs to know."""
+    fit = {one.holds_embedding for one in shards(config) if memory_needed(config, one) <= allowed_bytes}
+    ranges = [one for one in shards(config) if not one.holds_embedding]
+    if fit == {True} and ranges:
+        return "embedding"
+    return "blocks" if fit == {False} else "any"
+
+
+def too_big(config: FederationConfig, allowed_bytes: int, shard: Shard | None = None) -> str:
+    """Why this machine cannot take part, or not in a round over this shard, or an empty string."""
+    needed = memory_needed(config, shard)
     if needed > allowed_bytes:
         return (
             f"A round needs about {needed / 2**30:.1f} GB of memory, your limit is {allowed_bytes / 2**30:.1f} GB. "
@@ -243,7 +276,7 @@ def manifest_view(config: FederationConfig) -> ManifestView:
         preset=config.model.preset,
         parameters=num_parameters(config.model),
         upload_bytes=upload_bytes(config),
-        download_bytes=4 * num_parameters(config.model),
+        download_bytes=max(map(download_bytes, shards(config))),
         cohort_size=config.schedule.cohort_size,
         codec=config.codec.name,
         shard=config.shard.mode,

@@ -27,7 +27,8 @@ from core.api.errors import (
     UpdateError,
 )
 from core.api.messages import RoundProgress
-from core.engine import generations, machine, plans
+from core.engine import base, generations, machine, plans
+from core.engine.base import Base
 from core.engine.board import Board
 from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.engine.config_store import ConfigStore
@@ -40,10 +41,10 @@ from core.hardware.energy import metering
 from core.ledger.rows import Release, ReleaseAttributes
 from core.ledger.store import Ledger
 from core.model.presets import num_parameters
+from core.model.shard import FULL
 
 TRAINER = "core.training.worker"
 SEALED_CONTEXT = b"sealed-update"
-KEPT_BLOBS = 3
 _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
 _CHECKPOINT_BYTES = 24
@@ -82,6 +83,8 @@ def check(instruction: TrainInstruction, member: Membership) -> None:
         config.privacy.unit != "none" and instruction.local_steps != config.training.local_steps
     ):
         raise CoordinatorError(f"{name} asked for another number of steps than agreed.", "It was not answered.")
+    if plans.shard_named(config, instruction.shard) is None:
+        raise CoordinatorError(f"{name} asked to train a part that its terms do not name.", "It was not answered.")
     if instruction.base_bytes > plans.base_limit(config):
         raise CoordinatorError(
             f"{name} wants to send {instruction.base_bytes:,} bytes of weights; its model has "
@@ -108,6 +111,9 @@ class Round:
         self._member = member
         self._release = release
         self._instruction = instruction
+        shard = plans.shard_named(member.config, instruction.shard)
+        assert shard is not None  # ``check`` refused every other name
+        self._shard = shard
         self._recorded: jobs.DPRecord | None = None
         self.folder = room.home / "rounds" / str(release.release_id)
 
@@ -121,7 +127,7 @@ class Round:
             phase="idle",
             steps=self._instruction.local_steps,
             started_at=self._release.begun_at,
-            upload_bytes=plans.upload_bytes(self._member.config),
+            upload_bytes=plans.upload_bytes(self._member.config, self._shard),
         )
         self._room.board.show(msgspec.structs.replace(progress, phase=phase, **fields))
 
@@ -137,34 +143,30 @@ class Round:
                 "Nothing was charged. Raise the limit, or offer other text.",
             )
 
-    async def download(self) -> Path:
+    async def download(self) -> Base:
         """Fetch the base weights, going on where an earlier try ended.
 
         Raises:
             Unreachable: try again.
             CoordinatorError: they are not what their hash says.
+            ModelError: the list of their parts is not one of this model.
             StorageError: no room on the disk.
         """
-        size = self._instruction.base_bytes
-        self.show("download", total_bytes=size)
+        self.show("download", total_bytes=self._instruction.base_bytes)
 
         def progress(done: int, total: int) -> None:
             self._room.board.update(done_bytes=done, total_bytes=total)
 
-        blobs = self._room.home / "blobs"
-        path = await self._member.gateway.fetch_blob(self._instruction.base_hash, blobs, size, progress)
-        if path.stat().st_size != size:
-            raise CoordinatorError(f"{self._member.row.name} announced weights of another size.", "They are not used.")
-        _keep_newest(blobs, path)
-        return path
+        folder, config = self._room.home / "blobs", self._member.config
+        return await base.fetch(self._member.gateway, folder, self._instruction, config, self._shard, progress)
 
     async def train(
-        self, base: Path, corpora: tuple[jobs.CorpusRef, ...], on_sealed: Callable[[jobs.Sealed], None]
+        self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], on_sealed: Callable[[jobs.Sealed], None]
     ) -> bool:
         """Run the trainer until the update is sealed; ``False`` if the owner paused it.
 
         Args:
-            base: the base weights.
+            weights: the base weights.
             corpora: the generations that this round is pinned to.
             on_sealed: called with what the trainer said, after it was checked and before the ledger calls it sealed.
 
@@ -174,10 +176,11 @@ class Round:
         """
         self._check_machine()
         generations.check(corpora)
-        job = self._job(base, corpora, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
-        training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
-        plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
-        job = msgspec.structs.replace(job, plan=plan)
+        job = self._job(weights, corpora, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
+        if self._shard.name == FULL:  # the probe measures whole models; a shard's plan follows from the job alone
+            training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
+            plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
+            job = msgspec.structs.replace(job, plan=plan)
         for folder in (job.round_dir, job.state_dir):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self._room.board.device = job.device
@@ -225,11 +228,11 @@ class Round:
 
     def _check_machine(self) -> None:
         allowed = machine.memory_limit(self._room.config.limits)
-        reason = plans.too_big(self._member.config, allowed)
+        reason = plans.too_big(self._member.config, allowed, self._shard)
         if reason:
             raise ModelError(reason)
 
-    def _job(self, base: Path, corpora: tuple[jobs.CorpusRef, ...], device: str) -> jobs.TrainJob:
+    def _job(self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], device: str) -> jobs.TrainJob:
         instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
         open_ended = config.privacy.unit == "none"
         return jobs.TrainJob(
@@ -238,7 +241,9 @@ class Round:
             server_round=instruction.server_round,
             round_dir=str(self.folder),
             state_dir=str(self._room.home / "rounds" / "state" / self._member.row.federation_id),
-            base_path=str(base),
+            base_path=str(weights.path),
+            base_parts=weights.parts,
+            shard=instruction.shard,
             base_sha256=instruction.base_hash,
             model=config.model,
             training=config.training,
@@ -317,12 +322,12 @@ class Round:
         """Believe nothing: the mechanism, the file and its hash are checked before the update may ever leave."""
         plan, config = self._member.plan, self._member.config
         if plan.unit != "none":
-            _check_record(self._recorded, plan, num_parameters(config.model))
+            _check_record(self._recorded, plan, self._shard.size())
         path = self.folder / "update.sealed"
         payload = vault.decrypt_file(path, self._room.key, SEALED_CONTEXT)
         if hashlib.sha256(payload).hexdigest() != sealed.sha256 or len(payload) != sealed.size_bytes:
             raise UpdateError("The sealed update is not what the trainer said it is.", "It is not sent.")
-        if len(payload) != plans.upload_bytes(config):
+        if len(payload) != plans.upload_bytes(config, self._shard):
             raise UpdateError("The sealed update has another size than the codec fixes.", "It is not sent.")
         return path
 
@@ -349,19 +354,6 @@ def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, parameters: in
     )
     if not same:
         raise PrivacyError("The trainer did not do what was charged for.", "Its update is not sent.")
-
-
-def _keep_newest(folder: Path, used: Path) -> None:
-    """Older base weights are not asked for again; a few stay in case a round is repeated."""
-
-    def age(path: Path) -> float:
-        return path.stat().st_mtime
-
-    used.touch()
-    whole = sorted((p for p in folder.iterdir() if len(p.name) == 64 or p.suffix == ".part"), key=age, reverse=True)
-    for path in whole[KEPT_BLOBS:]:
-        if path != used:
-            path.unlink(missing_ok=True)
 
 
 def forget(home: Path, release: Release) -> None:

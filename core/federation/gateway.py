@@ -19,7 +19,7 @@ import msgspec
 from core.api.errors import CoordinatorError, HedgerowError, InviteError, StorageError, from_code
 from core.federation.identity import NodeKey, sign_request, verify_federation
 from core.federation.manifest import MAX_ENVELOPE
-from core.federation.protocol import EnrolAnswer, EnrolRequest, Receipt
+from core.federation.protocol import Capability, EnrolAnswer, EnrolRequest, Receipt
 from core.federation.transport import Answer, Transport
 from core.vault import storage_error, sync_folder
 
@@ -49,13 +49,13 @@ class Gateway:
         answer = await self._ask("GET", "/manifest", signed=False, max_bytes=MAX_ENVELOPE)
         return _expect(answer, 200, self)
 
-    async def enrol(self, token: bytes, manifest_hash: str) -> EnrolAnswer:
+    async def enrol(self, token: bytes, manifest_hash: str, capability: Capability = "any") -> EnrolAnswer:
         """Register the node key; repeating it gives the same answer.
 
         Raises:
             InviteError: the token is used up, expired or unknown.
         """
-        body = msgspec.json.encode(EnrolRequest(token=token, manifest_hash=manifest_hash))
+        body = msgspec.json.encode(EnrolRequest(token=token, manifest_hash=manifest_hash, capability=capability))
         answer = await self._ask("POST", "/enrol", body)
         if answer.status in (403, 409, 410) and not _refusal(answer).code:
             raise InviteError("This invite is used up or no longer valid.", "Ask for a new one.")

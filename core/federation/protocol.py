@@ -8,8 +8,9 @@ named ``UPDATE`` with one uint8 array ``UPDATE``, a ``MetricRecord`` named ``MET
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,7 +24,10 @@ METRICS = "metrics"
 SEAL = "seal"
 MESSAGE_TYPE = "train"
 NONCE_BYTES = 16
+SHARD_NAME = re.compile(r"full|embedding|blocks:[0-9]{1,3}-[0-9]{1,3}")
+"""Form of a shard's name; whether the model has such a part is checked against the manifest."""
 MAX_UPDATE_BYTES = 32 << 20
+Capability = Literal["any", "blocks", "embedding"]
 PUBLIC_METRICS = ("steps",)
 """Sent under every unit: fixed by the instruction, so it says nothing about the text."""
 OPEN_METRICS = ("steps", "tokens", "loss", "seconds")
@@ -38,7 +42,7 @@ class TrainInstruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     server_round: int
     manifest_hash: str
     base_hash: str
-    """SHA-256 of the base checkpoint blob."""
+    """SHA-256 of the base checkpoint blob; where volunteers train shards, of the index of its parts."""
     base_bytes: int
     shard: str = "full"
     step_clock: int
@@ -53,7 +57,7 @@ class TrainInstruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         Raises:
             ValueError: a field is out of range.
         """
-        if self.protocol != 1 or self.shard != "full":
+        if self.protocol != 1 or not SHARD_NAME.fullmatch(self.shard):
             raise ValueError("protocol or shard is not supported")
         if not 1 <= self.server_round <= 1_000_000 or not 0 <= self.step_clock <= 10**12:
             raise ValueError("server_round or step_clock is out of range")
@@ -167,11 +171,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return b"hedgerow-receipt-1\n" + msgspec.json.encode(bare)
 
 
-class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Body of ``POST /enrol``, signed by the node key as every request of ours."""
 
     token: bytes
     manifest_hash: str
+    capability: Capability = "any"
+    """Shards this machine has the memory for; only narrows what it is asked."""
 
 
 class EnrolAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from typing import Any
 from core import vault
 from core.api.errors import ModelError, StorageError
 from core.config import ModelSpec
-from core.model.checkpoint_io import StoredWeights, stream_weights
+from core.model.checkpoint_io import stream_weights
 from core.model.layout import Shapes, parameter_shapes
 from core.update import Array
 
@@ -46,7 +46,8 @@ def export_huggingface(
     """
     out_dir = Path(out_dir)
     shapes = parameter_shapes(spec)
-    stored = arrays.shapes if isinstance(arrays, StoredWeights) else {n: a.shape for n, a in arrays.items()}
+    known = getattr(arrays, "shapes", None)  # weights on the disk know them unread
+    stored = {name: array.shape for name, array in arrays.items()} if known is None else known
     if stored != shapes:
         raise ModelError("These weights do not belong to the model that is to be exported.")
     try:

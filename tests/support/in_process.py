@@ -16,10 +16,10 @@ from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.model_files import ModelFiles
 from core.coordinator.store import Store
+from core.coordinator.updates import UpdateReader
 from core.federation.identity import NodeKey, key_id
 from core.federation.protocol import ReplySeal, TrainInstruction, metrics_hash, read_instruction
-from core.postprocess.base import build_chain
-from core.postprocess.compression.codec import encode, encoded_size
+from core.postprocess.compression.codec import encode
 from core.update import Array, ModelUpdate
 
 TOKENIZER = b'{"a": "tokenizer"}'
@@ -53,21 +53,14 @@ class InProcess:
 
     def conductor(self) -> Conductor:
         """The real conductor with the real admission and chain."""
-        config = self.federation.config
-        chain = build_chain(config.privacy, config.codec)
-
-        def decode(payload: bytes) -> ModelUpdate:
-            return chain.decode(payload, self.files.shapes)
-
+        updates = UpdateReader(self.federation.config)
         admission = Admission(
-            config,
+            self.federation.config,
             federation_id=self.federation.federation_id,
             manifest_hash=self.federation.manifest_hash,
-            shapes=self.files.shapes,
-            expected_bytes=encoded_size(self.files.shapes, config.codec),
-            decode=decode,
+            updates=updates,
         )
-        return Conductor(self.federation, self.store, self, admission, decode, lambda: None)
+        return Conductor(self.federation, self.store, self, admission, updates, lambda: None)
 
     def online(self) -> frozenset[str]:
         """Everybody who has not left."""

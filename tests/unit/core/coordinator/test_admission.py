@@ -29,15 +29,26 @@ def decode(payload: bytes) -> ModelUpdate:
     return ModelUpdate({"w": np.frombuffer(payload, np.float32).reshape(2, 3).copy()})
 
 
+class Reader:
+    """Six values whatever the shard."""
+
+    def shapes(self, shard: str) -> dict[str, tuple[int, ...]]:
+        return SHAPES
+
+    def size(self, shard: str) -> int:
+        return 24
+
+    def decode(self, payload: bytes, shard: str) -> ModelUpdate:
+        return decode(payload)
+
+
 @pytest.fixture
 def admission(terms: FederationConfig) -> Admission:
     return judge(terms)
 
 
 def judge(terms: FederationConfig) -> Admission:
-    return Admission(
-        terms, federation_id=FEDERATION, manifest_hash=MANIFEST, shapes=SHAPES, expected_bytes=24, decode=decode
-    )
+    return Admission(terms, federation_id=FEDERATION, manifest_hash=MANIFEST, updates=Reader())
 
 
 def reply(

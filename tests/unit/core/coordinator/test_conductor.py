@@ -19,9 +19,10 @@ from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.model_files import ModelFiles
 from core.coordinator.store import Store
+from core.coordinator.updates import UpdateReader
 from core.federation.identity import NodeKey, key_id, verify_federation
 from core.federation.protocol import ReplySeal, metrics_hash
-from core.postprocess.compression.codec import decode, encode, encoded_size
+from core.postprocess.compression.codec import decode, encode
 from core.update import ModelUpdate
 
 TOKEN = b"t" * 16
@@ -83,7 +84,7 @@ class Post:
             nonce=letter.nonce,
             manifest_hash=letter.record["manifest_hash"],
             base_hash=letter.record["base_hash"],
-            shard="full",
+            shard=letter.record["shard"],
             update_sha256=hashlib.sha256(payload).hexdigest(),
             metrics_sha256=metrics_hash(metrics),
             public_key=b"",
@@ -112,20 +113,14 @@ def conduct(federation: Federation, post: Post) -> Store:
     """A conductor in this process, as ``server_app.compose`` makes it."""
     store = federation.store()
     store.take_claim()
-    shapes = ModelFiles(federation).shapes
-
-    def read(payload: bytes) -> ModelUpdate:
-        return decode(payload, shapes, federation.config.codec)
-
+    updates = UpdateReader(federation.config)
     admission = Admission(
         federation.config,
         federation_id=federation.federation_id,
         manifest_hash=federation.manifest_hash,
-        shapes=shapes,
-        expected_bytes=encoded_size(shapes, federation.config.codec),
-        decode=read,
+        updates=updates,
     )
-    Conductor(federation, store, post, admission, read, lambda: None).run()
+    Conductor(federation, store, post, admission, updates, lambda: None).run()
     return store
 
 
