@@ -43,6 +43,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--headless", action="store_true", help="open no window even where there is a display")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep everything in this new folder")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else on stdout")
+    parser.add_argument("--shards", type=_number, default=1, metavar="N", help="parts of the model trained apart")
     parser.add_argument("--local-steps", type=_number, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--window-command", type=_command, default=(), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -55,6 +56,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         keep=given.keep,
         as_json=given.json,
         local_steps=given.local_steps or (RECORD_STEPS if given.privacy == "record" else None),
+        shards=given.shards,
         window_command=() if given.headless else given.window_command,
     )
 

@@ -55,6 +55,8 @@ class Options:
     local_steps: int | None = None
     """Steps a round; ``None`` leaves the preset's."""
     window_command: tuple[str, ...] = ()
+    shards: int = 1
+    """Parts of the model that are trained apart."""
 
 
 def run(options: Options) -> None:
@@ -188,6 +190,7 @@ class _Run:
                 *("--purpose", "To show a federation at work on this machine."),
                 *("--preset", self._options.preset, "--privacy", self._options.privacy),
                 *("--rounds", str(self._options.rounds), "--cohort", count, "--quorum", count),
+                *("--shards", str(self._options.shards)),
                 *("--evaluate", str(self._folder / "held-out.txt")),
                 *(("--local-steps", str(self._options.local_steps)) if self._options.local_steps else ()),
             ]

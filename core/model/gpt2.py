@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.config import ModelSpec
-from core.model.layers import Projection
+from core.model.layers import Embedding, Projection
 
 
 class Attention(nn.Module):
@@ -76,8 +76,8 @@ class Gpt2Backbone(nn.Module):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
-        self.wte = nn.Embedding(spec.vocab_size, spec.d_model)
-        self.wpe = nn.Embedding(spec.max_seq_len, spec.d_model)
+        self.wte = Embedding(spec.vocab_size, spec.d_model)
+        self.wpe = Embedding(spec.max_seq_len, spec.d_model)
         self.h = nn.ModuleList(Block(spec) for _ in range(spec.num_layers))
         self.ln_f = nn.LayerNorm(spec.d_model, eps=spec.norm_eps)
 
@@ -85,9 +85,6 @@ class Gpt2Backbone(nn.Module):
     def embedding(self) -> nn.Embedding:
         """The token embedding, to which a head may be tied."""
         return self.wte
-
-    def fill_tables(self) -> None:
-        """Nothing here is computed in advance."""
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Hidden states, (B, T, D)."""

@@ -47,9 +47,19 @@ class Linear(nn.Linear):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
 
+    def reset_parameters(self) -> None:
+        """Weights start undefined: drawing them would only touch memory that is overwritten."""
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """(…, inputs) → (…, outputs)."""
         return project(input, self.weight)
+
+
+class Embedding(nn.Embedding):
+    """``nn.Embedding`` whose weight may be frozen in a narrower type, and starts undefined."""
+
+    def reset_parameters(self) -> None:
+        """As in ``Linear``."""
 
 
 class Projection(nn.Module):

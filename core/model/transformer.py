@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from core.api.errors import ModelError
 from core.config import ModelSpec
 from core.model.gpt2 import Gpt2Backbone
-from core.model.layers import Linear, project
+from core.model.layers import Embedding, Linear, project
 from core.model.layout import parameter_shapes
 from core.update import Array
 
@@ -105,22 +105,17 @@ class Backbone(nn.Module):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(spec.vocab_size, spec.d_model)
+        self.embed_tokens = Embedding(spec.vocab_size, spec.d_model)
         self.layers = nn.ModuleList(Block(spec) for _ in range(spec.num_layers))
         self.norm = RMSNorm(spec.d_model, spec.norm_eps)
-        self.spec = spec
-        self.fill_tables()
+        cos_TH, sin_TH = rotary_tables(spec)
+        self.register_buffer("cos_TH", cos_TH, persistent=False)
+        self.register_buffer("sin_TH", sin_TH, persistent=False)
 
     @property
     def embedding(self) -> nn.Embedding:
         """The token embedding, to which a head may be tied."""
         return self.embed_tokens
-
-    def fill_tables(self) -> None:
-        """Compute what does not learn and is not stored."""
-        cos_TH, sin_TH = rotary_tables(self.spec)
-        self.register_buffer("cos_TH", cos_TH, persistent=False)
-        self.register_buffer("sin_TH", sin_TH, persistent=False)
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Hidden states, (B, T, D)."""

@@ -25,6 +25,7 @@ from core.data.store import Document, write_shard
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import (
     Alive,
+    BasePart,
     ChargeRequest,
     CorpusRef,
     DPRecord,
@@ -51,6 +52,7 @@ from core.model.checkpoint_io import encode_weights
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.presets import num_parameters
+from core.model.shard import parse_shard, units
 from core.postprocess.base import build_chain
 from core.training import worker as worker_module
 from core.training.round import SEALED_CONTEXT, SEALED_NAME
@@ -257,6 +259,29 @@ def test_a_whole_round(make_job: MakeJob, start: Callable[..., Worker], unit: st
     for record in (m for m in worker.seen if isinstance(m, DPRecord)):
         steps = 6 if job.privacy.per_example else 1
         assert (record.unit, record.noise_draws) == (unit, steps * num_parameters(SPEC))
+
+
+@pytest.mark.parametrize("name", ["blocks:0-0", "embedding"])
+def test_a_round_over_a_shard_in_the_locked_down_process(
+    make_job: MakeJob, start: Callable[..., Worker], name: str, tmp_path: Path
+) -> None:
+    """Nothing that only a shard needs is loaded after the door is shut, and its parts lie where they may be read."""
+    parts, weights, learning = [], seeded_weights(SPEC, 1), parse_shard(SPEC, name)
+    for unit in units(SPEC):
+        narrow = unit.name != name
+        path = tmp_path / f"{unit.name.partition(':')[0]}.part"
+        path.write_bytes(encode_weights({key: weights[key] for key in unit.shapes()}, narrow=narrow))
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        parts.append(BasePart(unit=unit.name, path=str(path), sha256=sha256, narrow=narrow))
+    job = make_job("record", shard=name, base_parts=tuple(parts))
+    worker = start(job)
+    assert worker.until(Ready).sandbox.startswith("seccomp")
+    worker.until(Sealed)
+    assert worker.end() == 0
+    (record,) = (message for message in worker.seen if isinstance(message, DPRecord))
+    assert record.noise_draws == 6 * learning.size()
+    update = build_chain(job.privacy, job.codec).decode(payload(job), learning.shapes())
+    assert update.norm() > 0
 
 
 def test_training_moves_the_model_towards_the_text(make_job: MakeJob, start: Callable[..., Worker]) -> None:
