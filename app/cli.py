@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import commands, console, inspection
+from app import commands, console, inspection, texts
 from core.api.client import EngineClient, default_home
 from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
 
@@ -161,7 +161,7 @@ def tree() -> typer.Typer:
     privacy = typer.Typer(help="What each text has cost, and what a plan would cost.", invoke_without_command=True)
     privacy.callback()(privacy_root)
     privacy.command()(estimate)
-    cli.add_typer(inspection.corpus, name="corpus")
+    cli.add_typer(texts.corpus, name="corpus")
     cli.add_typer(inspection.limits, name="limits")
     cli.add_typer(privacy, name="privacy")
     return cli

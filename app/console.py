@@ -24,6 +24,7 @@ from core.api.messages import (
     HardwareProfile,
     InviteView,
     Message,
+    PreviewText,
     Snapshot,
     TermsView,
 )
@@ -165,6 +166,71 @@ def show_corpora(corpora: Sequence[CorpusInfo]) -> None:
         for c in corpora
     ]
     table(("id", "name", "state", "documents", "records", "tokens", "skipped"), rows, right=(3, 4, 5, 6))
+
+
+def reading_line(corpus: CorpusInfo) -> str:
+    """How far a text is read, and how long it takes."""
+    files = f"{corpus.files_done:,} of {corpus.files_total:,} files"
+    done = f"{size(corpus.read_bytes)} of {size(corpus.total_bytes)}" if corpus.total_bytes else "looking"
+    left = "" if corpus.eta_s is None else f", {duration(corpus.eta_s)} left"
+    return f"reading {corpus.name}: {files}, {done}, {corpus.tokens:,} tokens{left}"
+
+
+def show_choice(corpus: CorpusInfo) -> None:
+    """What the owner chose, where it is not the usual, and what was left out as a copy."""
+    chosen: list[tuple[str, object]] = [
+        ("includes", " ".join(corpus.include)),
+        ("excludes", " ".join(corpus.exclude)),
+        ("hidden files", "read" if corpus.hidden else ""),
+        ("generated files", "read" if corpus.generated else ""),
+        ("text field", corpus.text_field),
+        ("weight", f"{corpus.weight:g}" if corpus.weight != 1 else ""),
+        ("exact copies", f"{corpus.copies:,}, used once" if corpus.copies else ""),
+        ("in other texts", f"{corpus.elsewhere:,}, left out here" if corpus.elsewhere else ""),
+    ]
+    shown = [(name, value) for name, value in chosen if value]
+    if shown:
+        lines(shown)
+
+
+def show_preview(found: PreviewText) -> None:
+    """A document on stdout, what it is on stderr; control characters are the owner's, but this terminal is too."""
+    kind = "held back for testing" if found.held_out else "used for training" if found.tokens else "not read yet"
+    count = f", {found.tokens:,} tokens" if found.tokens else ""
+    say(f"document {found.document:,} of {found.documents:,}, {size(found.text_bytes)}{count}, {kind}", "dim")
+    sys.stdout.write("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in found.text))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    if found.cut:
+        say("It goes on.", "dim")
+
+
+class Line:
+    """One line on stderr that is written over; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def show(self, text: str) -> None:
+        """Write it in place of what is there."""
+        text = printable(text)[: max(20, Console(stderr=True).width - 1)]
+        if text != self._shown and sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[2K{text}")
+            sys.stderr.flush()
+            self._shown = text
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+            self._shown = ""
 
 
 def show_invite(invite: InviteView) -> None:

@@ -1,4 +1,4 @@
-"""Commands that look: text on offer, limits, hardware, privacy, uploads, history, doctor."""
+"""Commands that look: limits, hardware, privacy, uploads, history, doctor."""
 
 from __future__ import annotations
 
@@ -8,86 +8,22 @@ import typer
 
 from app import console
 from app.commands import Json, ask
-from core.api.client import EngineClient, default_home
 from core.api.messages import (
     BudgetList,
     CheckList,
-    CorpusInfo,
-    CorpusList,
-    CorpusParams,
     HardwareParams,
     HardwareProfile,
     HistoryList,
     HistoryRow,
     LimitsParams,
     LimitsView,
-    Message,
-    PathsParams,
     UploadDetail,
     UploadInfo,
     UploadList,
     UploadParams,
 )
 
-corpus = typer.Typer(help="Your text: add, list, remove, inspect.", no_args_is_help=True)
 limits = typer.Typer(help="What this machine may be used for.", no_args_is_help=True)
-
-
-@corpus.command("add")
-def corpus_add(paths: Annotated[list[str], typer.Argument(metavar="PATH…")], json: Json = False) -> None:
-    """Offer files or folders. They are read on this machine, by a process without network."""
-    from pathlib import Path
-
-    full = [str(Path(path).expanduser().absolute()) for path in paths]
-    with EngineClient(default_home()) as client:
-        client.connect(start=True)
-        info = client.call("corpus.add", PathsParams(paths=full))
-        assert isinstance(info, CorpusInfo)
-        while info.state == "reading":
-            client.next_event(timeout_s=1.0)
-            answer = client.call("corpus.inspect", CorpusParams(corpus_id=info.corpus_id))
-            assert isinstance(answer, CorpusInfo)
-            info = answer
-    if json:
-        console.document(info)
-    else:
-        console.show_corpora([info])
-        _say_skipped(info)
-
-
-@corpus.command("list")
-def corpus_list(json: Json = False) -> None:
-    """All text on offer."""
-    found = ask(CorpusList, "corpus.list")
-    if json:
-        console.document(found)
-    else:
-        console.show_corpora(found.corpora)
-
-
-@corpus.command("remove")
-def corpus_remove(corpus_id: str) -> None:
-    """Stop offering a text. What it has cost in privacy stays in the ledger."""
-    ask(Message, "corpus.remove", CorpusParams(corpus_id=corpus_id))
-    console.say("Removed. Your files are untouched; what was charged stays charged.")
-
-
-@corpus.command("inspect")
-def corpus_inspect(corpus_id: str, json: Json = False) -> None:
-    """One text: counts, and what was skipped and why."""
-    info = ask(CorpusInfo, "corpus.inspect", CorpusParams(corpus_id=corpus_id))
-    if json:
-        console.document(info)
-    else:
-        console.show_corpora([info])
-        _say_skipped(info)
-
-
-def _say_skipped(info: CorpusInfo) -> None:
-    if info.error:
-        console.say(info.error, "red")
-    for skipped in info.skipped:
-        console.say(f"skipped {skipped.path}: {skipped.reason}", "dim")
 
 
 def hardware(

@@ -17,9 +17,12 @@ from typing import Any
 import psutil
 import pytest
 
+from core.api import preview
 from core.api.client import EngineClient, engine_paths
 from core.api.errors import CorpusError, EngineError, InviteError, UsageError
 from core.api.messages import (
+    ChangeParams,
+    CorpusInfo,
     CorpusParams,
     FederationParams,
     HardwareParams,
@@ -253,3 +256,35 @@ def test_a_home_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
 def test_shutdown_on_request(engine: Running) -> None:
     engine.call("shutdown")
     assert engine.process.wait(10) == 0
+
+
+def test_text_is_chosen_changed_refreshed_and_previewed(engine: Running, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.mkdir()
+    for number in range(3):
+        (text / f"{number}.txt").write_text(f"Along lane {number} the hedge holds {number} nests and a wren. " * 40)
+
+    def settled(corpus_id: str) -> CorpusInfo:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            found: CorpusInfo = engine.call("corpus.inspect", CorpusParams(corpus_id=corpus_id))
+            if found.state != "reading" and not found.refreshing:
+                return found
+            time.sleep(0.05)
+        raise AssertionError("it is still read")
+
+    added = engine.call("corpus.add", PathsParams(paths=[str(text)], exclude=["2.txt"], weight=2.0))
+    one = CorpusParams(corpus_id=added.corpus_id)
+    found = settled(one.corpus_id)
+    assert (found.state, found.documents, found.weight) == ("ready", 2, 2.0)
+    assert engine.call("corpus.change", ChangeParams(corpus_id=one.corpus_id, exclude=[])).state == "reading"
+    assert settled(one.corpus_id).documents == 3
+    (text / "0.txt").unlink()
+    assert engine.call("corpus.refresh", one).state == "ready"
+    assert settled(one.corpus_id).documents == 2
+    ticket = engine.call("corpus.preview", one)
+    done = subprocess.run(preview.command(ticket), capture_output=True, timeout=60, check=True)
+    assert preview.read(done.stdout).text.startswith("Along lane 1 the hedge")
+    assert engine.call("corpus.cancel", one).state == "ready"
+    with pytest.raises(CorpusError, match="no text with the id"):
+        engine.call("corpus.preview", CorpusParams(corpus_id="zz"))
