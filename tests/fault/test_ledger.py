@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -91,17 +92,20 @@ def test_two_processes_write_one_chain(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     prepared(path, epsilon=1e6).close()
     processes = [_start(path, 0), _start(path, 0)]
+    giving_up = threading.Timer(60.0, lambda: [process.kill() for process in processes])
+    giving_up.start()
+    heard = []
     try:
         for process in processes:
             assert process.stdout is not None
-            process.stdout.readline()
-        time.sleep(0.4)
+            heard.append([process.stdout.readline() for _ in range(6)])
     finally:
+        giving_up.cancel()
         for process in processes:
             process.kill()
-    for process in processes:
-        out, err = process.communicate(timeout=20)
-        assert out.count("\n") > 5, f"both must have written: {err}"
+    for process, lines in zip(processes, heard, strict=True):
+        _, err = process.communicate(timeout=20)
+        assert all(lines), f"both must have written: {err}"
     with Ledger.open(path, None) as ledger:
         assert ledger.verify_chain() == []
     rounds = [number for number, _ in _charged(path)]
