@@ -30,9 +30,10 @@ def _data() -> list[Row]:
 
 
 def _round() -> list[Row]:
-    from core.bench.round import measure
+    from core.bench import round as rounds
+    from core.bench import shards
 
-    return measure()
+    return rounds.measure() + shards.measure()
 
 
 def _engine() -> list[Row]:

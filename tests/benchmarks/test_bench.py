@@ -76,6 +76,19 @@ def test_data_is_measured_and_ids_are_identical() -> None:
 
 
 @pytest.mark.slow
+def test_a_shard_is_measured_beside_the_whole() -> None:
+    from core.bench.shards import SHARDS, measure
+
+    rows = {row.metric: row for row in measure()}
+    assert len(rows) == 3 * (1 + SHARDS)
+    assert all(row.holds is not False for row in rows.values())
+    names = {metric.rpartition(": ")[0] for metric in rows} - {"whole 10m"}
+    assert sum(rows[f"{name}: upload, int8"].value or 0 for name in names) == pytest.approx(
+        rows["whole 10m: upload, int8"].value, rel=0.001
+    )
+
+
+@pytest.mark.slow
 def test_an_idle_engine_is_small_and_sleeps() -> None:
     rows = {row["metric"]: row for row in run("engine")["rows"]}
     assert rows["engine idle, PSS"]["holds"] is True

@@ -188,6 +188,21 @@ def test_another_version_is_named(store: Store, tmp_path: Path) -> None:
         Store(tmp_path / "coordinator.db")
 
 
+def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp_path: Path) -> None:
+    enrolled = store.volunteers()
+    store.close()
+    database = sqlite3.connect(tmp_path / "coordinator.db")
+    database.execute("ALTER TABLE volunteers DROP COLUMN capability")
+    database.execute("ALTER TABLE assignments DROP COLUMN shard")
+    database.execute("PRAGMA user_version=1")
+    database.close()
+    again = Store(tmp_path / "coordinator.db")
+    assert again.volunteers() == enrolled
+    again.check()
+    again.close()
+    Store(tmp_path / "coordinator.db").close()
+
+
 def test_a_write_waits_for_another_process(store: Store, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "coordinator.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
