@@ -159,7 +159,7 @@ class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     store_dir: str
     tokenizer_path: str
     tokenizer_sha256: str
-    max_file_bytes: int = 64 << 20
+    max_file_bytes: int = 64 << 30
     max_memory_bytes: int = 2 << 30
     include: tuple[str, ...] = ()
     """Patterns of what is read, on the path below a chosen folder; empty for everything."""
@@ -174,6 +174,8 @@ class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     """Shards of older generations that are still in use."""
     glance: bool = False
     """Only look whether a file changed: the shards are then not read through where none did."""
+    excluded: tuple[tuple[str, str], ...] = ()
+    """Hashed names of files that ended an earlier reader, each with the reason."""
 
 
 class PreviewJob(Job, frozen=True, kw_only=True, tag="preview"):

@@ -16,14 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from core.api.errors import CorpusError
+from core.data.formats.names import looks_readable
 from core.data.patterns import Wanted
 
 MAX_DEPTH: Final = 64
 MAX_FILES: Final = 1_000_000
-TEXT_SUFFIXES: Final = frozenset((".txt", ".text", ".md", ".markdown", ".mdown", ".rst", ".adoc", ".asciidoc", ".org"))
-TEXT_NAMES: Final = frozenset(
-    ("readme", "license", "licence", "copying", "notice", "authors", "contributing", "changelog", "changes", "news")
-)
 _OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
 
@@ -68,7 +65,7 @@ class Stamp:
 
 
 def find(paths: Sequence[str], skip: OnSkip, wanted: Wanted | None = None) -> list[Found]:
-    """Every text file under ``paths``, each file once however often it is named or linked.
+    """Every file under ``paths`` of a format that is read, each once however often it is named or linked.
 
     Args:
         paths: folders or files the owner chose; a link is followed here, and only here.
@@ -87,7 +84,7 @@ def find(paths: Sequence[str], skip: OnSkip, wanted: Wanted | None = None) -> li
             status = os.stat(root)
             descriptor = os.open(root, _FOLDER) if stat.S_ISDIR(status.st_mode) else -1
         except OSError as error:
-            skip(path, _reason(error))
+            skip(path, reason_of(error))
             continue
         if descriptor >= 0:
             with _closing(descriptor):
@@ -114,22 +111,22 @@ def _walk(descriptor: int, here: Found, seen: set[tuple[int, int]], skip: OnSkip
     try:
         names = sorted(os.listdir(descriptor), key=os.fsencode)
     except OSError as error:
-        skip(here.path, _reason(error))
+        skip(here.path, reason_of(error))
         return
     for name in names:
         child = Found(here.root, (*here.parts, name))
         try:
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except OSError as error:
-            skip(child.path, _reason(error))
+            skip(child.path, reason_of(error))
             continue
         folder = stat.S_ISDIR(status.st_mode)
         if refused := wanted.refuses(child.parts, folder):
             skip(child.path, refused)
         elif folder:
             yield from _enter(descriptor, child, seen, skip, wanted)
-        elif not stat.S_ISLNK(status.st_mode) and not looks_like_text(name):
-            skip(child.path, "not a text or Markdown file")
+        elif not stat.S_ISLNK(status.st_mode) and not looks_readable(name):
+            skip(child.path, "not a format that is read")
         elif _usable(status, child.path, seen, skip):
             yield replace(child, size=status.st_size)
 
@@ -141,7 +138,7 @@ def _enter(descriptor: int, child: Found, seen: set[tuple[int, int]], skip: OnSk
         try:
             inner = os.open(child.parts[-1], _FOLDER, dir_fd=descriptor)
         except OSError as error:
-            skip(child.path, _reason(error))
+            skip(child.path, reason_of(error))
             return
         with _closing(inner):
             yield from _walk(inner, child, seen, skip, wanted)
@@ -159,12 +156,6 @@ def _usable(status: os.stat_result, path: str, seen: set[tuple[int, int]], skip:
         seen.add((status.st_dev, status.st_ino))
         return True
     return False
-
-
-def looks_like_text(name: str) -> bool:
-    """Whether a name is that of a text or Markdown file."""
-    stem, suffix = os.path.splitext(name.lower())
-    return suffix in TEXT_SUFFIXES or (not suffix and stem in TEXT_NAMES)
 
 
 def shown(path: str) -> str:
@@ -191,7 +182,7 @@ class Opener:
             else:
                 descriptor = os.open(file.root, _OPEN)
         except OSError as error:
-            raise Unusable(_reason(error)) from error
+            raise Unusable(reason_of(error)) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise Unusable("not a regular file")
@@ -216,24 +207,6 @@ class Opener:
         self._folder, self._descriptor = None, -1
 
 
-def read_bytes(descriptor: int, most: int) -> bytes:
-    """All of an open file.
-
-    Raises:
-        Unusable: it is larger than ``most`` bytes, however large it says it is, or cannot be read to its end.
-    """
-    parts, left = [], most + 1
-    try:
-        while left > 0 and (part := os.read(descriptor, min(left, 1 << 20))):
-            parts.append(part)
-            left -= len(part)
-    except OSError as error:
-        raise Unusable(_reason(error)) from error
-    if left <= 0:
-        raise Unusable(f"larger than {most / (1 << 20):.3g} MiB")
-    return b"".join(parts)
-
-
 @contextlib.contextmanager
 def _closing(descriptor: int) -> Iterator[None]:
     try:
@@ -242,7 +215,8 @@ def _closing(descriptor: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """Why a file cannot be read, in a few words."""
     if error.errno in (errno.ENOENT, errno.ESTALE):
         return "not there any more"
     if error.errno in (errno.EACCES, errno.EPERM):

@@ -1,129 +1,56 @@
-"""Bytes of a file to its documents, or the reason why there are none. Nothing here raises anything but ``Unusable``.
+"""Bytes of a file to its documents, whatever its format, or the reason why there are none.
 
-The order of attempts: a byte order mark, UTF-16 without one where there are nulls, strict UTF-8, and only then a guess
-from statistics (charset-normalizer), which must decode the whole file strictly.
+A document is a file, a mail, a JSON record or a table row; a text of more than ``MAX_DOCUMENT_CHARACTERS`` counts as
+several. Documents come one by one, so a file of any length needs little memory. Which text stands in a document is the
+business of ``formats``; what makes two documents the same is decided here, and never changes.
 """
 
 from __future__ import annotations
 
-import codecs
+import io
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import Final
-
-from charset_normalizer import CharsetMatch, CharsetMatches, from_bytes
+from typing import BinaryIO, Final
 
 from core.data.corpora import Unusable
+from core.data.formats import registry
+from core.data.formats.ceiling import Ceiling, size_of
+from core.data.formats.cutting import clean, cut
+from core.data.formats.intake import Intake, Watch, buffered, guarded
 from core.data.pieces import pieces
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows whenever the same bytes may give another text; files are then read again."""
-_MARKS: Final = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_COMMON: Final = ("cp1252", "cp1250", "iso8859_2", "cp1251", "cp1253", "cp1254", "cp1257")
-_SAMPLE_BYTES: Final = 1 << 16
-_CHECKED_CHARACTERS: Final = 1 << 16
-_MOST_CONTROLS: Final = 0.02
-_BINARY_BYTES: Final = tuple(byte for byte in range(32) if byte not in b"\t\n\r\f\v\b\x1b\x0e\x0f")
-_LAYOUT: Final = frozenset("\t\n\r\f\v\b\x1b")
-"""Control characters that occur in text: layout, and what manual pages and terminals print."""
+EMPTY: Final = "empty"
+_MARKS_AT_ONCE: Final = 1 << 12
 
 
-def documents(raw: bytes) -> list[str]:
-    """The documents in a text or Markdown file: the whole file is one.
+def documents(name: str, source: bytes | BinaryIO, text_field: str = "", watch: Watch | None = None) -> Iterator[str]:
+    """The documents in a file, one by one.
+
+    Args:
+        name: the file's name; its suffix is a hint.
+        source: all its bytes, or a stream at its start; one that can seek lets large archives be read in place.
+        text_field: field or column that holds the text; empty means that it is found.
+        watch: told of every read and of parts that are set aside; may raise to stop.
 
     Raises:
-        Unusable: the file is empty, binary, or in an encoding that is not recognised.
+        Unusable: nothing can be read, or nothing more; what was yielded before is good.
+        MemoryError: the file needs too much.
     """
-    text = decode(raw).replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise Unusable("empty")
-    return [text]
-
-
-def decode(raw: bytes) -> str:
-    """The text in ``raw``, whatever its encoding.
-
-    Raises:
-        Unusable: it is binary, or in an encoding that is not recognised.
-    """
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            text = _try(raw, encoding)
-            if text is None:
-                raise Unusable("cut or damaged text")
-            return _checked(text)
-    if b"\0" in raw[:_SAMPLE_BYTES]:  # before UTF-8, of which every null is a valid character
-        text = _wide(raw)
-        if text is None:
-            raise Unusable("binary")
-        return _checked(text)
-    text = _try(raw, "utf-8")
-    return _checked(_guessed(raw) if text is None else text)
-
-
-def _try(raw: bytes, encoding: str) -> str | None:
-    try:
-        return raw.decode(encoding)
-    except (UnicodeError, LookupError, ValueError):
-        return None
-
-
-def _wide(raw: bytes) -> str | None:
-    """UTF-16 without a mark: in most scripts one of the two bytes is nearly always the same."""
-    sample = raw[:_SAMPLE_BYTES]
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    if max(even, odd) < len(sample) // 5 or len(raw) % 2:
-        return None
-    return _try(raw, "utf-16-be" if even > odd else "utf-16-le")
-
-
-def _guessed(raw: bytes) -> str:
-    middle = max(0, len(raw) // 2 - _SAMPLE_BYTES // 2)
-    sample = raw if len(raw) <= 2 * _SAMPLE_BYTES else raw[:_SAMPLE_BYTES] + raw[middle : middle + _SAMPLE_BYTES]
-    if sum(sample.count(byte) for byte in _BINARY_BYTES) > _MOST_CONTROLS * len(sample):
-        raise Unusable("binary")
-    try:
-        guesses = from_bytes(sample, steps=5, chunk_size=512)
-    except Exception as error:  # a guesser that stumbles, over whatever, costs one file
-        raise Unusable("in an unknown encoding") from error
-    best = guesses.best()
-    text = _try(raw, _most_common(best, guesses)) if best is not None else None
-    if text is None:
-        raise Unusable("in an unknown encoding")
-    return text
-
-
-def _most_common(best: CharsetMatch, guesses: CharsetMatches) -> str:
-    """Of equally good guesses the encoding most files have; the library takes the first by name."""
-    equal = {best.encoding}
-    for guess in guesses:
-        if (guess.chaos, guess.coherence) == (best.chaos, best.coherence):
-            equal.update(guess.could_be_from_charset)
-    return next((encoding for encoding in _COMMON if encoding in equal), best.encoding)
-
-
-def _checked(text: str) -> str:
-    """Refuse what decodes but is no text.
-
-    Raises:
-        Unusable: it holds a null, or too many control, private or unassigned characters.
-    """
-    if "\0" in text or _control_share(text[:_CHECKED_CHARACTERS]) > _MOST_CONTROLS:
-        raise Unusable("binary")
-    return text
-
-
-def _control_share(text: str) -> float:
-    if not text:
-        return 0.0
-    strange = sum(c not in _LAYOUT and unicodedata.category(c) in {"Cc", "Cn", "Co", "Cs"} for c in text)
-    return strange / len(text)
+    watch = watch or Watch()
+    stream = buffered(io.BytesIO(source) if isinstance(source, bytes) else source, watch)
+    ceiling = Ceiling(size_of(stream) if stream.seekable() else 0)
+    intake = Intake(name=name, stream=stream, watch=watch, text_field=text_field, ceiling=ceiling, reader=registry.read)
+    empty = True
+    for text in guarded(registry.read(intake)):
+        watch.pulse()
+        for part in cut((clean(text),)):
+            if part.strip():
+                empty = False
+                yield part
+    if empty:
+        raise Unusable(EMPTY)
 
 
 def normal_form(text: str, between: Callable[[], None] = lambda: None) -> Iterator[str]:
@@ -135,12 +62,19 @@ def normal_form(text: str, between: Callable[[], None] = lambda: None) -> Iterat
     begun = spaced = False
     for piece in pieces(text):
         between()
-        words = unicodedata.normalize("NFC", piece).split()
+        words = _composed(piece).split()
         if words and begun and (spaced or piece[0].isspace()):
             yield " "
         yield " ".join(words)
         begun = begun or bool(words)
         spaced = piece[-1].isspace() or (spaced and not words)
+
+
+def _composed(piece: str) -> str:
+    """NFC; where marks without letters would make it take seconds, a few thousand characters at a time."""
+    if not piece.isascii() and sum(map(bool, map(unicodedata.combining, piece))) > len(piece) * 3 // 4:
+        return "".join(unicodedata.normalize("NFC", part) for part in pieces(piece, _MARKS_AT_ONCE))
+    return unicodedata.normalize("NFC", piece)
 
 
 def count_words(text: str) -> int:

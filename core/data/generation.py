@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,8 @@ from core.jobs import ReadResult
 NAME = "generation"
 VERSION = 1
 _CONTEXT = b"generation"
+_MOST_OPEN = 16
+"""Shards; a mapped one counts against the limit of the address space."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,9 +41,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stamp: tuple[int, ...] | None = None
     """What the file system said of it; none where it was too young to be told from its next change."""
     documents: tuple[tuple[str, int], ...] = ()
-    """Digest and words of each of its documents, copies included."""
+    """Digest and words of each of its documents, also where another file has the same."""
     reason: str = ""
-    """Why it is set aside."""
+    """Why it is set aside, or why nothing more of it can be read."""
+    aside: tuple[tuple[str, str], ...] = ()
+    """Parts of it that are set aside, the first few: member of an archive, if it is one, and reason."""
+    aside_total: int = 0
+    repeats: int = 0
+    """Documents of it that are copies of others of it."""
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +59,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tokenizer_sha256: str
     extractor_version: int
     text_field: str = ""
+    """The field or column that the owner chose."""
     sources: tuple[Source, ...]
     contents: tuple[tuple[str, ...], ...]
     """For each shard the digests of its documents, in order."""
@@ -69,10 +78,17 @@ def path_hash(path: str) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 
 
-def source_hash(data: bytes, extractor_version: int, tokenizer_sha256: str) -> str:
-    """What a file is known by."""
-    digest = hashlib.sha256(data).digest()
-    return hashlib.sha256(digest + extractor_version.to_bytes(4, "big") + bytes.fromhex(tokenizer_sha256)).hexdigest()
+def source_hash(digest: bytes, extractor_version: int, tokenizer_sha256: str, text_field: str = "") -> str:
+    """What a file is known by.
+
+    Args:
+        digest: SHA-256 of its bytes.
+        extractor_version: of the code that reads it.
+        tokenizer_sha256: of the tokenizer that cuts it into tokens.
+        text_field: field or column that the owner chose.
+    """
+    made_by = extractor_version.to_bytes(4, "big") + bytes.fromhex(tokenizer_sha256) + text_field.encode()
+    return hashlib.sha256(digest + made_by).hexdigest()
 
 
 def load(folder: Path, key: bytes) -> Generation | None:
@@ -107,17 +123,21 @@ def sweep(folder: Path, current: Generation | None, keep: Iterable[str] = ()) ->
 
 
 class OldTokens:
-    """Tokens of a generation's documents, by digest."""
+    """Tokens of the documents of one or several generations, by digest; few shards are open at a time."""
 
-    def __init__(self, generation: Generation, key: bytes) -> None:
+    def __init__(self, generations: Sequence[Generation], key: bytes) -> None:
         self._key = key
-        self._paths = [shard.path for shard in generation.result.shards]
-        self._contents = generation.contents
-        self._open: dict[int, Shard] = {}
+        self._shards: list[tuple[str, int]] = []
+        self._open: OrderedDict[int, Shard] = OrderedDict()
         self._places: dict[str, list[tuple[int, int]]] = {}
-        for number, digests in enumerate(generation.contents):
-            for index, digest in enumerate(digests):
-                self._places.setdefault(digest, []).append((number, index))
+        for generation in generations:
+            places: dict[str, list[tuple[int, int]]] = {}
+            for shard, digests in zip(generation.result.shards, generation.contents, strict=True):
+                for index, digest in enumerate(digests):
+                    if digest not in self._places:
+                        places.setdefault(digest, []).append((len(self._shards), index))
+                self._shards.append((shard.path, len(digests)))
+            self._places |= places
 
     def verify(self) -> None:
         """Read every block of every shard.
@@ -125,7 +145,7 @@ class OldTokens:
         Raises:
             StorageError: one is gone or damaged.
         """
-        for number in range(len(self._paths)):
+        for number in range(len(self._shards)):
             self._shard(number).verify()
 
     def tokens(self, digest: str) -> Tokens:
@@ -144,9 +164,14 @@ class OldTokens:
         return digest in self._places
 
     def _shard(self, number: int) -> Shard:
-        if number not in self._open:
-            shard = Shard(self._paths[number], self._key)
-            if shard.num_documents != len(self._contents[number]):
-                raise StorageError(f"The token shard {shard.path.name} is not the one its generation names.")
-            self._open[number] = shard
-        return self._open[number]
+        if number in self._open:
+            self._open.move_to_end(number)
+            return self._open[number]
+        path, documents = self._shards[number]
+        shard = Shard(path, self._key)
+        if shard.num_documents != documents:
+            raise StorageError(f"The token shard {shard.path.name} is not the one its generation names.")
+        self._open[number] = shard
+        if len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)[1].close()
+        return shard

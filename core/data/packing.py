@@ -129,7 +129,7 @@ class Packer:
             raise CorpusError(
                 f"There are more than {MAX_DOCUMENTS:,} documents.", "Add parts of the folder as several corpora."
             )
-        document = self._part(tokens, identity.digest)
+        document = self.document(tokens, identity)
         self.digests[identity.digest] = None
         t = self.totals
         self.totals = t._replace(
@@ -147,6 +147,10 @@ class Packer:
                 self._place(early, early.digest == lowest)
             self._early = []
         return True
+
+    def document(self, tokens: Tokens, identity: Identity) -> Document:
+        """A document on its way into a shard."""
+        return self._part(tokens, identity.digest)
 
     def _choice(self, document: Document) -> int:
         raw = hmac.new(self._choice_key, document.digest.encode(), hashlib.sha256).digest()

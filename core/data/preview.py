@@ -22,15 +22,18 @@ import msgspec
 from core import jobs, vault
 from core.api.errors import CorpusError, EngineError, HedgerowError
 from core.api.messages import PreviewText
-from core.data import extract
-from core.data.corpora import Found, Opener, Unusable, read_bytes
+from core.data import content, extract
+from core.data.corpora import Found, Opener, Unusable
+from core.data.formats import registry
 from core.data.store import Shard
 from core.data.tokenizer import Tokenizer
 from core.jobs import PreviewJob
 from core.sandbox import lock_down
 
 MAX_CHARACTERS: Final = 20_000
-MAX_FILE_BYTES: Final = 64 << 20
+MAX_FILE_BYTES: Final = 64 << 30
+MAX_COUNTED: Final = 1_000
+"""Documents of one file that are counted; the first is shown."""
 _TOKENS_AT_MOST: Final = 2 * MAX_CHARACTERS
 _MEMORY_BYTES: Final = 2 << 30
 _CPU_S: Final = 60
@@ -73,28 +76,30 @@ def of_corpus(ticket: str, number: int) -> PreviewText:
 
 
 def of_file(path: str) -> PreviewText:
-    """What would be made of one file; its first document.
+    """What would be made of one file; its first document, and how many there are up to ``MAX_COUNTED``.
 
     Raises:
         CorpusError: it would be set aside, and why.
     """
     root = os.path.realpath(path)
-    lock_down(allow_threads=False, read_paths=[root])
-    opener = Opener()
+    lock_down(read_paths=[root, *registry.late_folders()])
+    first, count = "", 0
     try:
-        descriptor = opener.open(Found(root, ()))
-        try:
-            found = extract.documents(read_bytes(descriptor, MAX_FILE_BYTES))
-        finally:
-            os.close(descriptor)
+        with content.opened(Opener(), Found(root, ()), MAX_FILE_BYTES) as opened:
+            for text in extract.documents(root, opened.source()):
+                first, count = first or text, count + 1
+                if count == MAX_COUNTED:
+                    break
     except Unusable as error:
-        raise CorpusError(f"{os.path.basename(root)} would be set aside: {error}.", "Its text is not used.") from error
+        if not first:
+            reason = f"{os.path.basename(root)} would be set aside: {error}."
+            raise CorpusError(reason, "Its text is not used.") from error
     return PreviewText(
         document=1,
-        documents=len(found),
-        text_bytes=len(found[0].encode("utf-8", "surrogatepass")),
-        text=found[0][:MAX_CHARACTERS],
-        cut=len(found[0]) > MAX_CHARACTERS,
+        documents=count,
+        text_bytes=len(first.encode()),
+        text=first[:MAX_CHARACTERS],
+        cut=len(first) > MAX_CHARACTERS,
     )
 
 
@@ -135,6 +140,7 @@ def show(arguments: list[str]) -> bytes:
     parser.add_argument("--document", type=int, default=1)
     options = parser.parse_args(arguments)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     try:
         _bound()
         found = of_file(str(options.file)) if options.file else of_corpus(options.ticket, options.document)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -21,11 +23,14 @@ import msgspec
 
 from core import jobs, vault
 from core.api.errors import CorpusError, EngineError, HedgerowError, StorageError
+from core.data.formats import registry
 from core.data.reading import Reading
 from core.jobs import Failed, Job, ReadJob
 from core.sandbox import lock_down
 
 ALIVE_EVERY_S = 1.0
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+"""Options of glibc's ``mallopt``."""
 
 
 class Pipe:
@@ -67,14 +72,30 @@ def _work(in_descriptor: int, pipe: Pipe, key_descriptor: int) -> None:
         Path(job.store_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
         _limit_memory(job.max_memory_bytes)
         roots = [os.path.realpath(path) for path in job.paths]
-        level = lock_down(read_paths=[*roots, job.tokenizer_path, *job.elsewhere], write_paths=[job.store_dir])
+        level = lock_down(
+            read_paths=[*roots, job.tokenizer_path, *job.elsewhere, *registry.late_folders()],
+            write_paths=[job.store_dir],
+        )
         threading.Thread(target=_show_life, args=(pipe,), daemon=True).start()
         pipe.send(jobs.Ready(sandbox=level, pid=os.getpid()))
-        reading = Reading(job, key, pipe.send)
+        reading = Reading(job, key, pipe.send, _end_after)
         result = reading.run()
         if reading.tokenizer.slow_because:
             sys.stderr.write(f"Tokenized the slow way: {reading.tokenizer.slow_because}.\n")
         pipe.send(msgspec.structs.replace(result, document_digests=()))
+
+
+def _end_after(seconds: float) -> None:
+    """SIGALRM keeps its default action: it ends the process even where native code holds the interpreter's lock."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _keep_heap_small() -> None:
+    """One heap for all threads, and large blocks outside of it, which go back to the system as they are freed."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def _limit_memory(most: int) -> None:
@@ -109,8 +130,10 @@ def main(arguments: list[str]) -> int:
     for name in ("--in-fd", "--out-fd", "--key-fd"):
         parser.add_argument(name, type=int, required=True)
     options = parser.parse_args(arguments)
-    # One thread: a pool's stacks and heaps would count against the memory limit in large, unforeseeable steps.
+    # One thread, one heap: what pools reserve would count against the memory limit in large, unforeseeable steps.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+    _keep_heap_small()
     return work(options.in_fd, Pipe(options.out_fd), options.key_fd)
 
 

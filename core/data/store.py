@@ -72,13 +72,12 @@ def _sealed_size(size: int) -> int:
     return size + _TAG * _blocks(size)
 
 
-def _seal(cipher: AESGCM, header: bytes, section: int, data: bytes) -> bytes:
+def _seal(out: bytearray, cipher: AESGCM, header: bytes, section: int, data: memoryview) -> None:
+    """Append the sealed blocks of ``data`` to ``out``."""
     count = _blocks(len(data))
-    out = bytearray()
     for index in range(count):
         part = data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES]
         out += cipher.encrypt(_nonce(section, index), part, header + bytes([index == count - 1]))
-    return bytes(out)
 
 
 class ShardFacts(NamedTuple):
@@ -111,9 +110,9 @@ def write_shard(
     documents = [*training, *held_out]
     offsets = np.zeros(len(documents) + 1, dtype="<u8")
     offsets[1:] = np.cumsum([len(document.tokens) + 1 for document in documents])
-    end = np.asarray([end_of_text], dtype=dtype)
-    parts = [part for document in documents for part in (document.tokens.astype(dtype), end)]
-    tokens = np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
+    tokens = np.full(int(offsets[-1]), end_of_text, dtype=dtype.newbyteorder("<"))
+    for document, start in zip(documents, offsets[:-1].tolist(), strict=True):
+        tokens[start : start + len(document.tokens)] = document.tokens
     sizes = np.asarray([document.text_bytes for document in documents], dtype="<u8")
     table = offsets.tobytes() + sizes.tobytes()
     salt = secrets.token_bytes(16)
@@ -122,11 +121,12 @@ def write_shard(
         len(table), extractor_version, 0, salt, bytes.fromhex(tokenizer_sha256),
     )  # fmt: skip
     cipher = _key(key, salt)
-    raw = tokens.astype(dtype.newbyteorder("<")).tobytes()
-    data = header + _seal(cipher, header, _TABLE, table) + _seal(cipher, header, _TOKENS, raw)
+    data = bytearray(header)  # grown in place: a reader has little memory
+    _seal(data, cipher, header, _TABLE, memoryview(table))
+    _seal(data, cipher, header, _TOKENS, tokens.view(np.uint8).data)
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{digest}.shard"
-    vault.write_atomic(path, data)
+    vault.write_parts(path, (memoryview(data),))
     total = int(sizes.sum()) if len(documents) else 0
     return ShardFacts(str(path), digest, int(tokens.size), int(offsets[len(training)]), len(documents), total)
 

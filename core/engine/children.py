@@ -35,6 +35,9 @@ MAX_LOG = 1 << 20
 class ChildDied(EngineError):
     """A child ended or fell silent before it was done; it may be started again."""
 
+    signal = 0
+    """The signal that ended it, if one of its own did."""
+
 
 def environment(threads: int) -> dict[str, str]:
     """What a child may know: no proxies, no tokens, no settings of other programs."""
@@ -158,7 +161,9 @@ class Child:
                 yield message
             code = await asyncio.wait_for(self._process.wait(), SILENCE_S)
             if code != 0 and not self.paused_by_us:
-                raise ChildDied(f"The {self.name} ended unexpectedly ({_how(code)}).", "It is started again.")
+                died = ChildDied(f"The {self.name} ended unexpectedly ({_how(code)}).", "It is started again.")
+                died.signal = max(0, -code)
+                raise died
         except TimeoutError as error:
             raise ChildDied(f"The {self.name} fell silent and was ended.", "It is started again.") from error
         finally:

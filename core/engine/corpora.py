@@ -25,6 +25,7 @@ from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.store import Shard
 from core.data.stream import num_records
 from core.engine import choices, corpus_view, generations
+from core.engine.blame import Blame
 from core.engine.board import Board
 from core.engine.children import Child, ChildDied
 from core.engine.config_store import ConfigStore
@@ -42,7 +43,6 @@ MAX_PATHS = 1_000
 BIND_BATCH = 5_000
 RESCAN_S = 300.0
 """Files of a corpus are looked at again after so long, while no round uses it."""
-_TRIES = 2
 
 
 class Corpora:
@@ -257,15 +257,16 @@ class Corpora:
         self._board.changed()
 
     async def _read_safely(self, corpus_id: str, glance: bool = False) -> None:
-        """Read, once more if the child died; keep the result or the reason."""
+        """Read, and again if the child died, without the file that killed it; keep the result or the reason."""
         row = self.row(corpus_id)
+        blame = Blame(self._home / "store" / corpus_id)
         try:
-            for attempt in range(_TRIES):
+            while True:
                 try:
-                    await self._read_once(row, glance)
+                    await self._read_once(row, glance, blame.excluded)
                     break
-                except ChildDied:
-                    if attempt == _TRIES - 1:
+                except ChildDied as error:
+                    if not blame.may_try_again(error):
                         raise
         except HedgerowError as error:
             self._failed(row, error)
@@ -289,13 +290,15 @@ class Corpora:
             stands = generations.stands(row) and not isinstance(error, CorpusError)
             self._ledger.update_corpus(row.corpus_id, state="ready" if stands else "error", error=str(error))
 
-    async def _read_once(self, row: CorpusRow, glance: bool) -> None:
+    async def _read_once(self, row: CorpusRow, glance: bool, excluded: tuple[tuple[str, str], ...]) -> None:
         """Read, one corpus at a time: a reader must know what the corpora before it hold."""
         async with self._turn:
-            result, facts = await self._read_in_child(row, glance)
+            result, facts = await self._read_in_child(row, glance, excluded)
             await self._finish(row, result, facts)
 
-    async def _read_in_child(self, row: CorpusRow, glance: bool) -> tuple[ReadResult, CorpusFacts]:
+    async def _read_in_child(
+        self, row: CorpusRow, glance: bool, excluded: tuple[tuple[str, str], ...] = ()
+    ) -> tuple[ReadResult, CorpusFacts]:
         store = self._home / "store" / row.corpus_id
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
         job = ReadJob(
@@ -312,6 +315,7 @@ class Corpora:
             elsewhere=self._elsewhere(row),
             keep=tuple({shard.path for shard in row.facts.shards} | generations.pinned(self._ledger)),
             glance=glance,
+            excluded=excluded,
         )
         child = await Child.start(
             READER,

@@ -6,6 +6,7 @@ the real round loop, samplers and chain over real encrypted shards. A step that 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
@@ -230,12 +231,23 @@ def test_line_14_sources_are_bound_to_one_stream(tmp_path: Path) -> None:
     assert sum(drawn) == 30
 
 
-@pytest.mark.xfail(strict=True, raises=(ImportError, AttributeError), reason="BindStream of several formats")
-def test_line_14_whatever_their_format() -> None:
-    from core.data.extract import extract_documents  # type: ignore[attr-defined]
+def test_line_14_whatever_their_format(tmp_path: Path) -> None:
+    """Sources of several formats are one stream: each record, row, mail and file in it is a document."""
+    from core.data import extract
 
-    rows = b'{"text": "one document"}\n{"text": "another"}\n'
-    assert [document.text for document in extract_documents("rows.jsonl", rows)] == ["one document", "another"]
+    mailbox = b"From a\nSubject: x\n\nthe first mail\n\nFrom b\nSubject: y\n\nthe second mail\n"
+    sources = {
+        "rows.jsonl": (b'{"text": "one record"}\n{"text": "another record"}\n', ["one record", "another record"]),
+        "table.csv": (b"id,text\n1,a first row\n2,a second row\n", ["a first row", "a second row"]),
+        "letters.mbox": (mailbox, ["the first mail", "the second mail"]),
+        "page.html": (b"<html><nav>menu</nav><p>a <b>page</b></p></html>", ["a page"]),
+        "notes.txt.gz": (gzip.compress(b"packed notes"), ["packed notes"]),
+    }
+    found = {name: [text.strip() for text in extract.documents(name, raw)] for name, (raw, _) in sources.items()}
+    assert found == {name: expected for name, (_, expected) in sources.items()}
+    (shard,) = pack(tmp_path / "store", [text for texts in found.values() for text in texts])
+    kept = {Tokenizer.load(builtin_tokenizer_path()).decode(shard.document(i)) for i in range(shard.num_documents)}
+    assert kept == {text for texts in found.values() for text in texts}
 
 
 def test_line_15_a_client_knows_its_hardware() -> None:

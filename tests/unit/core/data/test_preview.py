@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from support.documents import zipped
+from support.extraction import parquet
 from support.joined import House
 
 from core.api import preview
@@ -201,10 +203,10 @@ def test_the_child_is_locked_down_before_it_opens_a_file(tmp_path: Path) -> None
     code = (
         "import core.data.preview as p, sys, socket\n"
         "real = p.extract.documents\n"
-        "def look(raw):\n"
+        "def look(*given):\n"
         "    try: socket.socket(); sys.exit('a socket')\n"
         "    except PermissionError: pass\n"
-        "    return real(raw)\n"
+        "    return real(*given)\n"
         "p.extract.documents = look\n"
         "sys.stdout.buffer.write(p.show(['--file', sys.argv[1]]))\n"
     )
@@ -232,3 +234,16 @@ def test_an_engine_that_sends_rubbish_is_named(tmp_path: Path) -> None:
         out, _ = child.communicate(timeout=60)
     with pytest.raises(EngineError, match="did not say"):
         preview.read(out)
+
+
+def test_a_file_of_any_format_is_shown_as_its_first_document(tmp_path: Path) -> None:
+    rows = [f"row number {number} of the table" for number in range(3)]
+    files = {
+        "a.jsonl": "".join(f'{{"text": "{row}"}}\n' for row in rows).encode(),
+        "a.zip": zipped({f"{number}.txt": row for number, row in enumerate(rows)}),
+        "a.parquet": parquet({"text": rows}),
+    }
+    for name, raw in files.items():
+        (tmp_path / name).write_bytes(raw)
+        found = of_file(tmp_path / name)
+        assert (found.text, found.documents, found.cut) == (rows[0], 3, False), name

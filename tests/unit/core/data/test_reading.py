@@ -14,7 +14,8 @@ import pytest
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, StorageError
-from core.data import digests, extract, generation, reading
+from core.data import content, digests, extract, generation, reading, watching
+from core.data.content import Content
 from core.data.reading import Reading
 from core.data.store import Shard
 from core.data.tokenizer import BUILTIN, Tokenizer, builtin_tokenizer_path
@@ -71,12 +72,12 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     desk = Desk(tmp_path)
     real = extract.documents
 
-    def counted(raw: bytes) -> list[str]:
+    def counted(*arguments: Any) -> Iterator[str]:
         desk.extracted += 1
-        return real(raw)
+        return real(*arguments)
 
     monkeypatch.setattr(extract, "documents", counted)
-    monkeypatch.setattr(reading, "SETTLED_S", -1.0)  # files of this test are never too young
+    monkeypatch.setattr(content, "SETTLED_S", -1.0)  # files of this test are never too young
     return desk
 
 
@@ -105,7 +106,7 @@ def test_an_unchanged_folder_is_not_read_again_and_keeps_its_shards(
     desk.put("zero.txt", bytes(90))
     first = desk.read()
     skips, files = desk.skips, desk.files()
-    monkeypatch.setattr(reading, "read_bytes", lambda *_: pytest.fail("a file was opened that did not change"))
+    monkeypatch.setattr(Content, "digest", lambda *_: pytest.fail("a file was read that did not change"))
     assert desk.read() == first
     assert desk.extracted == 0
     assert desk.skips == skips == {"copy.txt": "an exact copy of another document", "zero.txt": "binary"}
@@ -174,7 +175,7 @@ def test_a_touched_or_renamed_file_is_hashed_but_not_extracted(desk: Desk) -> No
 
 
 def test_a_young_file_is_hashed_every_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "SETTLED_S", 3_600.0)
+    monkeypatch.setattr(content, "SETTLED_S", 3_600.0)
     desk.put("a.txt", PROSE.format(n=1))
     first = desk.read()
     path = desk.text / "a.txt"
@@ -235,17 +236,18 @@ def test_a_file_that_takes_too_long_costs_itself_and_is_tried_again(
 ) -> None:
     desk.put("a.txt", PROSE.format(n=1))
     slow = desk.put("slow.txt", "word " * 40_000)
-    real_pack = Reading._pack
+    real = extract.documents
 
-    def pack(self: Reading, raw: bytes, file: object) -> object:
-        monkeypatch.setattr(reading, "FILE_S", -1e9 if len(raw) == slow.stat().st_size else 30.0)
-        return real_pack(self, raw, file)  # type: ignore[arg-type]
+    def documents(name: str, *rest: Any) -> Iterator[str]:
+        monkeypatch.setattr(watching, "FILE_S", -1e9 if name == str(slow) else 25.0)
+        return real(name, *rest)
 
-    monkeypatch.setattr(Reading, "_pack", pack)
+    monkeypatch.setattr(watching, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(extract, "documents", documents)
     assert desk.read().documents == 1
     assert desk.skips == {"slow.txt": "took too long to read"}
-    monkeypatch.setattr(Reading, "_pack", real_pack)
-    monkeypatch.setattr(reading, "FILE_S", 30.0)
+    monkeypatch.setattr(extract, "documents", real)
+    monkeypatch.setattr(watching, "FILE_S", 25.0)
     assert desk.read().documents == 2
 
 
@@ -253,14 +255,14 @@ def test_a_file_that_takes_too_long_costs_itself_and_is_tried_again(
     ("files", "message"),
     [
         ({}, "text is empty"),
-        ({"a.bin": b"x"}, "not a text or Markdown file"),
+        ({"a.bin": b"x"}, "not a format that is read"),
         ({"a.txt": b""}, "empty"),
         ({"a.txt": bytes(100), "b.txt": b"  "}, "2 files or folders were set aside"),
     ],
 )
 def test_nothing_usable_is_one_sentence_and_changes_nothing(desk: Desk, files: dict[str, bytes], message: str) -> None:
-    for name, content in files.items():
-        desk.put(name, content)
+    for name, raw in files.items():
+        desk.put(name, raw)
     with pytest.raises(CorpusError) as caught:
         desk.read()
     assert message in caught.value.message
@@ -317,11 +319,11 @@ def test_a_killed_reader_leaves_nothing_that_stays(desk: Desk) -> None:
 def test_another_tokenizer_or_extractor_reads_everything_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.put("a.txt", PROSE.format(n=1))
     first = desk.read()
-    monkeypatch.setattr(extract, "VERSION", 2)
+    monkeypatch.setattr(extract, "VERSION", 77)
     second = desk.read()
     assert desk.extracted == 1
     assert second.document_digests == first.document_digests
-    assert Shard(second.shards[0].path, KEY).extractor_version == 2
+    assert Shard(second.shards[0].path, KEY).extractor_version == 77
 
 
 def test_names_of_any_bytes_are_read(desk: Desk) -> None:
@@ -434,8 +436,8 @@ def test_what_another_corpus_has_no_more_is_packed_at_the_next_reading(desk: Des
 def test_a_damaged_digest_file_loses_no_document(desk: Desk) -> None:
     desk.put("a.txt", PROSE.format(n=1))
     other = Path(other_corpus(desk, PROSE.format(n=1)))
-    for content in (b"", b"HGVF", other.read_bytes()[:-1], os.urandom(400)):
-        other.write_bytes(content)
+    for raw in (b"", b"HGVF", other.read_bytes()[:-1], os.urandom(400)):
+        other.write_bytes(raw)
         assert desk.read(elsewhere=(str(other), str(desk.store / "missing"))).elsewhere == 0
     path = desk.store / "digests"
     path.write_bytes(b"x")
@@ -468,7 +470,8 @@ def test_a_glance_reads_no_shard_where_no_file_changed(desk: Desk, monkeypatch: 
         patch.setattr(Shard, "verify", lambda *_: pytest.fail("a shard was read through"))
         assert desk.read(glance=True) == first
     path = Path(first.shards[0].path)
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     desk.put("b.txt", PROSE.format(n=3))
     assert desk.read(glance=True).documents == 2
     assert desk.extracted == 2, "damage is found before anything is copied"

@@ -191,7 +191,10 @@ def test_a_folder_that_was_emptied_is_not_trained_on_and_comes_back(farm: Farm, 
             farm.corpora.refresh(one)
             await farm.settle()
         found = farm.info(one)
-        assert (found.state, found.error) == ("error", "text is empty. Choose a folder with text or Markdown files.")
+        assert (found.state, found.error) == (
+            "error",
+            "text is empty. Choose a folder with text, documents, mail or data.",
+        )
         for number in range(3):
             write(text / f"{number}.txt", number)
         farm.corpora.refresh(one)
