@@ -59,7 +59,8 @@ def reader(sent: bytes, log: Path, key: bytes = KEY) -> Iterator[tuple[subproces
 def run(one: ReadJob, log: Path) -> tuple[list[Job], int]:
     with reader(jobs.encode(one), log) as (process, up):
         messages = [jobs.decode_up(line) for line in up]
-        return messages, process.wait(30)
+        # On a busy machine signs of life go on for a while after the last word.
+        return [message for message in messages if not isinstance(message, Alive)], process.wait(30)
 
 
 def test_it_locks_itself_down_before_it_reads(tmp_path: Path) -> None:
