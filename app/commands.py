@@ -126,6 +126,9 @@ def join(
         list[str] | None, typer.Option("--corpus", help="Id of a text to offer; all usable by default.")
     ] = None,
     epsilon: Annotated[float, typer.Option(min=0.01, max=1000.0, help="Privacy budget per text.")] = 8.0,
+    public_only: Annotated[
+        bool, typer.Option("--public-only", help="Offer no text of yours; train on the federation's public text.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Read an invite, show who asks for what at which price, and join after your consent."""
@@ -139,9 +142,11 @@ def join(
             console.show_invite(said)
         terms = client.call("federation.terms", InviteParams(invite=invite, epsilon=epsilon))
         assert isinstance(terms, TermsView)
-        chosen = _choose(terms, corpora)
+        chosen = _choose(terms, corpora, public_only)
         if not json:
             console.show_terms(terms)
+            if not chosen:
+                console.say("No text of yours is read: this machine trains on the public text alone, uncharged.")
             if not yes:
                 typer.confirm("Join on these terms?", abort=True, err=True)
         choices = [CorpusChoice(corpus_id=one, epsilon=epsilon) for one in chosen]
@@ -153,7 +158,13 @@ def join(
         console.say(f"Joined. The terms are frozen as manifest {terms.manifest_hash[:8]}.")
 
 
-def _choose(terms: TermsView, wanted: list[str] | None) -> list[str]:
+def _choose(terms: TermsView, wanted: list[str] | None, public_only: bool) -> list[str]:
+    if public_only and not terms.manifest.public_tokens:
+        raise UsageError("This federation has no public text.", "Offer text of yours.")
+    if public_only and wanted:
+        raise UsageError("--public-only and --corpus exclude each other.", "Choose one.")
+    if public_only:
+        return []
     offers = {offer.corpus_id: offer for offer in terms.offers}
     for one in wanted or []:
         if one not in offers:
@@ -161,7 +172,7 @@ def _choose(terms: TermsView, wanted: list[str] | None) -> list[str]:
         if not offers[one].usable:
             raise UsageError(f"{offers[one].name} cannot be used here: {offers[one].reason}")
     chosen = list(wanted or [one for one, offer in offers.items() if offer.usable])
-    if not chosen:
+    if not chosen and not terms.manifest.public_tokens:
         reasons = "; ".join(f"{offer.name}: {offer.reason}" for offer in terms.offers)
         raise UsageError(
             f"None of your text can be used here. {reasons}".strip(), "Add text with `hedgerow corpus add`."

@@ -23,6 +23,7 @@ from core.api.messages import (
     Device,
     HardwareProfile,
     InviteView,
+    ManifestView,
     Message,
     PreviewText,
     Snapshot,
@@ -245,6 +246,13 @@ def show_invite(invite: InviteView) -> None:
     )
 
 
+def public_text(manifest: ManifestView) -> str:
+    """The operator's own text that everybody may train on."""
+    about = f"{manifest.public_tokens:,} tokens, {size(manifest.public_bytes)} down once"
+    mixed = manifest.unit in ("none", "corpus")
+    return about + (f", weight {manifest.public_weight:g} beside each text of yours" if mixed else ", never charged")
+
+
 def show_terms(terms: TermsView) -> None:
     """The manifest and the price, as shown before consent."""
     manifest = terms.manifest
@@ -260,6 +268,7 @@ def show_terms(terms: TermsView) -> None:
             ("rounds", f"{manifest.rounds} of {manifest.steps_per_round} steps, batch {manifest.batch_size}"),
             ("model", f"{manifest.preset}, {manifest.parameters:,} parameters"),
             ("each round", f"{size(manifest.upload_bytes)} up, {size(manifest.download_bytes)} down"),
+            *([("public text", public_text(manifest))] if manifest.public_tokens else []),
             ("leaves here", ", ".join(terms.leaves)),
             ("memory", f"about {size(terms.memory_bytes)}" + ("" if terms.fits else f": {terms.fits_reason}")),
         ]

@@ -18,6 +18,9 @@ PROTOCOL_VERSION: Final = 1
 MAX_TEXT = 2_000
 MIN_MBIT_S: Final = 0.5
 """Slower, and one piece of an update would take longer than a coordinator keeps its upload session."""
+MAX_PUBLIC_SHARD_BYTES: Final = 64 << 20
+"""Of one public token shard."""
+MAX_PUBLIC_SHARDS: Final = 4_096
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
@@ -91,10 +94,24 @@ class TokenizerSpec(Frozen, frozen=True, kw_only=True):
 
 
 class PublicShard(Frozen, frozen=True, kw_only=True):
-    """A public token shard served as a blob. Later capability: the list must be empty today."""
+    """A public token shard, served as a blob."""
 
     sha256: Sha256
     weight: float
+    """Share in the stream, where each private corpus has 1; the shards of a federation are read as one source."""
+    tokens: int
+    bytes: int
+    """Size of the blob."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("public_data.weight", self.weight, 1e-9, 1e6)
+        _between("public_data.bytes", self.bytes, 1, MAX_PUBLIC_SHARD_BYTES)
+        _between("public_data.tokens", self.tokens, 1, self.bytes // 2)
 
 
 class ParameterGroups(Frozen, frozen=True, kw_only=True):
@@ -284,7 +301,8 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
     model: ModelSpec
     groups: ParameterGroups = ParameterGroups()
     tokenizer: TokenizerSpec
-    public_data: tuple[PublicShard, ...] = ()
+    public_data: Annotated[tuple[PublicShard, ...], Meta(max_length=MAX_PUBLIC_SHARDS)] = ()
+    """The operator's own text, for everybody: mixed in by weight, never charged."""
     training: TrainingConfig
     outer: OuterConfig = OuterConfig()
     shard: ShardConfig = ShardConfig()
@@ -306,8 +324,8 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
                 f"shard.count is {self.shard.count}, but a model of {self.model.num_layers} blocks has at most "
                 f"{self.model.num_layers + 1} parts"
             )
-        if self.public_data:
-            raise ValueError("public_data is not supported by this version")
+        if len({shard.sha256 for shard in self.public_data}) != len(self.public_data):
+            raise ValueError("public_data names a shard twice")
         if self.groups != ParameterGroups():
             raise ValueError("parameter groups other than one backbone are not supported by this version")
 

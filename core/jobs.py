@@ -149,6 +149,8 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """The base weights unit by unit, where the checkpoint is stored so; ``base_path`` is then their index."""
     frozen_dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """How the matrices that do not learn are held."""
+    public: CorpusRef | None = None
+    """The federation's public shards, already hash-checked; packed windows only, under ``none`` and ``corpus``."""
 
 
 class ReadJob(Job, frozen=True, kw_only=True, tag="read"):

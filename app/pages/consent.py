@@ -159,7 +159,8 @@ class ConsentPage(Page):
 
     def _show_button(self) -> None:
         terms = self._terms
-        able = terms is not None and bool(self._ticked) and terms.fits and not self._busy and self.store.connected
+        chosen = bool(self._ticked) or (terms is not None and terms.manifest.public_tokens > 0)
+        able = terms is not None and chosen and terms.fits and not self._busy and self.store.connected
         self.join.setEnabled(able)
         self.join.set_label(self.tr("Joining") if self._busy == "join" else self.tr("Join and start"))
 

@@ -229,6 +229,13 @@ class Price(Panel):
 
     def _show_rounds(self, terms: TermsView, chosen: list[CorpusOffer]) -> None:
         planned = terms.manifest.rounds
+        if not chosen and terms.manifest.public_tokens:
+            self.rings.show_figure(RingFigure(0.0, 0.0), self.tr("Public text alone"))
+            self.rounds.setText(self.tr("%n round(s)", "", planned))
+            self.rounds.set_ink("text")
+            text = self.tr("Without a tick it trains on their public text alone, {0} tokens; nothing of yours is read.")
+            self.stops.setText(text.format(figures.short_count(terms.manifest.public_tokens)))
+            return
         if not chosen:
             self.rings.show_figure(RingFigure(0.0, 0.0), self.tr("No text chosen"))
             self.rounds.setText(self.tr("no text"))

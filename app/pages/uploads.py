@@ -241,6 +241,8 @@ class _Detail(ScrollColumn):
     def _cost(self, upload: UploadInfo) -> str:
         if upload.unit == "none":
             return self.tr("no guarantee")
+        if upload.unit == "public":
+            return self.tr("public text only")
         if upload.epsilon_cost is None or upload.epsilon_after is None:
             return figures.NOT_KNOWN
         parts = (figures.epsilon_spent(upload.epsilon_cost, 2), figures.epsilon_spent(upload.epsilon_after, 2))
@@ -255,7 +257,7 @@ class _Detail(ScrollColumn):
             self.note.setText(self.tr("Opening the sealed bytes."))
             return
         values = sum(layer.size for layer in detail.layers)
-        noised = detail.upload.unit != "none"
+        noised = detail.upload.unit not in ("none", "public")
         text = (
             self.tr("{0} weight changes, noised and packed as {1}")
             if noised

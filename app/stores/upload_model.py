@@ -53,6 +53,8 @@ class UploadModel(RowModel[UploadInfo]):
         """What it cost in privacy."""
         if row.unit == "none":
             return self.tr("no guarantee")
+        if row.unit == "public":
+            return self.tr("public text only")
         if row.epsilon_cost is None:
             return ""
         return self.tr("ε +{0}").format(figures.epsilon_spent(row.epsilon_cost, 2))

@@ -138,6 +138,11 @@ class ManifestView(Message, frozen=True, kw_only=True):
     cohort_size: int
     codec: str
     shard: str
+    public_tokens: int = 0
+    """Tokens of public text that the operator offers to everybody; fetched once."""
+    public_bytes: int = 0
+    public_weight: float = 0.0
+    """Its share in the stream, where each corpus has 1."""
 
 
 class FederationInfo(Message, frozen=True, kw_only=True):
@@ -173,6 +178,7 @@ class UploadInfo(Message, frozen=True, kw_only=True):
     dense_bytes: int
     sha256: str
     unit: str
+    """What the guarantee protects; ``public`` where no text of the owner's was read."""
     epsilon_after: float | None = None
     epsilon_cost: float | None = None
     delta: float | None = None

@@ -54,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
     create.add_argument("--address", default="", metavar="HOST[:PORT]", help="what invites name")
     create.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
     create.add_argument("--evaluate", type=Path, metavar="FILE", help="your own text to measure the model on")
+    create.add_argument(
+        "--public", type=Path, action="append", default=[], metavar="TEXT", help="text of yours for all to train on"
+    )
+    create.add_argument("--public-weight", type=float, default=1.0, help="its share, where a volunteer's text has 1")
     run = commands.add_parser("run", help="run it until its last round")
     run.add_argument("dir", type=Path)
     run.add_argument("--listen", default="", metavar="HOST:PORT")
@@ -126,6 +130,8 @@ def _create(options: argparse.Namespace) -> None:
         listen=options.listen,
         evaluate=options.evaluate,
         shards=options.shards,
+        public=tuple(options.public),
+        public_weight=options.public_weight,
     )
     made = create(options.dir, choices)
     document = {

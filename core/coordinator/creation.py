@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +19,7 @@ from core.config import (
     ModelSpec,
     OuterConfig,
     PrivacyTerms,
+    PublicShard,
     ScheduleConfig,
     ShardConfig,
     TokenizerSpec,
@@ -25,6 +28,8 @@ from core.config import (
 )
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
+from core.data.public import write_public
+from core.data.store import ShardFacts
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.federation.protocol import MAX_UPDATE_BYTES
 from core.model.presets import num_parameters, preset
@@ -74,6 +79,10 @@ class Choices:
     listen: str = "127.0.0.1:0"
     evaluate: Path | None = None
     shards: int = 1
+    public: tuple[Path, ...] = ()
+    """The operator's own text for everybody to train on: files, or folders of them."""
+    public_weight: float = 1.0
+    """Share of the public text in a stream where each private corpus has 1."""
 
 
 def create(root: Path, choices: Choices) -> Federation:
@@ -90,13 +99,34 @@ def create(root: Path, choices: Choices) -> Federation:
     tokenizer_path = choices.tokenizer or builtin_tokenizer_path()
     tokenizer = _read(tokenizer_path, MAX_TOKENIZER_BYTES, "tokenizer")
     text = None if choices.evaluate is None else _read(choices.evaluate, MAX_EVALUATION_BYTES, "evaluation text")
-    config = configure(choices, Tokenizer.load(tokenizer_path))
-    refuse_what_cannot_run(config, _machine_bytes())
-    return found(root, config, HostSettings(listen=choices.listen, address=choices.address), tokenizer, text)
+    settings = HostSettings(listen=choices.listen, address=choices.address)
+    loaded = Tokenizer.load(tokenizer_path)
+    # A wrong choice is said before text is tokenised.
+    refuse_what_cannot_run(configure(choices, loaded), _machine_bytes())
+    with tempfile.TemporaryDirectory(prefix="hedgerow-public-") as scratch:
+        facts = [f for path in choices.public for f in write_public(path.expanduser(), loaded, Path(scratch))]
+        config = configure(choices, loaded, facts)
+        return found(root, config, settings, tokenizer, text, [Path(f.path) for f in facts])
 
 
-def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
+def _public(facts: Sequence[ShardFacts], weight: float) -> tuple[PublicShard, ...]:
+    """As the manifest lists them; a shard has its share of the whole weight."""
+    tokens = sum(f.tokens for f in facts)
+    return tuple(
+        PublicShard(
+            sha256=f.sha256, weight=weight * f.tokens / tokens, tokens=f.tokens, bytes=Path(f.path).stat().st_size
+        )
+        for f in facts
+    )
+
+
+def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFacts] = ()) -> FederationConfig:
     """The manifest's content.
+
+    Args:
+        choices: the operator's.
+        tokenizer: the federation's.
+        public: the shards of its public text, written already.
 
     Raises:
         UsageError: naming the choice that is wrong.
@@ -104,6 +134,8 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
     if choices.unit == "document":
         raise UsageError("The unit of privacy 'document' is not supported by this version.", "Choose record or corpus.")
     try:
+        if not 0 < choices.public_weight <= 1e6:
+            raise ValueError(f"public_weight is {choices.public_weight}, but must lie above 0 and up to 1e+06")
         model = _model(choices, tokenizer.vocab_size)
         training = _training(choices)
         privacy = PrivacyTerms(
@@ -125,6 +157,7 @@ def configure(choices: Choices, tokenizer: Tokenizer) -> FederationConfig:
                 sha256=tokenizer.sha256,
                 origin="given by the operator" if choices.tokenizer else "Python documentation, shipped with Hedgerow",
             ),
+            public_data=_public(public, choices.public_weight),
             training=training,
             outer=_outer(choices),
             shard=ShardConfig(mode="full" if choices.shards == 1 else "blocks", count=choices.shards),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,7 +26,12 @@ from core.model.initialise import seeded_weights
 
 
 def found(
-    root: Path, config: FederationConfig, settings: HostSettings, tokenizer: bytes, text: bytes | None = None
+    root: Path,
+    config: FederationConfig,
+    settings: HostSettings,
+    tokenizer: bytes,
+    text: bytes | None = None,
+    public: Sequence[Path] = (),
 ) -> Federation:
     """Make the folder of a federation, or leave nothing behind.
 
@@ -34,6 +41,7 @@ def found(
         settings: what only this machine decides.
         tokenizer: the ``tokenizer.json`` bytes that ``config`` names by hash.
         text: the coordinator's own text to evaluate on.
+        public: the token shards that ``config`` lists as public data.
 
     Raises:
         StorageError: the disk refused.
@@ -42,7 +50,8 @@ def found(
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.chmod(0o700)
-        _fill(Home(root), config, settings, tokenizer, text)
+        blobs = itertools.chain([tokenizer], (path.read_bytes() for path in public))
+        _fill(Home(root), config, settings, blobs, text)
         return Federation(root)
     except BaseException as error:
         for path in root.iterdir() if root.is_dir() else ():
@@ -54,7 +63,9 @@ def found(
         raise
 
 
-def _fill(home: Home, config: FederationConfig, settings: HostSettings, tokenizer: bytes, text: bytes | None) -> None:
+def _fill(
+    home: Home, config: FederationConfig, settings: HostSettings, blobs: Iterable[bytes], text: bytes | None
+) -> None:
     """Write everything; ``federation.toml`` last, since a folder without it holds no federation."""
     for name in FOLDERS:
         (home.root / name).mkdir(mode=0o700)
@@ -65,7 +76,8 @@ def _fill(home: Home, config: FederationConfig, settings: HostSettings, tokenize
     write_durably(home.key_path("root.key"), certificates.key_pem(root_key))
     write_durably(home.key_path("root.crt"), certificates.cert_pem(root))
     make_keys(home)
-    home.blobs.put(tokenizer)
+    for blob in blobs:
+        home.blobs.put(blob)
     sha256, size_bytes = put_checkpoint(home.blobs, config, seeded_weights(config.model, config.seed))
     if text is not None:
         write_durably(home.evaluation_text, text)

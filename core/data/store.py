@@ -187,7 +187,10 @@ class Shard:
         self.document_offsets = np.frombuffer(raw[: 8 * (documents + 1)], dtype="<u8").astype(np.int64)
         self.document_bytes = np.frombuffer(raw[8 * (documents + 1) :], dtype="<u8").astype(np.int64)
         offsets = self.document_offsets
-        if offsets[0] != 0 or offsets[-1] != tokens or (np.diff(offsets) < 1).any() or training not in offsets:
+        inside = ((offsets >= 0) & (offsets <= tokens)).all()  # a stranger's may wrap around
+        if not inside or offsets[0] != 0 or offsets[-1] != tokens or (np.diff(offsets) < 1).any():
+            raise self._damaged("has a damaged document table")
+        if training not in offsets:
             raise self._damaged("has a damaged document table")
         self.num_training_documents = int(np.searchsorted(offsets, training))
 

@@ -7,6 +7,7 @@ is written down before the coordinator has said yes.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from core.engine.corpora import Corpora
 from core.engine.keystore import Keystore
 from core.engine.membership import Membership, encode_root, endpoint_of, key_name_of
 from core.engine.plans import Plan, Planner
+from core.engine.public_data import folder_of
 from core.federation import invite as invites
 from core.federation.bandwidth import Traffic
 from core.federation.gateway import Gateway
@@ -108,12 +110,12 @@ class Registrar:
         identity = federation_id(invite.federation_key)
         if any(f.federation_id == identity and f.left_at is None for f in self.ledger.federations()):
             raise UsageError(f"You are in {invite.name} already.", "Leave it first to join with other text.")
-        if not choices:
-            raise UsageError("No text was chosen.", "Choose at least one text to join with.")
         envelope, opened = await self._fetch(invite)
         if opened.sha256 != manifest_hash:
             raise ManifestError("The federation's terms are not those you were shown.", "Read them again, then join.")
         config = opened.config
+        if not choices and not config.public_data:
+            raise UsageError("No text was chosen.", "Choose at least one text to join with.")
         reason = plans.too_big(config, machine.memory_limit(self.config.limits))
         if reason:
             raise UsageError(reason)
@@ -151,6 +153,8 @@ class Registrar:
         """
         await member.gateway.leave()
         self.ledger.leave_federation(member.row.federation_id)
+        folder = folder_of(self.config.path.parent, member.row.federation_id)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         self.keystore.delete(member.row.key_name)
 
     async def _fetch(self, invite: Invite) -> tuple[bytes, OpenedManifest]:
@@ -234,7 +238,12 @@ class Registrar:
                 ) from error
 
     async def _plans(self, config: FederationConfig, choices: Sequence[CorpusChoice]) -> dict[str, Plan]:
-        """One mechanism for all chosen corpora together, so that it fits the strictest of their budgets."""
+        """One mechanism for all chosen corpora together, so that it fits the strictest of their budgets.
+
+        Nothing chosen means the public text alone, which needs none.
+        """
+        if not choices:
+            return {}
         epsilon = {choice.corpus_id: choice.epsilon for choice in choices}
         rows = [self.corpora.row(corpus_id) for corpus_id in epsilon]
         records: dict[str, int] = {}

@@ -10,8 +10,10 @@ import msgspec
 
 from core.api.errors import KeystoreError
 from core.config import FederationConfig
+from core.engine import plans
 from core.engine.keystore import Keystore
 from core.engine.plans import Plan
+from core.engine.public_data import PublicData
 from core.federation.bandwidth import Traffic
 from core.federation.fleet import Fleet
 from core.federation.gateway import Gateway
@@ -48,10 +50,17 @@ class Membership:
         self.gateway = Gateway(self.transport, self.key)
         self.fleet = Fleet(self.transport, self.key, row.node_id)
 
+        self.public = PublicData(self.config, self.gateway)
+
     @property
     def plan(self) -> Plan:
         """The mechanism, the same for every corpus of this joining."""
-        return next(iter(self.plans.values()))
+        return next(iter(self.plans.values()), plans.public_only(self.config))
+
+    @property
+    def reads_public(self) -> bool:
+        """Whether rounds read the public text: all do but those in which DP-SGD draws from the owner's."""
+        return bool(self.config.public_data) and not self.plan.mechanism().per_example
 
     def lines(self, rounds: int = 1) -> list[tuple[str, EventSpec]]:
         """What so many rounds cost: corpus id and event."""

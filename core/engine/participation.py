@@ -328,8 +328,9 @@ class Participation:
             if release.charge_id is None:
                 self._not_late(journal)
             base = await work.download()
+            public = await work.download_public()
             corpora = self._pin(release, journal)
-            done = await work.train(base, corpora, lambda sealed: self._sender.keep_metrics(release, sealed))
+            done = await work.train(base, corpora, public, lambda sealed: self._sender.keep_metrics(release, sealed))
         self.count_budget()
         if not done:
             self._room.board.show(None)

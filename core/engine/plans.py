@@ -83,6 +83,18 @@ class Plan(Frozen, frozen=True, kw_only=True):
         )
 
 
+def public_only(config: FederationConfig) -> Plan:
+    """For a machine that trains on the federation's public text alone, whatever the unit: no mechanism, no charge.
+
+    Its update is a function of what everybody has, so there is nothing that a mechanism could protect.
+    """
+    return Plan(
+        unit="none", units=0, sampling_prob=1.0, noise_multiplier=0.0, clip_norm=config.privacy.clip_norm,
+        steps=config.training.local_steps, relation="none", rdp_per_step=(), epsilon_limit=0.0, epsilon_planned=0.0,
+        delta=0.0, rounds_affordable=config.schedule.rounds,
+    )  # fmt: skip
+
+
 class Planner:
     """Asks the child, and remembers what it said: each question costs a second."""
 
@@ -280,4 +292,7 @@ def manifest_view(config: FederationConfig) -> ManifestView:
         cohort_size=config.schedule.cohort_size,
         codec=config.codec.name,
         shard=config.shard.mode,
+        public_tokens=sum(shard.tokens for shard in config.public_data),
+        public_bytes=sum(shard.bytes for shard in config.public_data),
+        public_weight=sum(shard.weight for shard in config.public_data),
     )

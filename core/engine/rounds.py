@@ -35,6 +35,7 @@ from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
 from core.engine.governor import Governor
 from core.engine.membership import Membership
+from core.engine.public_data import folder_of
 from core.engine.training_plans import TrainingPlans
 from core.federation.protocol import TrainInstruction
 from core.hardware.energy import metering
@@ -160,14 +161,30 @@ class Round:
         folder, config = self._room.home / "blobs", self._member.config
         return await base.fetch(self._member.gateway, folder, self._instruction, config, self._shard, progress)
 
+    async def download_public(self) -> jobs.CorpusRef | None:
+        """Fetch the federation's public text, if this round reads it; raises as ``download`` does."""
+        if not self._member.reads_public:
+            return None
+
+        def progress(done: int, total: int) -> None:
+            self._room.board.update(done_bytes=done, total_bytes=total)
+
+        folder = folder_of(self._room.home, self._member.row.federation_id)
+        return await self._member.public.fetch(folder, progress)
+
     async def train(
-        self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], on_sealed: Callable[[jobs.Sealed], None]
+        self,
+        weights: Base,
+        corpora: tuple[jobs.CorpusRef, ...],
+        public: jobs.CorpusRef | None,
+        on_sealed: Callable[[jobs.Sealed], None],
     ) -> bool:
         """Run the trainer until the update is sealed; ``False`` if the owner paused it.
 
         Args:
             weights: the base weights.
             corpora: the generations that this round is pinned to.
+            public: the public text, if this round reads it.
             on_sealed: called with what the trainer said, after it was checked and before the ledger calls it sealed.
 
         Raises:
@@ -176,7 +193,9 @@ class Round:
         """
         self._check_machine()
         generations.check(corpora)
-        job = self._job(weights, corpora, await asyncio.to_thread(machine.choose_device, self._room.config.limits))
+        job = self._job(
+            weights, corpora, public, await asyncio.to_thread(machine.choose_device, self._room.config.limits)
+        )
         if self._shard.name == FULL:  # the probe measures whole models; a shard's plan follows from the job alone
             training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
             plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
@@ -232,7 +251,9 @@ class Round:
         if reason:
             raise ModelError(reason)
 
-    def _job(self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], device: str) -> jobs.TrainJob:
+    def _job(
+        self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], public: jobs.CorpusRef | None, device: str
+    ) -> jobs.TrainJob:
         instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
         open_ended = config.privacy.unit == "none"
         return jobs.TrainJob(
@@ -250,6 +271,7 @@ class Round:
             codec=config.codec,
             privacy=self._member.plan.mechanism(),
             corpora=corpora,
+            public=public,
             tokenizer_path=str(self._room.corpora.tokenizer_path),
             step_clock=instruction.step_clock,
             local_steps=instruction.local_steps,

@@ -44,7 +44,7 @@ def info(release: Release, federations: Mapping[str, FederationRow]) -> UploadIn
             "size_bytes": release.size_bytes,
             "dense_bytes": release.dense_bytes,
             "sha256": release.sha256,
-            "unit": release.unit,
+            "unit": release.unit if release.attributes.corpora else "public",
             "epsilon_after": release.epsilon_after,
             "epsilon_cost": release.epsilon_cost,
             "delta": release.delta,

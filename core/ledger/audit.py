@@ -127,7 +127,8 @@ class _Replay:
                 (corpus_id, bytes(spec), self._root.get(lineage, lineage))
                 for (corpus_id, spec), lineage in zip(pairs, lineages, strict=True)
             ]
-        self._same("what a charge was for", expected, dict(lines))
+        # A charge for public text alone has no line, in neither.
+        self._same("what a charge was for", expected, {number: [] for number in expected} | dict(lines))
 
     def compare_documents(self) -> list[str]:
         """The document digests in the table against the sketch in each binding."""

@@ -1,7 +1,9 @@
 """Budgets and charges: the gate. A charge is durable before it is granted, unique per release, and never refunded.
 
 Guarantees: every budget that a charge enters is checked over *all* of its events from its creation, before anything is
-written; one that does not admit the charge stops all of it. A charge covers every corpus of its release at once.
+written; one that does not admit the charge stops all of it. A charge covers every corpus of its release at once; a
+release that names no corpus, because it reads public text alone, is charged with no line: nothing is spent, no lineage
+is touched, and its update still cannot be sealed twice or without a row.
 """
 
 from __future__ import annotations
@@ -150,7 +152,16 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
             )
             self._db.run(
                 "INSERT INTO charges VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (charge_id, release_id, seq, lines[0][1].unit, encoded, after, _cost(before, after), delta),
+                (
+                    charge_id,
+                    release_id,
+                    seq,
+                    lines[0][1].unit if lines else "none",
+                    encoded,
+                    after,
+                    _cost(before, after),
+                    delta,
+                ),
             )
             for number, (corpus_id, spec) in enumerate(lines):
                 lineage = self._lineage(corpus_id)
@@ -169,8 +180,6 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
             BudgetExhausted: a budget does not admit it.
             PrivacyError: a corpus has no budget for its unit, or has not been read yet.
         """
-        if not lines:
-            raise ValueError("a charge needs at least one corpus")
         entering: dict[tuple[int, str], list[SpentEvent]] = {}
         names: dict[int, str] = {}
         own: set[tuple[int, str]] = set()

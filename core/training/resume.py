@@ -71,8 +71,9 @@ def job_fingerprint(job: TrainJob) -> str:
 
 
 def shards_fingerprint(job: TrainJob) -> str:
-    """Hash of the corpora, their shards and weights."""
-    parts = [(c.corpus_id, [s.sha256 for s in c.shards], c.weight) for c in job.corpora]
+    """Hash of the corpora, the public one included, their shards and weights."""
+    corpora = (*job.corpora, job.public) if job.public else job.corpora
+    parts = [(c.corpus_id, [s.sha256 for s in c.shards], c.weight) for c in corpora]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import vault
-from core.api.errors import CorpusError, HedgerowError, ModelError, SandboxError, StorageError
+from core.api.errors import CorpusError, HedgerowError, ModelError, PrivacyError, SandboxError, StorageError
+from core.data import public
 from core.data.documents import DocumentSampler
 from core.data.store import Shard, allow_open
 from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows
@@ -84,7 +85,8 @@ def _train(job: TrainJob, key_descriptor: int | None, channel: Channel) -> None:
 
 
 def _lock(job: TrainJob) -> str:
-    shards = {Path(shard.path).parent for corpus in job.corpora for shard in corpus.shards}
+    corpora = (*job.corpora, job.public) if job.public else job.corpora
+    shards = {Path(shard.path).parent for corpus in corpora for shard in corpus.shards}
     return lock_down(
         read_paths=[*shards, job.base_path, *(part.path for part in job.base_parts), job.tokenizer_path],
         write_paths=[job.round_dir, job.state_dir],
@@ -98,7 +100,9 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
         raise ModelError(
             f"The tokenizer knows {tokenizer.vocab_size} tokens, but the model only {job.model.vocab_size}."
         )
-    allow_open(sum(len(corpus.shards) for corpus in job.corpora))
+    allow_open(sum(len(corpus.shards) for corpus in (*job.corpora, *([job.public] if job.public else []))))
+    if job.public and job.privacy.per_example:
+        raise PrivacyError("Public text has no place in a DP-SGD round.")
     opened = [(corpus, [_shard(ref.path, key, tokenizer) for ref in corpus.shards]) for corpus in job.corpora]
     shards = [shard for _, of_corpus in opened for shard in of_corpus]
     training, plan, learning = job.training, job.privacy, parse_shard(job.model, job.shard).size()
@@ -110,6 +114,9 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
                 records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal, state.plan or plan_of(job)
             )
         sources = [(corpus.weight, Source(of_corpus, training.seq_len)) for corpus, of_corpus in opened]
+        if job.public:
+            public_shards = [_shard(ref.path, public.KEY, tokenizer) for ref in job.public.shards]
+            sources.append((job.public.weight, Source(public_shards, training.seq_len)))
         stream = PackedStream(sources, vault.derive(key, b"window order" + job.federation_id.encode()))
         if state.stream:
             stream.load_state_dict(state.stream)

@@ -111,6 +111,19 @@ def test_text_without_a_guarantee_is_never_ticked_beforehand(bench: Any, qtbot: 
     assert consent.price.rounds.property("ink") == "danger"
 
 
+def test_without_a_tick_the_public_text_alone_is_joined(bench: Any, qtbot: Any) -> None:
+    one = bench(scenes.ready_to_join())
+    terms = scenes.terms()
+    manifest = msgspec.structs.replace(terms.manifest, public_tokens=2_000_000, public_bytes=4_000_000)
+    one.engine.replies["federation.terms"] = msgspec.structs.replace(terms, manifest=manifest)
+    page = to_consent(one, qtbot)
+    page.consent.texts.boxes["c1"].setChecked(False)
+    assert "nothing of yours is read" in words(page)
+    click(qtbot, page.consent.join)
+    qtbot.waitUntil(lambda: bool(one.engine.params("federation.join")), timeout=5_000)
+    assert one.engine.params("federation.join")[0].corpora == []
+
+
 def test_an_expired_invite_goes_no_further(bench: Any, qtbot: Any) -> None:
     one = bench(scenes.ready_to_join())
     one.engine.replies["invite.inspect"] = scenes.invite_view(expired=True)

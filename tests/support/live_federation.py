@@ -183,12 +183,12 @@ class Volunteer:
         assert done.state == "ready", done.error
         return done
 
-    def join(self, invite: str, corpus: CorpusInfo, epsilon: float = 8.0) -> FederationInfo:
-        """Look at the terms and consent to exactly those."""
+    def join(self, invite: str, corpus: CorpusInfo | None, epsilon: float = 8.0) -> FederationInfo:
+        """Look at the terms and consent to exactly those; without a corpus to the public text alone."""
         terms: TermsView = self.call("federation.terms", InviteParams(invite=invite, epsilon=epsilon))
-        choice = CorpusChoice(corpus_id=corpus.corpus_id, epsilon=epsilon)
+        chosen = [] if corpus is None else [CorpusChoice(corpus_id=corpus.corpus_id, epsilon=epsilon)]
         return self.call(
-            "federation.join", JoinParams(invite=invite, manifest_hash=terms.manifest_hash, corpora=[choice])
+            "federation.join", JoinParams(invite=invite, manifest_hash=terms.manifest_hash, corpora=chosen)
         )
 
     def kill(self) -> None:

@@ -8,6 +8,7 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, scripted, serving
 
@@ -161,6 +162,28 @@ def test_nothing_is_joined_without_consent(home: Path, capsys: pytest.CaptureFix
         assert cli.main(["join", LINK]) == 1
     assert [request.method for request in seen][-1] == "federation.terms"
     assert "Join on these terms?" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(("arguments", "offers"), [(["--public-only"], TERMS.offers), ([], TERMS.offers[1:]), ([], [])])
+def test_public_text_alone_is_joined_without_text(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], offers: list[CorpusOffer]
+) -> None:
+    manifest = msgspec.structs.replace(MANIFEST, public_tokens=2_000_000, public_bytes=4_100_000, public_weight=1.0)
+    shown = msgspec.structs.replace(TERMS, manifest=manifest, offers=offers)
+    with serving(
+        home, scripted({"invite.inspect": INVITE, "federation.terms": shown, "federation.join": JOINED})
+    ) as seen:
+        assert cli.main(["join", LINK, "--yes", *arguments]) == 0
+    assert seen[-1].params == JoinParams(invite=LINK, manifest_hash="a" * 64, corpora=[])
+    said = "".join(capsys.readouterr())
+    assert "2,000,000 tokens" in said
+    assert "public text alone" in said
+
+
+def test_public_text_that_is_not_there_is_not_joined(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home, scripted({"invite.inspect": INVITE, "federation.terms": TERMS})):
+        assert cli.main(["join", LINK, "--yes", "--public-only"]) == 1
+    assert "no public text" in capsys.readouterr().err
 
 
 def test_join_names_text_that_cannot_be_used(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

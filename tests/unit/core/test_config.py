@@ -80,9 +80,17 @@ def test_numbers_that_are_no_numbers_are_refused(value: float) -> None:
         PrivacyTerms(unit="record", relation="zero-out", clip_norm=value)
 
 
+def test_public_data_is_bounded() -> None:
+    shard = {"sha256": "b" * 64, "weight": 1.0, "tokens": 1_000, "bytes": 3_000}
+    assert read(raw_config(public_data=[shard])).public_data[0].tokens == 1_000
+    for change in ({"weight": 0.0}, {"weight": 1e9}, {"tokens": 1_501}, {"bytes": 1 << 40}, {"sha256": "B" * 64}):
+        with pytest.raises(msgspec.ValidationError):
+            read(raw_config(public_data=[shard | change]))
+    with pytest.raises(msgspec.ValidationError, match="names a shard twice"):
+        read(raw_config(public_data=[shard, shard | {"weight": 2.0}]))
+
+
 def test_later_capabilities_are_refused_by_name() -> None:
-    with pytest.raises(msgspec.ValidationError, match="public_data is not supported"):
-        read(raw_config(public_data=[{"sha256": "b" * 64, "weight": 1.0}]))
     with pytest.raises(msgspec.ValidationError, match="parameter groups"):
         read(raw_config(groups={"backbone": ["*"], "key_layers": ["lm_head"]}))
 

@@ -13,6 +13,7 @@ from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation
 from core.coordinator.service import Service, export, invite, status
 from core.coordinator.store import token_hash
+from core.data.public import check_public
 from core.federation.invite import parse
 
 
@@ -139,9 +140,26 @@ def test_create_then_status_then_invite(run: Run, tmp_path: Path) -> None:
     assert parse(str(run("invite", root, "--expires", "2h")[1]["invite"])).address == "127.0.0.1:9000"
 
 
+def test_public_text_is_tokenised_listed_and_served(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "public.txt").write_text("This text belongs to everybody.\n" * 2_000)
+    root = tmp_path / "mine"
+    text = ("--public", tmp_path / "public.txt", "--public", tmp_path / "public.txt", "--public-weight", "0.5")
+    assert run("create", root, "--name", "Mine", *text)[0] == 0
+    federation = Federation(root)
+    listed = federation.config.public_data
+    assert sum(shard.weight for shard in listed) == pytest.approx(0.5)
+    for shard in listed:
+        path = federation.home.blobs.path(shard.sha256)
+        opened = check_public(path, shard, federation.config.model.vocab_size, federation.config.tokenizer.sha256)
+        assert opened.num_tokens == shard.tokens
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--public", "/nowhere/text"), "/nowhere/text cannot be read"),
+        (("--public", "/dev/null"), "holds no text"),
+        (("--public-weight", "nan"), "public_weight"),
         (("--preset", "giant"), "giant"),
         (("--privacy", "document"), "not supported"),
         (("--rounds", "0"), "schedule.rounds"),

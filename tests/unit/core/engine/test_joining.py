@@ -23,6 +23,7 @@ from core.api.errors import (
     UsageError,
 )
 from core.api.messages import CorpusChoice, TermsView
+from core.config import PublicShard, UnitOfPrivacy
 from core.engine import joining
 from core.engine.membership import Membership
 from core.federation.bandwidth import Traffic
@@ -134,6 +135,34 @@ def test_two_texts_share_one_mechanism_within_the_stricter_budget(here: Site, ho
     assert member.plan.epsilon_planned <= 3.0
     assert house.ledger.can_afford(member.lines(rounds=3))
     assert {b.corpus_id: b.limit for b in house.ledger.budgets()} == {one: 8.0, two: 3.0}
+
+
+@pytest.mark.parametrize("unit", ["record", "corpus", "none"])
+def test_public_text_alone_is_joined_without_budget_or_mechanism(here: Site, house: House, unit: UnitOfPrivacy) -> None:
+    shard = PublicShard(sha256="b" * 64, weight=0.5, tokens=1_000, bytes=3_000)
+    host = Host(here, config(unit, public_data=(shard,)))
+    enrol(host)
+    house.add_text()
+    seen = terms(house, host.invite())
+    assert (seen.manifest.public_tokens, seen.manifest.public_bytes, seen.manifest.public_weight) == (1_000, 3_000, 0.5)
+    member = join(house, host.invite(), seen.manifest_hash)
+    assert member.plan.mechanism().unit == "none"
+    assert member.reads_public
+    assert member.lines(3) == []
+    assert house.ledger.can_afford(member.lines(3))
+    assert house.ledger.budgets() == []
+    assert house.ledger.federations()[0].plans == {}
+
+
+def test_the_owners_records_and_public_text_do_not_mix(here: Site, house: House) -> None:
+    shard = PublicShard(sha256="b" * 64, weight=0.5, tokens=1_000, bytes=3_000)
+    for unit, mixed in (("record", False), ("corpus", True), ("none", True)):
+        host = Host(here, config(unit, public_data=(shard,)))  # type: ignore[arg-type]
+        enrol(host)
+        corpus = house.ledger.corpora()[0].corpus_id if house.ledger.corpora() else house.add_text()
+        seen = terms(house, host.invite())
+        member = join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+        assert member.reads_public is mixed
 
 
 def test_the_unit_none_has_no_budget_and_says_so(here: Site, house: House) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support.ledger_kit import CORPUS, NONE, RECORD, add_corpus, begin, charge, prepared, seal
+from support.ledger_kit import CORPUS, NONE, RECORD, RUN, add_corpus, begin, charge, prepared, seal
 
 from core.api.errors import BudgetExhausted, PrivacyError, ReleaseMismatch
 from core.ledger.budget import spent_event
-from core.ledger.rows import BudgetRow
+from core.ledger.rows import BudgetRow, ReleaseAttributes
 from core.ledger.store import Ledger
 from core.privacy_filters import report
 
@@ -43,6 +43,23 @@ def test_the_same_release_is_charged_once(ledger: Ledger) -> None:
     assert budget(ledger).epsilon == spent
     with pytest.raises(ReleaseMismatch, match="Round 0 was already charged for another mechanism"):
         charge(ledger, 0, msgspec.structs.replace(RECORD, steps=19))
+
+
+def test_a_release_without_text_is_charged_with_no_line_and_touches_no_lineage(ledger: Ledger) -> None:
+    before = budget(ledger)
+    attributes = ReleaseAttributes("b" * 64, "full", (), "f" * 64)
+    release = ledger.begin_release("fed", RUN, 0, attributes)
+    with pytest.raises(PrivacyError, match="was not charged"):
+        ledger.seal(release.release_id, "a" * 64, 1_000, 4_000, "/sealed")
+    assert ledger.charge(release.release_id, []) == ledger.charge(release.release_id, [])
+    ledger.seal(release.release_id, "a" * 64, 1_000, 4_000, "/sealed")
+    assert budget(ledger) == before
+    assert not budget(ledger).ended_by_none
+    assert ledger.verify_chain() == []
+    with pytest.raises(ValueError, match="each corpus of its release"):
+        ledger.charge(ledger.begin_release("fed", RUN, 1, attributes).release_id, [("c1", RECORD)])
+    with pytest.raises(ValueError, match="each corpus of its release"):
+        ledger.charge(begin(ledger, 2).release_id, [])
 
 
 def test_at_the_budget_nothing_is_written(ledger: Ledger) -> None:

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 import pytest
 
 from core import vault
-from core.api.errors import CorpusError
+from core.api.errors import CorpusError, PrivacyError
 from core.config import CodecConfig, ModelSpec, TrainingConfig
+from core.data import public
 from core.data.store import Document, write_shard
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import (
@@ -56,6 +58,7 @@ from core.model.shard import parse_shard, units
 from core.postprocess.base import build_chain
 from core.training import worker as worker_module
 from core.training.round import SEALED_CONTEXT, SEALED_NAME
+from core.training.trainer import PackedGradients, RoundState
 
 pytestmark = pytest.mark.slow
 
@@ -282,6 +285,37 @@ def test_a_round_over_a_shard_in_the_locked_down_process(
     assert record.noise_draws == 6 * learning.size()
     update = build_chain(job.privacy, job.codec).decode(payload(job), learning.shapes())
     assert update.norm() > 0
+
+
+@pytest.fixture
+def commons(tmp_path: Path) -> CorpusRef:
+    """Public text, of one token that no private text has."""
+    facts = write_shard(
+        tmp_path, public.KEY, [Document(np.full(2_000, 77, np.uint16), 2_000)], [], end_of_text=0,
+        tokenizer_sha256=Tokenizer.load(builtin_tokenizer_path()).sha256, extractor_version=0,
+        dtype=np.dtype(np.uint16),
+    )  # fmt: skip
+    ref = ShardRef(path=facts.path, sha256=facts.sha256, tokens=facts.tokens, documents=1, text_bytes=2_000)
+    return CorpusRef(corpus_id="public", shards=(ref,), weight=3.0)
+
+
+def test_public_text_is_trained_on_alone_by_a_locked_worker(
+    make_job: MakeJob, start: Callable[..., Worker], commons: CorpusRef
+) -> None:
+    worker = start(make_job("none", corpora=(), public=commons))
+    worker.until(Sealed)
+    assert worker.end() == 0
+    assert worker.kinds() == [Ready, ChargeRequest, Sealed], "there is nothing to hold out"
+
+
+def test_public_text_is_mixed_in_by_weight_but_not_under_dp_sgd(make_job: MakeJob, commons: CorpusRef) -> None:
+    gradients = worker_module.rooms_of(make_job("none", public=commons), KEY).gradients(RoundState())
+    assert isinstance(gradients, PackedGradients)
+    windows = gradients.stream.next_batch(40)
+    assert int((windows == 77).all(axis=1).sum()) >= 28, "three of four, but for windows with an end of text"
+    for unit in ("record", "document"):
+        with pytest.raises(PrivacyError, match="no place"):
+            worker_module.rooms_of(make_job(unit, public=commons), KEY)
 
 
 def test_training_moves_the_model_towards_the_text(make_job: MakeJob, start: Callable[..., Worker]) -> None:
