@@ -312,7 +312,7 @@ class Corpora:
             hidden=row.choice.hidden,
             generated=row.choice.generated,
             text_field=row.choice.text_field,
-            elsewhere=self._elsewhere(row),
+            elsewhere=self.elsewhere(row),
             keep=tuple({shard.path for shard in row.facts.shards} | generations.pinned(self._ledger)),
             glance=glance,
             excluded=excluded,
@@ -358,7 +358,7 @@ class Corpora:
             raise ChildDied("The reader ended without a result.", "It is started again.")
         return result, facts
 
-    def _elsewhere(self, row: CorpusRow) -> tuple[str, ...]:
+    def elsewhere(self, row: CorpusRow) -> tuple[str, ...]:
         """Digest files of the corpora that were added before."""
         earlier = itertools.takewhile(lambda other: other.corpus_id != row.corpus_id, self.rows())
         files = (self._home / "store" / other.corpus_id / digests.NAME for other in earlier)
@@ -370,7 +370,7 @@ class Corpora:
             raise CorpusError(f"{row.name} holds no text that can be used.", "Choose a folder with text files.")
         renewed = result.shards != row.facts.shards
         if renewed or row.lineage_id is None:
-            for batch in await asyncio.to_thread(_sketch, result, self._key):
+            for batch in await asyncio.to_thread(sketched, result, self._key):
                 self._ledger.bind_lineage(row.corpus_id, batch)
                 await asyncio.sleep(0)
         done = msgspec.structs.replace(
@@ -394,7 +394,7 @@ class Corpora:
             self._look_soon(row)
 
 
-def _sketch(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
+def sketched(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
     """The digests of all documents of a corpus, a bounded number at a time, so that nobody waits long for the ledger.
 
     Raises:

@@ -7,6 +7,7 @@ is written down before the coordinator has said yes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -14,12 +15,22 @@ from dataclasses import dataclass
 
 import msgspec
 
-from core.api.errors import ClockError, CoordinatorError, InviteError, ManifestError, PrivacyError, UsageError
+from core.api.errors import (
+    ClockError,
+    CoordinatorError,
+    CorpusError,
+    InviteError,
+    ManifestError,
+    PrivacyError,
+    UsageError,
+)
 from core.api.messages import CorpusChoice, CorpusOffer, InviteView, TermsView
 from core.config import FederationConfig, UnitOfPrivacy
 from core.engine import machine, plans
+from core.engine.children import ChildDied
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
+from core.engine.editions import Editions, check_edition
 from core.engine.keystore import Keystore
 from core.engine.membership import Membership, encode_root, endpoint_of, key_name_of
 from core.engine.plans import Plan, Planner
@@ -35,6 +46,8 @@ from core.ledger.budget import rungs
 from core.ledger.rows import CorpusRow, FederationRow
 from core.ledger.store import Ledger
 
+_READING_S = 40.0
+"""Longest that a question for terms waits for text to be read with another tokenizer."""
 _BUDGET_HINT = "Choose 1, 3, 8, or a figure between."
 
 
@@ -67,6 +80,7 @@ class Registrar:
     config: ConfigStore
     corpora: Corpora
     planner: Planner
+    editions: Editions
     traffic: Traffic | None = None
 
     async def terms(self, link: str, epsilon: float) -> TermsView:
@@ -83,6 +97,7 @@ class Registrar:
         _, opened = await self._fetch(invite)
         config = opened.config
         reason = plans.too_big(config, machine.memory_limit(self.config.limits))
+        await self._prepare(config, invite, _READING_S)
         rows = self.corpora.rows()
         offers = await asyncio.gather(*(self._offer(config, row, epsilon) for row in rows))
         return TermsView(
@@ -119,6 +134,7 @@ class Registrar:
         reason = plans.too_big(config, machine.memory_limit(self.config.limits))
         if reason:
             raise UsageError(reason)
+        await self._prepare(config, invite, _READING_S if choices else 0.0)
         chosen = await self._plans(config, choices)
         key, key_name = self._key(identity, invite)
         answer = await self._enrol(invite, key, opened)
@@ -195,15 +211,36 @@ class Registrar:
         if reason:
             return plans.offer(row, reason)
         try:
-            records = await self.corpora.records_at(row, config.training.seq_len)
+            records = await self._records(config, row)
             plan = await self.planner.plan(config, records, epsilon, self._delta(config, row, records))
             self._check_limit(row, config.privacy.unit, epsilon)
         except PrivacyError as error:
             return plans.offer(row, str(error))
         return plans.offer(row, self._with_history(row, plan))
 
+    async def _prepare(self, config: FederationConfig, invite: Invite, timeout_s: float) -> None:
+        """Have the federation's tokenizer, and text read with it; long reading goes on by itself.
+
+        A corpus that fails is told among the offers by its absence, not instead of all others.
+        """
+        transport = Transport(endpoint_of(invite), traffic=self.traffic)
+        try:
+            await self.editions.fetch(config, Gateway(transport))
+        finally:
+            await transport.close()
+        rows = [row for row in self.corpora.rows() if self.corpora.present(row)]
+        with contextlib.suppress(CorpusError, ChildDied):
+            await self.editions.prepare(rows, config, timeout_s)
+
     def _unusable(self, config: FederationConfig, row: CorpusRow) -> str:
-        return plans.unusable(config, row, self.corpora.tokenizer_sha256, self.corpora.present(row))
+        ready = self.editions.row(row, config) is not None
+        tokenizer = config.tokenizer.sha256 if ready else ""
+        return plans.unusable(config, row, tokenizer, self.corpora.present(row))
+
+    async def _records(self, config: FederationConfig, row: CorpusRow) -> int:
+        """Units of a corpus in this federation's own tokens."""
+        edition = check_edition(self.editions.row(row, config), row.name)
+        return await self.corpora.records_at(edition, config.training.seq_len)
 
     def _with_history(self, row: CorpusRow, plan: Plan) -> Plan:
         """The same plan, with the rounds that what was spent before leaves room for."""
@@ -256,7 +293,7 @@ class Registrar:
                     f"ε {epsilon[row.corpus_id]:g} is not a budget.", "Choose 1, 3, 8, or a figure between."
                 )
             self._check_limit(row, config.privacy.unit, epsilon[row.corpus_id])
-            records[row.corpus_id] = await self.corpora.records_at(row, config.training.seq_len)
+            records[row.corpus_id] = await self._records(config, row)
         deltas = {row.corpus_id: self._delta(config, row, records[row.corpus_id]) for row in rows}
         joint = await self.planner.plan(config, sum(records.values()), min(epsilon.values()), min(deltas.values()))
         if joint.unit == "none":

@@ -25,6 +25,7 @@ from core.api.errors import (
 from core.engine import generations, rounds
 from core.engine import journal as journals
 from core.engine.children import ChildDied
+from core.engine.editions import check_edition
 from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
 from core.engine.rounds import Room, Round
@@ -329,6 +330,7 @@ class Participation:
                 self._not_late(journal)
             base = await work.download()
             public = await work.download_public()
+            await work.prepare(read=not journal.corpora)
             corpora = self._pin(release, journal)
             done = await work.train(base, corpora, public, lambda sealed: self._sender.keep_metrics(release, sealed))
         self.count_budget()
@@ -342,7 +344,9 @@ class Participation:
         """The shards this round trains with: those it began with, whatever was read since."""
         if not journal.corpora:
             rows = [self._room.corpora.row(corpus_id) for corpus_id in sorted(self.member.plans)]
-            journal.corpora = generations.now(rows)
+            editions = [self._room.editions.row(row, self.member.config) for row in rows]
+            read = [check_edition(found, row.name) for found, row in zip(editions, rows, strict=True)]
+            journal.corpora = generations.now(read)
             journals.save(self._room.ledger, release.release_id, journal)
         return journal.corpora
 

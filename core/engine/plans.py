@@ -179,7 +179,7 @@ def unusable(config: FederationConfig, corpus: CorpusRow, tokenizer_sha256: str,
     if corpus.facts.state != "ready" or not corpus.facts.shards:
         return corpus.facts.error or "It could not be read."
     if tokenizer_sha256 != config.tokenizer.sha256:
-        return "This federation uses another tokenizer, which this version cannot read text with."
+        return "It is being read with this federation's tokenizer; look again in a moment."
     if config.privacy.unit == "document":
         return "The unit 'document' comes with a later version."
     return ""

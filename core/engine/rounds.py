@@ -33,6 +33,7 @@ from core.engine.board import Board
 from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
+from core.engine.editions import Editions
 from core.engine.governor import Governor
 from core.engine.membership import Membership
 from core.engine.public_data import folder_of
@@ -63,6 +64,7 @@ class Room:
     board: Board
     corpora: Corpora
     governor: Governor
+    editions: Editions
 
 
 def check(instruction: TrainInstruction, member: Membership) -> None:
@@ -160,6 +162,21 @@ class Round:
 
         folder, config = self._room.home / "blobs", self._member.config
         return await base.fetch(self._member.gateway, folder, self._instruction, config, self._shard, progress)
+
+    async def prepare(self, *, read: bool) -> None:
+        """Have the federation's tokenizer and the text read with it; nothing to do for the engine's own.
+
+        Args:
+            read: the round is not pinned to what was read before.
+
+        Raises:
+            Unreachable: the tokenizer is gone and nobody answers.
+            HedgerowError: it is not what the manifest says, or the text cannot be read.
+        """
+        editions, member = self._room.editions, self._member
+        await editions.fetch(member.config, member.gateway)
+        if read:
+            await editions.prepare([self._room.corpora.row(corpus_id) for corpus_id in member.plans], member.config)
 
     async def download_public(self) -> jobs.CorpusRef | None:
         """Fetch the federation's public text, if this round reads it; raises as ``download`` does."""
@@ -272,7 +289,7 @@ class Round:
             privacy=self._member.plan.mechanism(),
             corpora=corpora,
             public=public,
-            tokenizer_path=str(self._room.corpora.tokenizer_path),
+            tokenizer_path=str(self._room.editions.tokenizer_path(config)),
             step_clock=instruction.step_clock,
             local_steps=instruction.local_steps,
             token_budget=instruction.token_budget if open_ended else 0,

@@ -61,6 +61,7 @@ from core.engine import choices, doctor, joining, machine, plans, uploads
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.corpora import Corpora
+from core.engine.editions import Editions
 from core.engine.governor import Governor
 from core.engine.ipc import Server
 from core.engine.joining import Registrar
@@ -161,8 +162,11 @@ class Engine:
         self.sensors = Sensors(home, lambda: self.config.limits, self._month)
         self.governor = Governor(self.config, self.ledger, self.sensors.readings, self.sensors.refresh)
         self.planner = Planner(self.config.node.worker_interpreter, home / "logs" / "planner.log")
-        self.registrar = Registrar(self.ledger, keystore, self.config, self.corpora, self.planner, self.traffic)
-        self.room = Room(home, self.ledger, self.config, key, self.board, self.corpora, self.governor)
+        self.editions = Editions(home, self.ledger, key, self.config, self.corpora)
+        self.registrar = Registrar(
+            self.ledger, keystore, self.config, self.corpora, self.planner, self.editions, self.traffic
+        )
+        self.room = Room(home, self.ledger, self.config, key, self.board, self.corpora, self.governor, self.editions)
         self.server = Server(self.paths, self.handle, self.snapshot, version)
         self.previews = PreviewDesk(key)
         self.broken: dict[str, HedgerowError] = {}
@@ -229,6 +233,7 @@ class Engine:
         await self.governor.stop()
         for one in self.joined.values():
             await one.stop()
+        await self.editions.close()
         await self.corpora.close()
         await self.previews.close()
         await self.server.stop()

@@ -14,6 +14,7 @@ from core.data.builtin import BUILTIN
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
+from core.engine.editions import Editions
 from core.engine.governor import Governor
 from core.engine.joining import Registrar
 from core.engine.lock import prepare_home
@@ -107,8 +108,11 @@ class House:
         self.corpora = Corpora(self.home, self.ledger, KEY, self.config, self.board)
         self.governor = Governor(self.config, self.ledger, lambda week: Readings(now=time.time(), week_seconds=week))
         self.planner = Planner("", self.home / "logs" / "planner.log")
-        self.registrar = Registrar(self.ledger, self.keystore, self.config, self.corpora, self.planner)
-        self.room = Room(self.home, self.ledger, self.config, KEY, self.board, self.corpora, self.governor)
+        self.editions = Editions(self.home, self.ledger, KEY, self.config, self.corpora)
+        self.registrar = Registrar(self.ledger, self.keystore, self.config, self.corpora, self.planner, self.editions)
+        self.room = Room(
+            self.home, self.ledger, self.config, KEY, self.board, self.corpora, self.governor, self.editions
+        )
 
     def add_text(self, records: int = 2_000, corpus_id: str = "c" * 32, digest: str = "aa") -> str:
         """A corpus as if it had been read."""
