@@ -155,9 +155,16 @@ class PackedStream:
 
     def next_batch(self, count: int) -> Tokens:
         """(count, seq_len + 1) token ids, each copied once."""
-        out = np.empty((count, self._seq_len + 1), dtype=self._dtype)
-        for row in out:
-            source, index = self._next()
+        return self.next_share(count, 0, 1)
+
+    def next_share(self, count: int, rank: int, size: int) -> Tokens:
+        """Of the next ``count`` windows every ``size``-th from the ``rank``-th on; the stream passes over the others.
+
+        So devices that share a batch read it without gap or overlap, and each knows where the stream is.
+        """
+        chosen = [self._next() for _ in range(count)][rank::size]
+        out = np.empty((len(chosen), self._seq_len + 1), dtype=self._dtype)
+        for row, (source, index) in zip(out, chosen, strict=True):
             source.read(index, row)
         return out
 

@@ -103,6 +103,17 @@ def test_partitions_interleave_to_the_whole(tmp_path: Path) -> None:
         whole.partition(3, 3)
 
 
+@pytest.mark.parametrize("count", [10, 2, 1])
+def test_devices_that_share_a_batch_read_it_once_and_end_at_one_place(tmp_path: Path, count: int) -> None:
+    sources = [(2.0, Source([shard(tmp_path, [300])], T)), (1.0, Source([shard(tmp_path, [90], first=1_000)], T))]
+    whole, ranks = PackedStream(sources, KEY), [PackedStream(sources, KEY) for _ in range(3)]
+    for _ in range(4):
+        wanted = whole.next_batch(count)
+        shares = [stream.next_share(count, rank, 3) for rank, stream in enumerate(ranks)]
+        assert all(np.array_equal(share, wanted[rank::3]) for rank, share in enumerate(shares))
+        assert all(stream.state_dict() == whole.state_dict() for stream in ranks)
+
+
 def test_eight_parts_join_to_a_small_state_that_divides_by_another_number(tmp_path: Path) -> None:
     sources = [(2.0, Source([shard(tmp_path, [900])], T)), (1.0, Source([shard(tmp_path, [600], first=1_000)], T))]
     stream = PackedStream(sources, KEY)
