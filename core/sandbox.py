@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pyseccomp import Arg, SyscallFilter
 
 _NETWORK: Final = (
-    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg",
-    "socketcall",
+    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "socketcall",
 )  # fmt: skip
+_SENDING: Final = ("sendto", "sendmsg", "sendmmsg")
 _PROGRAMS: Final = ("execve", "execveat", "fork", "vfork", "uselib")
 _OTHER_PROCESSES: Final = (
     "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_open", "pidfd_getfd",
@@ -94,6 +94,7 @@ def lock_down(
     allow_threads: bool = True,
     read_paths: Iterable[Path | str] | None = None,
     write_paths: Iterable[Path | str] | None = None,
+    sending: bool = False,
 ) -> str:
     """Give up network, program execution, new processes and other processes, for good; return the level reached.
 
@@ -105,6 +106,8 @@ def lock_down(
             also allows what Python and torch need (the interpreter, its libraries, devices), but no shared folder.
         write_paths: files and folders that may be read and written; they must exist. The first folder among them
             becomes this process's temporary folder, because the system's is closed.
+        sending: let sockets that are open already be written to, which NCCL does between the devices of one machine.
+            Refused unless the process's network is nothing but a loopback interface.
 
     Returns:
         ``seccomp+landlock`` where the file system is narrowed in every thread, else ``seccomp``.
@@ -112,6 +115,8 @@ def lock_down(
     Raises:
         SandboxError: seccomp is not available or the filter does not hold.
     """
+    if sending and not only_loopback():
+        raise SandboxError("Trainers may only talk to each other in a network of their own.", "Your text was not read.")
     seccomp = _pyseccomp()
     _harden()
     level = "seccomp"
@@ -120,7 +125,7 @@ def lock_down(
         if _narrow_files(read_paths or (), write_paths or ()) and alone:
             level = "seccomp+landlock"
     try:
-        _filter(seccomp, allow_threads).load()
+        _filter(seccomp, allow_threads, sending).load()
     except OSError as error:
         raise SandboxError(
             f"The kernel refused the system call filter ({os.strerror(error.errno or 0)}).",
@@ -128,6 +133,11 @@ def lock_down(
         ) from error
     _prove()
     return level
+
+
+def only_loopback() -> bool:
+    """Whether this process's network reaches no further than itself and what shares its namespace."""
+    return [name for _, name in socket.if_nameindex()] == ["lo"]
 
 
 def _pyseccomp() -> ModuleType:
@@ -153,12 +163,12 @@ def _harden() -> None:
         raise SandboxError(f"The kernel refused to drop privileges ({os.strerror(ctypes.get_errno())}).")
 
 
-def _filter(seccomp: ModuleType, allow_threads: bool) -> SyscallFilter:
+def _filter(seccomp: ModuleType, allow_threads: bool, sending: bool) -> SyscallFilter:
     """The filter: everything allowed but what is named. A foreign architecture is killed by libseccomp's default."""
     rules: SyscallFilter = seccomp.SyscallFilter(seccomp.ALLOW)
     rules.set_attr(seccomp.Attr.CTL_TSYNC, 1)
     refuse = seccomp.ERRNO(errno.EPERM)
-    for name in (*_NETWORK, *_PROGRAMS, *_OTHER_PROCESSES, *_KERNEL, *_MOUNTS):
+    for name in (*_NETWORK, *(() if sending else _SENDING), *_PROGRAMS, *_OTHER_PROCESSES, *_KERNEL, *_MOUNTS):
         _add(seccomp, rules, refuse, name)
     own = seccomp.Arg(0, seccomp.NE, os.getpid())
     for name in _OWN_PID_FIRST:

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 from core.api.errors import EngineError, from_code
 from core.jobs import MAX_JOB_LINE, Alive, Down, Failed, Pause, Up, decode_up, encode
@@ -55,11 +56,12 @@ def environment(threads: int) -> dict[str, str]:
     }
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
+def _die_with_parent(parent: int, first: Callable[[], None] = lambda: None) -> Callable[[], None]:
     """What to run between fork and exec so that the child never outlives the engine (Linux)."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
 
     def before_exec() -> None:
+        first()
         if prctl is not None:
             prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:
@@ -91,8 +93,10 @@ class Child:
         log_path: Path,
         threads: int = 1,
         arguments: Sequence[str] = (),
-    ) -> Child:
-        """Start ``python -I -m module`` and hand it its job.
+        descriptors: Sequence[int] = (),
+        before_exec: Callable[[], None] = lambda: None,
+    ) -> Self:
+        """Start ``python -I -m module`` and hand it its job; it also inherits ``descriptors``.
 
         Raises:
             EngineError: the interpreter cannot be started.
@@ -116,9 +120,9 @@ class Child:
                     stdout=log,
                     stderr=log,
                     env=environment(threads),
-                    pass_fds=theirs,
+                    pass_fds=(*theirs, *descriptors),
                     start_new_session=True,
-                    preexec_fn=_die_with_parent(os.getpid()),
+                    preexec_fn=_die_with_parent(os.getpid(), before_exec),
                 )
         except OSError as error:
             for descriptor in (down_w, up_r):

@@ -16,7 +16,7 @@ for name in ("in", "out", "key"):
     parser.add_argument(f"--{{name}}-fd", type=int, dest=f"{{name}}_fd")
 parser.add_argument("-I", action="store_true")
 parser.add_argument("-m", dest="module")
-options = parser.parse_args()
+options, _ = parser.parse_known_args()
 if options.in_fd is not None:
     down, up = os.fdopen(options.in_fd, "rb"), os.fdopen(options.out_fd, "wb", buffering=0)
     key = os.fdopen(options.key_fd, "rb").read()

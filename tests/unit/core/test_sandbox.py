@@ -10,9 +10,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from support.closed_network import has_namespaces
 
 from core import sandbox
 from core.api.errors import SandboxError
+from core.engine import loopback
 
 ATTEMPTS = """
     import ctypes, errno, json, os, resource, signal, socket, subprocess, sys, threading
@@ -221,3 +223,32 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SandboxError, match="libseccomp is missing") as raised:
         sandbox.lock_down()
     assert "apt install libseccomp2" in raised.value.hint
+
+
+SENDING = """
+    import socket
+    from core import sandbox
+    here, there = socket.socketpair()
+    sandbox.lock_down(sending=True)
+    here.send(b"x")
+    print(there.recv(1).decode())
+    try:
+        socket.socket()
+    except PermissionError:
+        print("no new socket")
+"""
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="this system does not allow user namespaces")
+def test_in_a_closed_network_old_sockets_may_go_on_and_no_new_one_is_made() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SENDING)], preexec_fn=loopback.maker(), capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout.split("\n")[:2] == ["x", "no new socket"], done.stderr
+
+
+def test_sending_is_refused_where_the_network_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "only_loopback", lambda: False)
+    with pytest.raises(SandboxError, match="network of their own"):
+        sandbox.lock_down(sending=True)
