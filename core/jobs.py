@@ -151,6 +151,12 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """How the matrices that do not learn are held."""
     public: CorpusRef | None = None
     """The federation's public shards, already hash-checked; packed windows only, under ``none`` and ``corpus``."""
+    devices: tuple[str, ...] = ()
+    """Devices that share the round, one process each; empty means ``device`` alone."""
+    rank: int = 0
+    """Which of ``devices`` this process is; 0 leads, and alone speaks of charges, progress and the update."""
+    strategy: Literal["", "ddp", "fsdp", "local"] = ""
+    """How they share it; empty means as measured."""
 
 
 class ReadJob(Job, frozen=True, kw_only=True, tag="read"):

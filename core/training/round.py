@@ -78,6 +78,8 @@ class Rooms:
     """Where the model computes."""
     rest: Callable[[], None] = lambda: None
     """Sleeps between micro-steps as far as the owner's duty cycle asks for it."""
+    combine: Callable[[Callable[[], dict[str, Array]], Transformer, RoundState], None] = lambda base, model, state: None
+    """Make one trained model of those that the client's other nodes trained apart; see ``core.training.crew``."""
 
 
 class Receipt(msgspec.Struct, kw_only=True):
@@ -183,6 +185,7 @@ class TrainingRound:
             trainer.run(pulse, on_step)
             if self.job.privacy.unit == "corpus" and self.charge_id is None:
                 self._charge()
+            self.rooms.combine(self._base, model, self.state)
         except Interrupted:
             self._save(model, optimizer)
             raise

@@ -95,6 +95,12 @@ class RoundState(msgspec.Struct, kw_only=True):
     """How the numbers are computed, rungs that failed left out; a resumed round goes on with it."""
     step_key: bytes = b""
     """Drives draws and noise of the next step, and through a one-way step of all later ones."""
+    strategy: str = ""
+    """How several devices share this round, once that is chosen; see ``core.training.parallel``."""
+    nodes: int = 0
+    """Devices that train apart in it, each on its partition; 0 where they train as one."""
+    origin: dict[str, Any] = {}
+    """Where the whole stream was when such nodes began."""
 
     @property
     def mean_loss(self) -> float | None:
@@ -240,14 +246,18 @@ class PrivateGradients:
                 pulse(number / len(examples))
                 yield _tensor(np.atleast_2d(example), device)
 
-        loss = per_document(self._ladder.loss) if self.plan.unit == "document" else self._ladder.loss
-        sums, losses = self.clipped_sum(model, loss, paced(), self.plan.clip_norm)
+        sums, losses = self.clipped_sum(model, self.loss, paced(), self.plan.clip_norm)
         noise = self.source(vault.derive(state.step_key, _NOISE))
         sums = [summed.cpu() for summed in sums]
         drawn = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
         gradients = [(summed / self.batch_size).to(device, torch.float32) for summed in sums]
         mean = sum(losses) / len(losses) if losses else None
         return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
+
+    @property
+    def loss(self) -> Callable[[Any, Tensor], Tensor]:
+        """Of one example, normalised within it."""
+        return per_document(self._ladder.loss) if self.plan.unit == "document" else self._ladder.loss
 
     def finished(self, state: RoundState) -> None:
         """Replace the key by the next one, from which the last cannot be found again."""
@@ -320,7 +330,8 @@ class LocalTrainer:
             return True
         step_tokens = job.training.batch_size * job.training.seq_len
         in_time = not job.deadline_at or time.time() < job.deadline_at
-        return in_time and (not job.token_budget or state.tokens + step_tokens <= job.token_budget)
+        budget = job.token_budget // max(1, state.nodes)
+        return in_time and (not job.token_budget or state.tokens + step_tokens <= budget)
 
     def _finish(self, result: StepResult) -> None:
         state = self.state

@@ -8,6 +8,7 @@ is one sentence and exit code 1, a pause is exit code 0. An ``EvaluateJob`` need
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import sys
@@ -20,7 +21,7 @@ from core.api.errors import CorpusError, HedgerowError, ModelError, PrivacyError
 from core.data import public
 from core.data.documents import DocumentSampler
 from core.data.store import Shard, allow_open
-from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows
+from core.data.stream import PackedStream, RecordSampler, Source, held_out_windows, joined
 from core.data.tokenizer import Tokenizer
 from core.jobs import DPRecord, Evaluated, EvaluateJob, Failed, Paused, Ready, TrainJob, read_key
 from core.model.checkpoint_io import read_weights
@@ -33,6 +34,7 @@ from core.sandbox import lock_down
 from core.training.channel import Channel
 from core.training.devices import cap_memory, synchroniser
 from core.training.evaluation import score, text_windows
+from core.training.group import Group, Links
 from core.training.pacing import Pacer, busy_clock
 from core.training.plan import check_memory, plan_of, usable_device, use_threads
 from core.training.round import Rooms, TrainingRound
@@ -48,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("--in-fd", "--out-fd"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--key-fd", type=int)
+    parser.add_argument("--memory-fd", type=int)
+    parser.add_argument("--line", action="append", default=[])
+    parser.add_argument("--rendezvous", default="")
     options = parser.parse_args(arguments)
     channel = Channel(options.in_fd, options.out_fd)
     try:
@@ -55,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(job, EvaluateJob):
             _evaluate(job, channel)
         else:
-            _train(job, options.key_fd, channel)
+            links = Links(options.memory_fd, tuple(options.line), options.rendezvous) if options.line else None
+            _train(job, options.key_fd, channel, links)
     except BrokenPipeError:
         return 1  # the engine is gone; what is on disk is complete
     except Exception as error:  # noqa: BLE001 - the border: whatever it is, one sentence goes up
@@ -63,33 +69,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _train(job: TrainJob, key_descriptor: int | None, channel: Channel) -> None:
+def _train(job: TrainJob, key_descriptor: int | None, channel: Channel, links: Links | None) -> None:
     if key_descriptor is None:
         raise StorageError("The trainer was started without the store key.")
     key = read_key(key_descriptor)
     check_memory(job)
     use_threads(job.threads)
     Path(job.state_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
-    level = _lock(job) if job.sandbox else "none"
-    channel.start()
-    channel.send(Ready(sandbox=level, pid=os.getpid()))
-    rooms = rooms_of(job, key)
-    cap_memory(rooms.device, job.memory_bytes)
-    pacer = Pacer(channel, synchroniser(rooms.device), busy_clock(rooms.device))
-    rooms = dataclasses.replace(rooms, rest=pacer.rest)
-    training = TrainingRound(job, key, channel, rooms)
+    group = Group(job, links, channel.check_pause) if links is not None else None
+    with group.together() if group is not None else contextlib.nullcontext():
+        if group is not None:
+            group.connect(usable_device)
+        level = _lock(job, group is not None and group.sends) if job.sandbox else "none"
+        channel.start()
+        channel.send(Ready(sandbox=level, pid=os.getpid()))
+        _work(job, key, channel, group)
+
+
+def _work(job: TrainJob, key: bytes, channel: Channel, group: Group | None) -> None:
+    training: TrainingRound | None = None
     try:
+        rooms = rooms_of(job, key)
+        cap_memory(rooms.device, job.memory_bytes)
+        pacer = Pacer(channel, synchroniser(rooms.device), busy_clock(rooms.device))
+        rooms = dataclasses.replace(rooms, rest=pacer.rest)
+        if group is not None and job.rank:
+            group.serve(key, channel, rooms)
+            return
+        if group is not None:
+            rooms = group.lead(key, joined).lend(rooms)
+        training = TrainingRound(job, key, channel, rooms)
         training.run()
     except Interrupted:
-        channel.send(Paused(step=training.state.step, seconds=training.state.seconds))
+        state = training.state if training is not None else RoundState()
+        channel.send(Paused(step=state.step, seconds=state.seconds))
 
 
-def _lock(job: TrainJob) -> str:
+def _lock(job: TrainJob, sending: bool) -> str:
     corpora = (*job.corpora, job.public) if job.public else job.corpora
     shards = {Path(shard.path).parent for corpus in corpora for shard in corpus.shards}
     return lock_down(
         read_paths=[*shards, job.base_path, *(part.path for part in job.base_parts), job.tokenizer_path],
         write_paths=[job.round_dir, job.state_dir],
+        sending=sending,
     )
 
 
