@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import functools
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import psutil
 
 from core.api.messages import HardwareProfile, TorchView
-from core.config import Limits
+from core.config import FederationConfig, Limits
 from core.engine.children import ChildDied, converse
 from core.hardware.nvml import read_gpus
 from core.hardware.profile import read_profile, with_torch
 from core.hardware.sensors import CPU, pick_device
+from core.model.presets import memory_bytes
 
 TORCH = "core.training.devices"
 TORCH_TIMEOUT_S = 60.0
@@ -66,6 +68,19 @@ def usable_devices() -> tuple[str, ...]:
     return (*(gpu.device_id for gpu in gpus if not gpu.problem), CPU)
 
 
-def choose_device(limits: Limits) -> str:
-    """Device to train on: the first the owner offers that is usable, or the best found. Call it in a thread."""
-    return pick_device(limits, usable_devices())
+def strategy(config: FederationConfig, devices: tuple[str, ...]) -> Literal["", "fsdp"]:
+    """``fsdp`` where several GPUs are offered and the model is too big for the smallest. Call it in a thread."""
+    unit = config.privacy.unit
+    if len(devices) < 2 or unit not in ("none", "corpus") or not all(device.startswith("cuda") for device in devices):
+        return ""
+    _, gpus = read_gpus()
+    memory = [gpu.memory_bytes for gpu in gpus if gpu.device_id in devices and gpu.memory_bytes]
+    needed = memory_bytes(config.model, 1, config.training.seq_len, device="gpu", private=unit != "none")
+    return "fsdp" if memory and needed > min(memory) else ""
+
+
+def choose_devices(limits: Limits) -> tuple[str, ...]:
+    """Devices to train on together: all the owner offers that are usable, or the best found. Call it in a thread."""
+    usable = usable_devices()
+    offered = [device for device in limits.devices if pick_device(Limits(devices=(device,)), usable) == device]
+    return tuple(offered) or (pick_device(limits, usable),)

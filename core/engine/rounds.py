@@ -27,7 +27,7 @@ from core.api.errors import (
     UpdateError,
 )
 from core.api.messages import RoundProgress
-from core.engine import base, generations, machine, plans
+from core.engine import base, generations, group, machine, plans
 from core.engine.base import Base
 from core.engine.board import Board
 from core.engine.children import HANG_S, Child, ChildDied, Watch
@@ -40,12 +40,12 @@ from core.engine.public_data import folder_of
 from core.engine.training_plans import TrainingPlans
 from core.federation.protocol import TrainInstruction
 from core.hardware.energy import metering
+from core.hardware.sensors import CPU
 from core.ledger.rows import Release, ReleaseAttributes
 from core.ledger.store import Ledger
 from core.model.presets import num_parameters
 from core.model.shard import FULL
 
-TRAINER = "core.training.worker"
 SEALED_CONTEXT = b"sealed-update"
 _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
@@ -210,26 +210,28 @@ class Round:
         """
         self._check_machine()
         generations.check(corpora)
-        job = self._job(
-            weights, corpora, public, await asyncio.to_thread(machine.choose_device, self._room.config.limits)
-        )
+        devices = await asyncio.to_thread(machine.choose_devices, self._room.config.limits)
+        job = self._job(weights, corpora, public, devices)
         if self._shard.name == FULL:  # the probe measures whole models; a shard's plan follows from the job alone
+            strategy = await asyncio.to_thread(machine.strategy, self._member.config, devices)
+            job = msgspec.structs.replace(job, strategy=strategy)
+        if self._shard.name == FULL and not job.strategy:  # nor what does not fit on one device
             training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
             plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
             job = msgspec.structs.replace(job, plan=plan)
         for folder in (job.round_dir, job.state_dir):
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        self._room.board.device = job.device
+        self._room.board.device = ", ".join(dict.fromkeys(job.devices))
         self.show("training")
         if self._release.state == "assigned":
             self._release = self._room.ledger.mark(self._release.release_id, "training")
-        child = await Child.start(
-            TRAINER,
+        child = await group.start(
             job,
             key=self._room.key,
             interpreter=self._room.config.node.worker_interpreter,
-            log_path=self._room.home / "logs" / "trainer.log",
+            logs=self._room.home / "logs",
             threads=job.threads,
+            hang_s=_hang_after_s(job),
         )
         try:
             async with (
@@ -269,7 +271,11 @@ class Round:
             raise ModelError(reason)
 
     def _job(
-        self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], public: jobs.CorpusRef | None, device: str
+        self,
+        weights: Base,
+        corpora: tuple[jobs.CorpusRef, ...],
+        public: jobs.CorpusRef | None,
+        devices: tuple[str, ...],
     ) -> jobs.TrainJob:
         instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
         open_ended = config.privacy.unit == "none"
@@ -294,10 +300,11 @@ class Round:
             local_steps=instruction.local_steps,
             token_budget=instruction.token_budget if open_ended else 0,
             deadline_at=instruction.deadline_at - self._member.transport.skew_s if open_ended else 0.0,
-            device=device,
-            threads=machine.threads(limits),
-            memory_bytes=machine.trainer_memory(limits, device),
+            device=devices[0],
+            threads=max(1, machine.threads(limits) // max(1, devices.count(CPU))),
+            memory_bytes=machine.trainer_memory(limits, devices[0]) // devices.count(devices[0]),
             checkpoint_interval_s=self._room.config.node.checkpoint_interval_s,
+            devices=devices if group.can_group() else devices[:1],
         )
 
     async def _hear(self, message: jobs.Up, child: Child) -> jobs.Sealed | None:
@@ -401,7 +408,9 @@ def forget(home: Path, release: Release) -> None:
     if not folder.exists():
         return
     for path in folder.iterdir():
-        if path.name != "update.sealed" or release.state == "abandoned":
+        if path.is_dir():  # of a node that trained apart
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != "update.sealed" or release.state == "abandoned":
             path.unlink(missing_ok=True)
 
 

@@ -84,7 +84,7 @@ class TrainingPlans:
 
     async def views(self, members: Iterable[Membership], measure: bool) -> list[TrainingPlanView]:
         """What the owner is shown of the joined federations; ``measure`` makes what is missing, if training may run."""
-        device = await asyncio.to_thread(machine.choose_device, self._config.limits)
+        device = (await asyncio.to_thread(machine.choose_devices, self._config.limits))[0]
         found: list[TrainingPlanView] = []
         for member in members:
             job = self.job(member.config, member.plan.mechanism().unit, device)
