@@ -6,6 +6,7 @@ the real round loop, samplers and chain over real encrypted shards. A step that 
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -18,10 +19,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from support.crew_round import run_alone, run_crew
 from support.federation import config, raw_config
 from support.in_process import InProcess
+from support.ranks import run_ranks
+from support.real_round import KEY, real_job, sealed_bytes, write_words
 
-from core.aggregation import MeanAccumulator
+from core.aggregation import MeanAccumulator, partial_mean
 from core.config import CodecConfig, FederationConfig, OuterConfig, PrivacyTerms, ScheduleConfig
 from core.coordinator.outer_optimizer import outer_step
 from core.coordinator.rounds import sample_cohort
@@ -43,10 +47,15 @@ from core.postprocess.base import Chain, build_chain
 from core.simulation import Simulation
 from core.training import plan as training_plan
 from core.training.batch_size import KNEE, MAX_STEP_S, calc_batch_size
+from core.training.lines import Line
 from core.training.optimizer import AdamW
+from core.training.parallel import LARGE_VALUES, SMALL_VALUES, Link, Node, exchange, has_infra, link_from
+from core.training.reduction import SharedReducer
 from core.training.rehearsal import Rehearsal, memory_budget
-from core.training.resume import Checkpoints
-from core.training.trainer import RoundState
+from core.training.resume import Checkpoints, Moments
+from core.training.round import Rooms
+from core.training.trainer import Gradients, PackedGradients, RoundState
+from core.training.worker import rooms_of
 from core.update import Array, ModelUpdate, pseudo_gradient
 
 ROUNDS, COHORT = 3, 2
@@ -258,16 +267,63 @@ def test_line_15_a_client_knows_its_hardware() -> None:
     assert any(device.kind == "cpu" for device in found.devices)
 
 
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="GetNodes over several machines of one client")
-def test_line_15_and_that_of_its_other_nodes() -> None:
-    assert len(profile.read_profile().nodes) >= 1  # type: ignore[attr-defined]
+@pytest.fixture
+def several(tmp_path: Path) -> Callable[..., TrainJob]:
+    """A round over a real shard, to be trained by several nodes of one client."""
+    shard = write_words(tmp_path)
+
+    def make(strategy: str, name: str = "round", **changes: Any) -> TrainJob:
+        return real_job(tmp_path, shard, "none", name, strategy=strategy, **changes)
+
+    return make
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="HasInfra: are a client's nodes well connected")
+def rooms_with_plans(job: TrainJob) -> Rooms:
+    """Each node measured its own plan: the first takes four sequences at once, the second one."""
+    plan = TrainingPlan(micro_batch=1 if job.rank else 4)
+    return rooms_of(msgspec.structs.replace(job, plan=plan), KEY)
+
+
+def rooms(job: TrainJob) -> Rooms:
+    return rooms_of(job, KEY)
+
+
+def sealed_update(job: TrainJob) -> ModelUpdate:
+    return build_chain(job.privacy, job.codec).decode(sealed_bytes(job), parameter_shapes(job.model))
+
+
+def one_node(job: TrainJob, index: int, count: int) -> ModelUpdate:
+    """What a node trains by itself on its partition of the stream."""
+
+    def gradients(state: RoundState) -> Gradients:
+        inner = rooms(job).gradients(state)
+        assert isinstance(inner, PackedGradients)
+        inner.stream = inner.stream.partition(index, count)  # type: ignore[attr-defined]
+        return inner
+
+    run_alone(job, rooms=lambda job: dataclasses.replace(rooms(job), gradients=gradients))
+    return sealed_update(job)
+
+
+def test_line_15_and_that_of_its_other_nodes(several: Callable[..., TrainJob]) -> None:
+    """GetNodes: every other device of the client says what it is before the round begins."""
+    nodes: list[Node] = []
+    run_crew(several("ddp"), 3, make_rooms=rooms, meet=lambda crew: nodes.extend(crew.siblings))
+    assert [node.device for node in nodes] == ["cpu", "cpu"]
+
+
 def test_line_16_it_measures_how_its_nodes_are_connected() -> None:
-    from core.training.parallel import has_infra
+    """HasInfra: a real exchange between two nodes, held against the time of a step."""
 
-    assert has_infra(nodes=1)
+    def measure(reducer: SharedReducer, _: list[Line]) -> Link:
+        small, large = (exchange(reducer, values, "cpu") for values in (SMALL_VALUES, LARGE_VALUES))
+        return link_from(small, large)
+
+    link = run_ranks(2, measure, slot_bytes=1 << 20)[0]
+    cost = link.seconds(4 * LARGE_VALUES)
+    assert cost > 0
+    assert has_infra(link, 4 * LARGE_VALUES, step_s=5 * cost)
+    assert not has_infra(link, 4 * LARGE_VALUES, step_s=cost)
 
 
 def some_job(tmp_path: Path, **changes: Any) -> TrainJob:
@@ -325,17 +381,22 @@ def test_line_18_one_device_trains_the_client(local: Callable[..., Simulation]) 
     assert simulation.step().bits_per_byte < before
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="DDP or FSDP over several devices of one client")
-def test_line_18_several_devices_train_the_client(tmp_path: Path) -> None:
-    job = some_job(tmp_path, devices=("cpu", "cpu"), strategy="ddp")
-    assert len(job.devices) == 2  # type: ignore[attr-defined]
+def test_line_18_several_devices_train_the_client(several: Callable[..., TrainJob]) -> None:
+    """Well connected nodes share each batch; their update is that of one device, up to the order of sums."""
+    alone, job = several("", "alone"), several("ddp")
+    run_alone(alone, rooms=rooms)
+    run_crew(job, 2, make_rooms=rooms)
+    expected = sealed_update(alone)
+    assert np.linalg.norm(sealed_update(job).flat() - expected.flat()) < 2e-3 * expected.norm()
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="federated learning inside a client, over its nodes")
-def test_lines_19_to_21_each_node_has_its_own_batch(tmp_path: Path) -> None:
-    from core.training.parallel import batch_sizes
-
-    assert batch_sizes(some_job(tmp_path), nodes=2) == (8, 8)
+def test_lines_19_to_21_each_node_has_its_own_batch(several: Callable[..., TrainJob]) -> None:
+    nodes: list[Node] = []
+    sealed = run_crew(
+        several("local"), 2, make_rooms=rooms_with_plans, meet=lambda crew: nodes.extend(crew.siblings)
+    )  # fmt: skip
+    assert [node.micro_batch for node in nodes] == [1], "and four at the leader"
+    assert sealed.steps == several("local").local_steps
 
 
 def test_line_22_the_stream_splits_into_partitions(tmp_path: Path) -> None:
@@ -348,24 +409,36 @@ def test_line_22_the_stream_splits_into_partitions(tmp_path: Path) -> None:
     assert [found[i % 3][i // 3] for i in range(12)] == expected
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="PartitionStream over a client's nodes")
-def test_line_22_each_node_gets_its_partition(tmp_path: Path) -> None:
-    assert some_job(tmp_path, partition=(0, 2)).partition == (0, 2)  # type: ignore[attr-defined]
+def test_line_22_each_node_gets_its_partition(several: Callable[..., TrainJob]) -> None:
+    """Nodes that trained apart leave the stream where reading on repeats and misses nothing."""
+    job = several("local")
+    run_crew(job, 2, make_rooms=rooms)
+    model = Transformer(job.model)
+    place = Moments(job, KEY).load(model, AdamW(model.ordered(), job.training))
+
+    def read(state: RoundState, count: int) -> list[Any]:
+        inner = rooms(job).gradients(state)
+        assert isinstance(inner, PackedGradients)
+        return [tuple(window) for window in inner.stream.next_batch(count)]
+
+    used = 2 * job.local_steps * job.training.batch_size
+    assert place is not None
+    assert read(RoundState(stream=place), 20) == read(RoundState(), used + 20)[used:]
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="local training of each node on its partition")
-def test_line_23_each_node_trains_on_its_partition(tmp_path: Path) -> None:
-    from core.training.parallel import train_nodes
+def test_line_23_each_node_trains_on_its_partition(several: Callable[..., TrainJob]) -> None:
+    updates = [one_node(several("", f"node {index}"), index, 2) for index in range(2)]
+    assert all(update.norm() > 0 for update in updates)
+    assert not np.allclose(updates[0].flat(), updates[1].flat())
 
-    assert len(train_nodes(some_job(tmp_path), nodes=2)) == 2
 
-
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="partial aggregation over a client's nodes")
-def test_line_24_the_nodes_are_partially_aggregated() -> None:
-    from core.training.parallel import partial_mean
-
-    ones = ModelUpdate({"w": np.ones(2, np.float32)})
-    assert partial_mean([ones, ones]).arrays["w"][0] == 1.0
+def test_line_24_the_nodes_are_partially_aggregated(several: Callable[..., TrainJob]) -> None:
+    """One update leaves: the mean of what each node trained, by the arithmetic that averages a cohort."""
+    job = several("local")
+    sealed = run_crew(job, 2, make_rooms=rooms)
+    mean = partial_mean(one_node(several("", f"node {index}"), index, 2) for index in range(2))
+    assert np.allclose(sealed_update(job).flat(), mean.flat(), atol=1e-6)
+    assert sealed.tokens == 2 * job.local_steps * job.training.batch_size * job.training.seq_len
 
 
 def test_line_25_model_and_data_are_checkpointed_together(tmp_path: Path) -> None:
