@@ -24,14 +24,15 @@ def problems(database: Database, *, documents: bool = True) -> list[str]:
         database: the ledger.
         documents: also check the document sketches, which takes long where there are millions.
     """
-    found = list(broken_links(_entries(database)))
     replay = _Replay(database)
-    for seq, kind, body, _ in _entries(database):
-        try:
-            replay.read(seq, kind, msgspec.json.decode(body))
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-            found.append(f"entry {seq} ({kind}) cannot be read")
-    found += replay.compare()
+    with database.snapshot():  # entries and tables of one moment: another process may be writing
+        found = list(broken_links(_entries(database)))
+        for seq, kind, body, _ in _entries(database):
+            try:
+                replay.read(seq, kind, msgspec.json.decode(body))
+            except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+                found.append(f"entry {seq} ({kind}) cannot be read")
+        found += replay.compare()
     if documents:
         found += replay.compare_documents()
     return found

@@ -133,6 +133,27 @@ class Database:
                 self._depth = 0
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads that see one state, whatever other processes write meanwhile; inside a transaction it is that one's.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self._depth = 1
+            try:
+                self.run("BEGIN")
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    with contextlib.suppress(StorageError):
+                        self.run("ROLLBACK")
+                self._depth = 0
+
+    @contextlib.contextmanager
     def _sentences(self) -> Iterator[None]:
         try:
             yield

@@ -33,7 +33,7 @@ WRITER = """
         def read(self):
             return self.path.read_bytes() if self.path.exists() else None
         def write(self, head):
-            part = self.path.with_suffix(".part")
+            part = self.path.with_suffix(f".{os.getpid()}.part")
             part.write_bytes(head)
             os.replace(part, self.path)
 

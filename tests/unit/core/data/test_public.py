@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -108,10 +109,15 @@ def test_a_header_that_asks_for_terabytes_costs_nothing(facts: ShardFacts) -> No
 
 def test_a_document_table_that_wraps_around_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger can seal any table they like under a key that everybody knows."""
-    real = np.cumsum
-    monkeypatch.setattr(
-        store.np, "cumsum", lambda sizes: real(sizes) + np.array([1 << 62, 1 << 63, 0], dtype=np.uint64)
-    )
+    real = store._seal
+
+    def forge(out: bytearray, cipher: Any, header: bytes, section: int, data: memoryview) -> None:
+        if section == store._TABLE:
+            numbers = np.frombuffer(data, "<u8") + np.array([0, 1 << 62, 1 << 63, 0, 0, 0, 0], dtype=np.uint64)
+            data = memoryview(numbers.tobytes())
+        real(out, cipher, header, section, data)
+
+    monkeypatch.setattr(store, "_seal", forge)
     documents = [Document(np.ones(5, np.uint16), 5)] * 3
     facts = write_shard(
         tmp_path, public.KEY, documents, [], end_of_text=0, tokenizer_sha256=TOKENIZER.sha256, extractor_version=0,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.ledger_kit import NONE, add_corpus, charge, digests, prepared, seal
 
+from core.ledger import audit
 from core.ledger.entries import GENESIS, broken_links, encode_body, entry_hash
 from core.ledger.store import Ledger
 
@@ -80,3 +81,17 @@ def test_a_chain_cannot_be_reordered_or_extended_by_guessing() -> None:
 
 def test_a_body_does_not_depend_on_the_order_it_was_written_in() -> None:
     assert encode_body({"b": 1, "a": [2, 1]}) == encode_body({"a": [2, 1], "b": 1}) == b'{"a":[2,1],"b":1}'
+
+
+def test_what_another_process_writes_meanwhile_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, other = _ledger(tmp_path / "ledger.db"), Ledger.open(tmp_path / "ledger.db", None)
+    real, written = audit._Replay.compare, []
+
+    def compare(replay: audit._Replay) -> list[str]:
+        written.append(charge(other, 2, NONE, "c3"))
+        return real(replay)
+
+    monkeypatch.setattr(audit._Replay, "compare", compare)
+    assert ledger.verify_chain() == []
+    assert len(written) == 1
+    other.close()
