@@ -177,8 +177,14 @@ def reading_line(corpus: CorpusInfo) -> str:
     return f"reading {corpus.name}: {files}, {done}, {corpus.tokens:,} tokens{left}"
 
 
+def sizes_line(sizes: Sequence[int]) -> str:
+    """How many documents there are of each size."""
+    names = ("under 1 kB", "to 10 kB", "to 100 kB", "to 1 MB", "above")
+    return ", ".join(f"{name} {count:,}" for name, count in zip(names, sizes, strict=False) if count)
+
+
 def show_choice(corpus: CorpusInfo) -> None:
-    """What the owner chose, where it is not the usual, and what was left out as a copy."""
+    """What the owner chose, where it is not the usual, what a text is made of, and what was left out as a copy."""
     chosen: list[tuple[str, object]] = [
         ("includes", " ".join(corpus.include)),
         ("excludes", " ".join(corpus.exclude)),
@@ -187,6 +193,9 @@ def show_choice(corpus: CorpusInfo) -> None:
         ("text field", corpus.text_field),
         ("weight", f"{corpus.weight:g}" if corpus.weight != 1 else ""),
         ("exact copies", f"{corpus.copies:,}, used once" if corpus.copies else ""),
+        ("languages", ", ".join(f"{part.name or 'unknown'} {part.count:,}" for part in corpus.languages)),
+        ("formats", ", ".join(f"{part.name} {part.count:,} ({size(part.bytes)})" for part in corpus.formats)),
+        ("sizes", sizes_line(corpus.sizes)),
         ("in other texts", f"{corpus.elsewhere:,}, left out here" if corpus.elsewhere else ""),
     ]
     shown = [(name, value) for name, value in chosen if value]

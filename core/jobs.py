@@ -353,6 +353,14 @@ class Skipped(Job, frozen=True, kw_only=True, tag="skipped"):
     reason: str
 
 
+class Share(Job, frozen=True, kw_only=True, tag="share"):
+    """A part of a corpus by some property: how many documents or files, and how many bytes."""
+
+    name: str
+    count: int
+    bytes: int
+
+
 class ReadResult(Job, frozen=True, kw_only=True, tag="read_result"):
     """What the reader made."""
 
@@ -372,6 +380,12 @@ class ReadResult(Job, frozen=True, kw_only=True, tag="read_result"):
     """Documents that are exact copies of others of this corpus, and so were not packed."""
     elsewhere: int = 0
     """Documents that were not packed because another corpus has them; their digests are in the sketch."""
+    languages: tuple[Share, ...] = ()
+    """Documents and bytes of text by language, an empty name for the unknown; largest first."""
+    formats: tuple[Share, ...] = ()
+    """Files that gave text and their sizes, by the ends of their names."""
+    sizes: tuple[int, ...] = ()
+    """Documents below 1 kB, 10 kB, 100 kB, 1 MB and above."""
 
 
 class Evaluated(Job, frozen=True, kw_only=True, tag="evaluated"):

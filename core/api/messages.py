@@ -57,6 +57,14 @@ class SkippedFile(Message, frozen=True, kw_only=True):
     reason: str
 
 
+class Part(Message, frozen=True, kw_only=True):
+    """A part of a text by some property: how many documents or files, and how many bytes."""
+
+    name: str
+    count: int
+    bytes: int
+
+
 class CorpusInfo(Message, frozen=True, kw_only=True):
     """One corpus of the owner's. Paths stay on this machine."""
 
@@ -87,6 +95,12 @@ class CorpusInfo(Message, frozen=True, kw_only=True):
     """Documents that are exact copies of others in it; each counts once."""
     elsewhere: int = 0
     """Documents left out because another text of this machine has them; they share its budget all the same."""
+    languages: list[Part] = []
+    """Documents and bytes by language (ISO 639-1), an empty name for the unknown; largest first."""
+    formats: list[Part] = []
+    """Files that gave text and their sizes, by the ends of their names."""
+    sizes: list[int] = []
+    """Documents below 1 kB, 10 kB, 100 kB, 1 MB and above."""
     read_bytes: int = 0
     """While it is read: sizes of the files done, of ``total_bytes``."""
     total_bytes: int = 0

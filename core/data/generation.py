@@ -64,6 +64,16 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     contents: tuple[tuple[str, ...], ...]
     """For each shard the digests of its documents, in order."""
     result: ReadResult
+    languages: tuple[tuple[str, ...], ...] = ()
+    """For each shard the languages of its documents, in order."""
+
+
+def languages_of(generation: Generation) -> dict[str, str]:
+    """Digest → language of the documents it holds."""
+    found: dict[str, str] = {}
+    for digests, languages in zip(generation.contents, generation.languages, strict=False):
+        found.update(zip(digests, languages, strict=False))
+    return found
 
 
 def digests_of(generation: Generation) -> Digests:

@@ -17,8 +17,10 @@ from typing import NamedTuple
 from core import vault
 from core.api.errors import CorpusError
 from core.data import extract
+from core.data.language import SAMPLE_CHARACTERS, language
 from core.data.store import Document, ShardFacts, write_shard
 from core.data.stream import MIN_RECORD_TOKENS
+from core.data.tally import Tally
 from core.data.tokenizer import Tokenizer, Tokens
 
 HELD_OUT_ONE_IN = 20
@@ -87,6 +89,9 @@ class Packer:
         self.shards: list[ShardFacts] = []
         self.contents: list[tuple[str, ...]] = []
         """For each shard the digests of its documents, in order."""
+        self.languages: dict[str, str] = {}
+        """Digest → language of documents; those known before may be put in, the others are looked at."""
+        self.tally = Tally()
         self.totals = Totals(0, 0, 0, 0, 0, 0)
 
     def identify(self, text: str, between: Callable[[], None] = lambda: None) -> Identity:
@@ -131,6 +136,7 @@ class Packer:
             )
         document = self.document(tokens, identity)
         self.digests[identity.digest] = None
+        self.tally.add(self._language(identity.digest, tokens), document.text_bytes)
         t = self.totals
         self.totals = t._replace(
             documents=t.documents + 1, tokens=t.tokens + len(tokens), text_bytes=t.text_bytes + document.text_bytes,
@@ -151,6 +157,13 @@ class Packer:
     def document(self, tokens: Tokens, identity: Identity) -> Document:
         """A document on its way into a shard."""
         return self._part(tokens, identity.digest)
+
+    def _language(self, digest: str, tokens: Tokens) -> str:
+        if digest not in self.languages:
+            half = SAMPLE_CHARACTERS // 4  # a token is two characters or more, in most text
+            parts = [tokens] if len(tokens) <= 2 * half else [tokens[:half], tokens[len(tokens) // 2 :][:half]]
+            self.languages[digest] = language(" ".join(self._tokenizer.decode(part) for part in parts))
+        return self.languages[digest]
 
     def _choice(self, document: Document) -> int:
         raw = hmac.new(self._choice_key, document.digest.encode(), hashlib.sha256).digest()

@@ -17,7 +17,7 @@ import msgspec
 
 from core import jobs
 from core.api.errors import CorpusError, StorageError
-from core.data import at_work, content, digests, extract, generation, spool
+from core.data import at_work, content, digests, extract, generation, spool, tally
 from core.data.at_work import AtWork
 from core.data.corpora import Found, Opener, Unusable, find, shown
 from core.data.digests import Elsewhere
@@ -28,7 +28,7 @@ from core.data.patterns import Wanted
 from core.data.spool import Spool
 from core.data.tokenizer import Tokenizer
 from core.data.watching import FileWatch
-from core.jobs import Job, ReadJob, ReadResult, ShardRef
+from core.jobs import Job, ReadJob, ReadResult, ShardRef, Share
 
 PROGRESS_EVERY_S = 0.25
 SURE_AFTER_S = 1.0
@@ -74,6 +74,7 @@ class Reading:
         self.bytes_total = 0
         self.sources: list[Source] = []
         self._size = 0
+        self.formats: tuple[Share, ...] = ()
         self._told_at = 0.0
         self._began_at = time.monotonic()
         self._last_reason = ""
@@ -99,7 +100,7 @@ class Reading:
             else:
                 if self.job.glance:
                     before = self._whole(before)
-                known = OldTokens([made for made in (before, *left) if made is not None], self.key)
+                known = [made for made in (before, *left) if made is not None]
                 current = self._read(items, known, 0 if current is None else current.number)
         except BrokenPipeError:
             raise  # the engine is gone; what is spooled waits for the next reader
@@ -193,17 +194,23 @@ class Reading:
         self.files_done = self.files_total
         distinct = before.result.documents + before.result.elsewhere
         result = msgspec.structs.replace(
-            before.result, skipped_total=self.skipped, copies=_documents(sources) - distinct
+            before.result,
+            skipped_total=self.skipped,
+            copies=_documents(sources) - distinct,
+            formats=_formats(items, sources),
         )
         renewed = msgspec.structs.replace(before, sources=sources, result=result)
         if renewed != before:
             generation.store(self.folder, self.key, renewed)
         return renewed
 
-    def _read(self, items: list[Item], old: OldTokens, number: int) -> Generation:
+    def _read(self, items: list[Item], known: list[Generation], number: int) -> Generation:
+        old = OldTokens(known, self.key)
         sizes = [min(item.found.size, self.job.max_file_bytes) for item in items]
         self.bytes_total, self._began_at = sum(sizes), time.monotonic()
         self.packer = Packer(self.folder, self.key, self.tokenizer, self.bytes_total, self.elsewhere)
+        for made in known:
+            self.packer.languages.update(generation.languages_of(made))
         self.spool = Spool(self.folder, self.key, self.tokenizer, (extract.VERSION, self.job.text_field))
         self._tell(now=True)
         for item, size in zip(items, sizes, strict=True):
@@ -218,6 +225,7 @@ class Reading:
         if not self.packer.totals.tokens:
             raise CorpusError(*_nothing(self.job.paths, self.skipped, self._last_reason))
         self._tell(now=True)
+        self.formats = _formats(items, self.sources)
         return self._finish(number + 1)
 
     def _held(self, source: Source, old: OldTokens) -> bool:
@@ -296,11 +304,13 @@ class Reading:
             text_bytes=totals.text_bytes, words=totals.words, held_out_tokens=totals.held_out_tokens,
             skipped_total=self.skipped, elsewhere=len(self.packer.dropped),
             copies=_documents(self.sources) - len(self.packer.digests) - len(self.packer.dropped),
+            languages=self.packer.tally.languages(), sizes=tuple(self.packer.tally.sizes), formats=self.formats,
         )  # fmt: skip
         new = Generation(
             number=number, tokenizer_sha256=self.tokenizer.sha256, extractor_version=extract.VERSION,
-            text_field=self.job.text_field, sources=tuple(self.sources), contents=tuple(self.packer.contents),
-            result=result,
+            text_field=self.job.text_field,
+            languages=tuple(tuple(map(self.packer.languages.__getitem__, part)) for part in self.packer.contents),
+            sources=tuple(self.sources), contents=tuple(self.packer.contents), result=result,
         )  # fmt: skip
         generation.store(self.folder, self.key, new)
         return new
@@ -333,6 +343,11 @@ _COPY = "an exact copy of another document"
 _ELSEWHERE = "already in another of your texts"
 _NOTHING_INSIDE = "nothing in it can be read"
 _MEMORY = "needs more memory than the reader may use"
+
+
+def _formats(items: Iterable[Item], sources: Iterable[Source]) -> tuple[Share, ...]:
+    """Formats of the files that gave a document."""
+    return tally.formats(item.found for item, source in zip(items, sources, strict=True) if source.documents)
 
 
 def _documents(sources: Iterable[Source]) -> int:

@@ -384,6 +384,9 @@ class Corpora:
             skipped_total=result.skipped_total,
             copies=result.copies,
             elsewhere=result.elsewhere,
+            languages=result.languages,
+            formats=result.formats,
+            sizes=result.sizes,
             shards=result.shards,
         )
         self._ledger.update_corpus(row.corpus_id, **_facts(done, state="ready", error=""))

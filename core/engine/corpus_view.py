@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from core.api.messages import CorpusInfo, SkippedFile
+from core.api.messages import CorpusInfo, Part, SkippedFile
 from core.engine import choices, generations
 from core.jobs import ReadProgress
 from core.ledger.rows import CorpusFacts, CorpusRow
@@ -50,5 +50,8 @@ def view(
         added_at=row.added_at,
         copies=facts.copies,
         elsewhere=facts.elsewhere,
+        languages=[Part(name=one.name, count=one.count, bytes=one.bytes) for one in facts.languages],
+        formats=[Part(name=one.name, count=one.count, bytes=one.bytes) for one in facts.formats],
+        sizes=list(facts.sizes),
         **choices.shown(row.choice),
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from core.config import UnitOfPrivacy
-from core.jobs import ShardRef
+from core.jobs import ShardRef, Share
 
 ReleaseState = Literal[
     "assigned", "training", "sealed", "uploading", "sent", "accepted", "refused", "late", "abandoned"
@@ -140,6 +140,10 @@ class CorpusFacts(Row, frozen=True, kw_only=True):
     """Exact copies inside the corpus; counted once."""
     elsewhere: int = 0
     """Documents left out because another corpus has them."""
+    languages: tuple[Share, ...] = ()
+    formats: tuple[Share, ...] = ()
+    sizes: tuple[int, ...] = ()
+    """Documents below 1 kB, 10 kB, 100 kB, 1 MB and above."""
     shards: tuple[ShardRef, ...] = ()
     state: Literal["reading", "ready", "error", "missing"] = "reading"
     error: str = ""

@@ -16,6 +16,7 @@ from core.api.messages import (
     ChangeParams,
     CorpusInfo,
     CorpusParams,
+    Part,
     PathsParams,
     PreviewText,
     PreviewTicket,
@@ -70,6 +71,20 @@ def test_refresh_waits_until_the_new_generation_is_there(home: Path, capsys: pyt
         assert cli.main(["corpus", "refresh", "c1", "--json"]) == 0
     assert [request.method for request in seen] == ["hello", "corpus.refresh", "corpus.inspect"]
     assert json.loads(capsys.readouterr().out)["refreshing"] is False
+
+
+def test_what_a_text_is_made_of_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = {
+        "languages": [Part(name="en", count=1_200, bytes=9_000), Part(name="", count=3, bytes=50)],
+        "formats": [Part(name="md", count=7, bytes=9_500)],
+        "sizes": [5, 0, 2, 0, 1],
+    }
+    with serving(home, scripted({"corpus.inspect": msgspec.structs.replace(READY, **parts)})):
+        assert cli.main(["corpus", "inspect", "c1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "languages en 1,200, unknown 3" in shown
+    assert "formats md 7 (9.5 kB)" in shown
+    assert "sizes under 1 kB 5, to 100 kB 2, above 1" in shown
 
 
 def test_cancel_and_remove_name_the_text(home: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, StorageError
-from core.data import content, digests, extract, generation, reading, watching
+from core.data import content, digests, extract, generation, packing, reading, watching
 from core.data.content import Content
 from core.data.reading import Reading
 from core.data.store import Shard
@@ -486,3 +486,24 @@ def test_another_text_field_reads_everything_again(desk: Desk) -> None:
     assert desk.extracted == 1
     desk.read(text_field="body")
     assert desk.extracted == 0
+
+
+def test_languages_sizes_and_formats_are_counted_and_known_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.put("a.txt", PROSE.format(n=1))
+    desk.put("b.md", "Die Hecke ist die Grenze des Feldes, und was in ihr wächst, war schon immer da. " * 20)
+    desk.put("c.md", PROSE.format(n=1))
+    desk.put("d.txt", "x = f(y) + g[z]; " * 10)
+    desk.put("e.txt", bytes(99))
+    first = desk.read()
+    assert {share.name: share.count for share in first.languages} == {"en": 1, "de": 1, "": 1}
+    assert sum(share.bytes for share in first.languages) == first.text_bytes
+    assert sum(first.sizes) == first.documents == 3
+    assert {share.name: share.count for share in first.formats} == {"txt": 2, "md": 2}
+    desk.put("d.txt", "y = f(x) + g[z]; " * 10)
+    monkeypatch.setattr(packing, "language", lambda text: "xx")
+    second = desk.read()
+    assert {share.name: share.count for share in second.languages} == {"en": 1, "de": 1, "xx": 1}
+    (desk.text / "a.txt").rename(desk.text / "a.rst")
+    third = desk.read()
+    assert third.shards == second.shards
+    assert {share.name: share.count for share in third.formats} == {"txt": 1, "md": 2, "rst": 1}
