@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
-from PySide6.QtCore import QItemSelection, QModelIndex, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QItemSelection, QModelIndex, Qt, QTimer
+from PySide6.QtGui import QHideEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QGridLayout,
     QHeaderView,
-    QPlainTextEdit,
     QStackedWidget,
     QTableView,
     QVBoxLayout,
@@ -19,21 +16,21 @@ from PySide6.QtWidgets import (
 )
 
 from app import figures, strangers
+from app.pages.choice_pane import ChoicePane
+from app.pages.corpus_inspector import CorpusInspector
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
+from app.pages.preview_pane import PreviewPane
+from app.preview_process import PreviewProcess
 from app.stores.corpus_model import CorpusModel
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
-from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
-from app.widgets.labels import ElidedLabel, Label
+from app.widgets.labels import Label
 from app.widgets.panel import Columns, Hairline, IconLabel, Panel, row
 from app.widgets.rows import TableCells
 from core.api.errors import HedgerowError
-from core.api.messages import CorpusInfo, CorpusParams, Message, PathsParams
-
-_REASONS = 6
-_SHOWN_FILES = 500
+from core.api.messages import ChangeParams, CorpusInfo, CorpusParams, Message, PathsParams, PreviewTicket
 
 
 class DataPage(Page):
@@ -53,8 +50,19 @@ class DataPage(Page):
         self.trouble.hide()
         self.model = CorpusModel(self)
         self.table = self._make_table()
-        self.inspector = _Inspector(theme)
+        self.inspector = CorpusInspector(theme)
         self.inspector.remove_asked.clicked.connect(self._remove)
+        self.inspector.preview.clicked.connect(self._open_preview)
+        self.inspector.choose.clicked.connect(self._open_choice)
+        self.inspector.read_again.clicked.connect(self._read_again)
+        self.preview = PreviewPane(theme)
+        self.preview.wanted.connect(self._ask_preview)
+        self.choice = ChoicePane(theme)
+        self.choice.chosen.connect(self._change)
+        self.previews = PreviewProcess(self)
+        self.preview.left.connect(self.previews.stop)
+        self.previews.shown.connect(self.preview.show_text)
+        self.previews.failed.connect(lambda error: self.preview.show_error(error.message))
         self._stack = QStackedWidget()
         self._columns = Columns(theme, self._table_panel(), self.inspector, left_share=9, right_share=5)
         empty_buttons = [
@@ -72,7 +80,7 @@ class DataPage(Page):
         panel.body.addWidget(empty)
         self._stack.addWidget(self._columns)
         self._stack.addWidget(panel)
-        scroll = ScrollColumn(theme)
+        self._scroll = scroll = ScrollColumn(theme)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
@@ -80,6 +88,8 @@ class DataPage(Page):
         column.addWidget(self.title)
         column.addWidget(self.trouble)
         column.addWidget(self._stack, 1)
+        column.addWidget(self.choice)
+        column.addWidget(self.preview)
 
     def _make_table(self) -> QTableView:
         table = QTableView()
@@ -177,6 +187,11 @@ class DataPage(Page):
     def _show_chosen(self) -> None:
         chosen = self._chosen()
         self.inspector.setVisible(chosen is not None)
+        shown = chosen.corpus_id if chosen is not None else ""
+        if self.preview.corpus_id not in ("", shown):
+            self.preview.close_pane()
+        if self.choice.corpus_id not in ("", shown):
+            self.choice.close_pane()
         if chosen is not None:
             budgets = [b for b in self.store.budgets() if b.corpus_id == chosen.corpus_id]
             used = [
@@ -186,6 +201,45 @@ class DataPage(Page):
             ]
             self.inspector.show_corpus(chosen, budgets[0].guarantee if budgets else "", used)
 
+    def _open_preview(self) -> None:
+        chosen = self._chosen()
+        if chosen is not None:
+            self.choice.close_pane()
+            self.preview.open_for(chosen)
+            self._bring(self.preview)
+
+    def _ask_preview(self, corpus_id: str, document: int) -> None:
+        """The engine gives a ticket; the child that redeems it writes to this window alone."""
+
+        def begin(ticket: Message) -> None:
+            assert isinstance(ticket, PreviewTicket)
+            if self.preview.corpus_id == corpus_id:
+                self.previews.start(ticket, document)
+
+        call = self.store.ask_quietly("corpus.preview", CorpusParams(corpus_id=corpus_id))
+        call.then(begin, lambda error: self.preview.show_error(error.message))
+
+    def _bring(self, pane: QWidget) -> None:
+        """Scroll to a pane, once it has its place."""
+        QTimer.singleShot(0, pane, lambda: self._scroll.ensureWidgetVisible(pane))
+
+    def _open_choice(self) -> None:
+        chosen = self._chosen()
+        if chosen is not None:
+            self.preview.close_pane()
+            self.choice.open_for(chosen)
+            self._bring(self.choice)
+
+    def _change(self, params: ChangeParams) -> None:
+        call = self.store.ask_quietly("corpus.change", params)
+        call.then(lambda _: self.choice.close_pane(), lambda error: self.choice.say(f"{error.message} {error.hint}"))
+
+    def _read_again(self) -> None:
+        chosen = self._chosen()
+        if chosen is not None:
+            method = "corpus.cancel" if self.inspector.reading else "corpus.refresh"
+            self.store.ask_quietly(method, CorpusParams(corpus_id=chosen.corpus_id)).then(None, self._on_refused)
+
     def _remove(self) -> None:
         chosen = self._chosen()
         if chosen is not None and self.inspector.confirmed():
@@ -193,141 +247,12 @@ class DataPage(Page):
             call.then(None, self._on_refused)
             self.table.selectionModel().setCurrentIndex(QModelIndex(), self.table.selectionModel().SelectionFlag.Clear)
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Text is not kept where nobody looks at it."""
+        self.preview.close_pane()
+        super().hideEvent(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Two columns become one where it is narrow."""
         self._columns.set_narrow(self.narrow)
         super().resizeEvent(event)
-
-
-class _Inspector(Panel):
-    """Facts of one corpus, what was skipped by reason, and the way to take it away."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme)
-        self._theme = theme
-        self._asked = False
-        self._corpus_id = ""
-        self.name = ElidedLabel(theme, "", Type.BODY, weight=600)
-        self.kind = Chip(theme)
-        self.facts = Label(theme, "", Type.SMALL, "muted", wrap=True)
-        self.place = ElidedLabel(theme, "", Type.SMALL, "muted", mono=True)
-        self.error = Label(theme, "", Type.SMALL, "danger", wrap=True)
-        line = row(self.name, gap=theme.px(2))
-        line.addStretch(1)
-        line.addWidget(self.kind)
-        self.skipped_title = Label(theme, self.tr("Skipped, with reasons"), Type.SMALL, weight=600)
-        self.skipped_count = Label(theme, "", Type.SMALL, "muted")
-        self._reasons = QGridLayout()
-        self._reasons.setVerticalSpacing(theme.px(1.5))
-        self._reasons.setColumnStretch(0, 1)
-        self._reason_labels: list[tuple[ElidedLabel, Label]] = []
-        for number in range(_REASONS):
-            pair = (ElidedLabel(theme, ""), Label(theme, ""))
-            pair[1].setAlignment(Qt.AlignmentFlag.AlignRight)
-            self._reasons.addWidget(pair[0], number, 0)
-            self._reasons.addWidget(pair[1], number, 1)
-            self._reason_labels.append(pair)
-        self.files = QPlainTextEdit()
-        self.files.setReadOnly(True)
-        self.files.setAccessibleName(self.tr("Skipped files"))
-        self.files.setFont(theme.font(Type.SMALL, mono=True))
-        self.files.setTabChangesFocus(True)
-        self.files.hide()
-        self.show_files = Button(theme, self.tr("Show skipped files"), self._toggle_files, size="small")
-        self.question = Label(theme, "", Type.SMALL, wrap=True)
-        self.question.hide()
-        self.remove_asked = Button(theme, self.tr("Remove…"), size="small")
-        for part in (self.facts, self.place, self.error):
-            part.setVisible(True)
-        self.body.addLayout(line)
-        self.body.addWidget(self.facts)
-        self.body.addWidget(self.place)
-        self.body.addWidget(self.error)
-        self.body.addSpacing(theme.px(1))
-        self.body.addWidget(Hairline())
-        self.body.addSpacing(theme.px(1))
-        self.body.addLayout(row(self.skipped_title, 1, self.skipped_count))
-        self.body.addLayout(self._reasons)
-        self.body.addWidget(self.files, 4)
-        self.body.addStretch(1)
-        self.body.addWidget(self.question)
-        self.body.addLayout(row(self.show_files, 1, self.remove_asked))
-
-    def show_corpus(self, corpus: CorpusInfo, guarantee: str, used_by: list[str]) -> None:
-        """Show one corpus."""
-        self._corpus_id = corpus.corpus_id
-        self._used_by = used_by
-        self.name.setText(strangers.name(corpus.name))
-        self.kind.setVisible(bool(guarantee))
-        if guarantee:
-            words = {
-                "guaranteed": self.tr("Guaranteed"),
-                "promised": self.tr("Promised"),
-                "none": self.tr("No guarantee"),
-            }
-            self.kind.show_fact(words[guarantee], GUARANTEE_INKS[guarantee], GUARANTEE_ICONS[guarantee])
-        self.facts.setText(self._facts(corpus))
-        self.place.setText(strangers.plain(", ".join(corpus.paths[:3]) + (" …" if len(corpus.paths) > 3 else "")))
-        self.error.setText(strangers.plain(corpus.error))
-        self.error.setVisible(bool(corpus.error))
-        self._show_skipped(corpus)
-
-    def _facts(self, corpus: CorpusInfo) -> str:
-        if corpus.state == "reading":
-            files = (figures.count(corpus.files_done), figures.count(corpus.files_total))
-            return self.tr("Reading: {0} of {1} files, {2}").format(*files, figures.size(corpus.text_bytes))
-        held = round(100 * corpus.held_out_tokens / corpus.tokens) if corpus.tokens else 0
-        parts = [
-            self.tr("{0} document(s)", "", corpus.documents).format(figures.count(corpus.documents)),
-            figures.words(corpus.words),
-            self.tr("{0} tokens").format(figures.short_count(corpus.tokens)),
-            self.tr("{0} % held back for testing").format(held),
-        ]
-        return " · ".join(parts)
-
-    def _show_skipped(self, corpus: CorpusInfo) -> None:
-        counted = Counter(strangers.plain(s.reason, 80) for s in corpus.skipped).most_common(_REASONS)
-        total = max(corpus.skipped_total, len(corpus.skipped))
-        self.skipped_title.setText(self.tr("Skipped, with reasons") if total else self.tr("Nothing was skipped"))
-        of = self.tr("{0} of {1}").format(figures.count(total), figures.count(max(total, corpus.files_total)))
-        self.skipped_count.setText(of if total else "")
-        self.show_files.setVisible(bool(corpus.skipped))
-        for number, (name, figure) in enumerate(self._reason_labels):
-            known = number < len(counted)
-            name.setVisible(known)
-            figure.setVisible(known)
-            if known:
-                name.setText(counted[number][0])
-                figure.setText(figures.count(counted[number][1]))
-        lines = [f"{strangers.plain(s.path, 400)}\n    {strangers.plain(s.reason, 120)}" for s in corpus.skipped]
-        text = "\n".join(lines[:_SHOWN_FILES])
-        if text != self.files.toPlainText():
-            self.files.setPlainText(text)
-        if not lines:
-            self.files.hide()
-
-    def _toggle_files(self) -> None:
-        shown = self.files.isHidden()
-        self.files.setVisible(shown)
-        self.show_files.set_label(self.tr("Hide skipped files") if shown else self.tr("Show skipped files"))
-
-    def forget_question(self) -> None:
-        """Take the question back."""
-        self._asked = False
-        self.question.hide()
-        self.remove_asked.set_label(self.tr("Remove…"))
-
-    def confirmed(self) -> bool:
-        """Say what removing means the first time, agree the second time."""
-        if self._asked:
-            self.forget_question()
-            return True
-        self._asked = True
-        text = self.tr("Removes the encrypted copy here; your files stay. Privacy already spent stays spent.")
-        if self._used_by:
-            names = ", ".join(strangers.name(n) for n in self._used_by)
-            text = self.tr("{0} trains with this text and goes on without it.").format(names) + " " + text
-        self.question.setText(text)
-        self.question.show()
-        self.remove_asked.set_label(self.tr("Remove from Hedgerow"))
-        return False

@@ -90,6 +90,30 @@ def test_tab_reaches_every_control(page: str, bench: Any, qtbot: Any, qapp: Any)
     assert wanted <= reached, [w.accessibleName() for w in wanted - reached]
 
 
+@pytest.mark.parametrize("pane", ["choose", "preview"])
+def test_both_panes_have_names_and_are_reached_by_tab(pane: str, bench: Any, qtbot: Any, qapp: Any) -> None:
+    one = opened(bench, qtbot, "data")
+    page = one.window.page("data")
+    qtbot.mouseClick(getattr(page.inspector, pane), Qt.MouseButton.LeftButton)
+    shown = page.choice if pane == "choose" else page.preview
+    if pane == "preview":
+        qtbot.waitUntil(lambda: "shown already" in shown.facts.text(), timeout=30_000)
+    controls = [w for w in visible(one.window, INTERACTIVE) if shown.isAncestorOf(w)]
+    assert len(controls) >= 4
+    for control in controls:
+        interface = QAccessible.queryAccessibleInterface(control)
+        assert interface is not None
+        assert interface.text(QAccessible.Text.Name).strip(), control.metaObject().className()
+    wanted = {w for w in controls if w.isEnabled() and w.focusPolicy() & Qt.FocusPolicy.TabFocus}
+    one.window.activateWindow()
+    qtbot.waitUntil(one.window.isActiveWindow, timeout=2_000)
+    reached = set()
+    for _ in range(80):
+        QTest.keyClick(qapp.focusWidget() or one.window, Qt.Key.Key_Tab)
+        reached.add(qapp.focusWidget())
+    assert wanted <= reached
+
+
 def test_arrows_go_through_the_rail(bench: Any, qtbot: Any, qapp: Any) -> None:
     one = bench()
     one.window.activateWindow()

@@ -24,7 +24,9 @@ from core.api.messages import (
     LayerNorm,
     ManifestView,
     Message,
+    Part,
     Point,
+    PreviewTicket,
     RoundProgress,
     Sentence,
     Series,
@@ -92,6 +94,9 @@ def corpora() -> list[CorpusInfo]:
         CorpusInfo(
             corpus_id="c1", name="Field notes", paths=["/home/ada/notes"], state="ready", documents=9_870,
             records=331_000, tokens=42_400_000, text_bytes=182_000_000, words=31_200_000, held_out_tokens=3_392_000,
+            languages=[Part(name="en", count=8_900, bytes=160_000_000), Part(name="de", count=970, bytes=22_000_000)],
+            formats=[Part(name="md", count=9_400, bytes=170_000_000), Part(name="txt", count=470, bytes=12_000_000)],
+            sizes=[2_100, 5_300, 2_350, 120, 0], elsewhere=41, copies=17,
             files_done=9_932, files_total=9_932, skipped=skipped, skipped_total=62, added_at=time.time() - 50 * 86_400,
         ),
         CorpusInfo(
@@ -101,7 +106,8 @@ def corpora() -> list[CorpusInfo]:
         ),
         CorpusInfo(
             corpus_id="c3", name="Letters", paths=["/home/ada/letters"], state="reading", files_done=1_240,
-            files_total=1_905, text_bytes=8_100_000, added_at=time.time() - 60,
+            files_total=1_905, text_bytes=8_100_000, read_bytes=8_300_000, total_bytes=12_900_000, tokens=2_100_000,
+            eta_s=40.0, added_at=time.time() - 60,
         ),
     ]  # fmt: skip
 
@@ -383,4 +389,8 @@ def replies(unit: str = "record") -> dict[str, object]:
         "uploads.inspect": inspect,
         "doctor": checks(),
         "corpus.add": corpora()[2],
+        "corpus.change": corpora()[0],
+        "corpus.refresh": corpora()[0],
+        "corpus.cancel": corpora()[2],
+        "corpus.preview": PreviewTicket(path="/nowhere/p1", documents=9_870),
     }
