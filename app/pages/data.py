@@ -111,9 +111,9 @@ class DataPage(Page):
         header.setFixedHeight(self.theme.px(8))
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         metrics = self.fontMetrics()
-        for column, sample in ((1, "0,000,000,0"), (2, "000.0 M,00"), (3, "00 0,000 of 00,000, and")):
+        for column, sample in ((1, "0,000,000"), (2, "000.0 M"), (3, "00 0,000 of 00,000, and")):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, metrics.horizontalAdvance(sample) + self.theme.px(8))
+            header.resizeSection(column, metrics.horizontalAdvance(sample) + self.theme.px(6))
         table.selectionModel().selectionChanged.connect(self._on_selected)
         return table
 

@@ -106,7 +106,7 @@
         </message>
     </context>
     <context>
-        <name>_Inspector</name>
+        <name>CorpusInspector</name>
         <message numerus="yes">
             <source>{0} document(s)</source>
             <translation>

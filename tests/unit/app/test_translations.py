@@ -20,11 +20,13 @@ def tool(name: str) -> str:
     return found
 
 
-def messages(path: Path) -> dict[str, list[str]]:
+def messages(path: Path) -> dict[tuple[str, str], list[str]]:
+    """Class and source → forms; Qt looks a text up under the class that asks for it."""
     root = ET.parse(path).getroot()
     return {
-        m.findtext("source") or "": [f.text or "" for f in m.iter("numerusform")]
-        for m in root.iter("message")
+        (context.findtext("name") or "", m.findtext("source") or ""): [f.text or "" for f in m.iter("numerusform")]
+        for context in root.iter("context")
+        for m in context.iter("message")
         if m.get("numerus") == "yes"
     }
 
@@ -32,7 +34,7 @@ def messages(path: Path) -> dict[str, list[str]]:
 def test_every_plural_has_both_forms(repository: Path) -> None:
     forms = messages(repository / FOLDER / "hedgerow_en.ts")
     assert forms
-    for source, (one, many) in forms.items():
+    for (_, source), (one, many) in forms.items():
         assert one
         assert many
         assert "(s)" not in one + many, source
