@@ -157,16 +157,19 @@ class _Watched:
 
 
 def _share(shards: list[Shard], key: bytes, name: str, batch: int, repeats: int) -> Row:
-    """Share of real steps spent waiting for tokens, widened to what the model takes; nothing is fetched ahead."""
+    """Share of real steps spent waiting for tokens, widened to what the model takes; nothing is fetched ahead.
+
+    One stream runs through all steps, as in a round: what it works out once for hundreds of windows falls to the first.
+    """
     spec, training = preset(name), default_training(name, "none")
     model = Transformer(spec)
     model.load_arrays(seeded_weights(spec, seed=1))
     optimizer, state = AdamW(model.ordered(), training), RoundState()
+    stream = _Watched(PackedStream([(1.0, Source(shards, training.seq_len))], key))
+    gradients = PackedGradients(stream, batch, TrainingPlan(micro_batch=min(batch, 8)), training.grad_clip)
     shares = list[float]()
     for _ in range(repeats + 1):  # the first fills caches and is not counted
-        stream = _Watched(PackedStream([(1.0, Source(shards, training.seq_len))], key))
-        gradients = PackedGradients(stream, batch, TrainingPlan(micro_batch=min(batch, 8)), training.grad_clip)
-        began = time.perf_counter()
+        stream.seconds, began = 0.0, time.perf_counter()
         result = gradients.compute(model, state, lambda _: None)
         optimizer.step(result.gradients, training.learning_rate)
         shares.append(100 * stream.seconds / (time.perf_counter() - began))
