@@ -14,27 +14,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from core.api.errors import (
-    BudgetExhausted,
-    ClockError,
-    CoordinatorError,
-    CorpusError,
-    HedgerowError,
-    StorageError,
-)
-from core.engine import generations, rounds
+from core.api.errors import BudgetExhausted, ClockError, CoordinatorError, HedgerowError, StorageError
 from core.engine import journal as journals
+from core.engine import progress, rounds
 from core.engine.children import ChildDied
-from core.engine.editions import check_edition
 from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
-from core.engine.rounds import Room, Round
+from core.engine.room import Desk
 from core.engine.sending import Outcome, Sender
+from core.engine.work import Work
 from core.federation import invite as invites
 from core.federation.fleet import Delivery, RunEnded
 from core.federation.protocol import MESSAGE_TYPE, TrainInstruction, read_instruction
 from core.federation.transport import RegistrationLost, Unreachable
-from core.jobs import CorpusRef
 from core.ledger.rows import OPEN_STATES, Release
 
 POLL_S = 2.0
@@ -54,11 +46,12 @@ log = logging.getLogger("hedgerow.participation")
 class Participation:
     """One federation, as long as the engine runs or until it is left."""
 
-    def __init__(self, room: Room, member: Membership) -> None:
-        self._room = room
+    def __init__(self, desk: Desk, member: Membership, work: Work) -> None:
+        self._desk = desk
         self.member = member
-        self._sender = Sender(room, member)
-        self._inbox = Inbox(room.home / "rounds" / f"inbox-{member.row.federation_id}")
+        self._rounds = work
+        self._sender = Sender(desk, member)
+        self._inbox = Inbox(desk.home / "rounds" / f"inbox-{member.row.federation_id}")
         self._wake = asyncio.Event()
         self._kick = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,7 +65,7 @@ class Participation:
         self.last_error = ""
         self.unreachable = False
         self.exhausted = False
-        self.on_change: Callable[[], None] = room.board.changed
+        self.on_change: Callable[[], None] = desk.board.changed
 
     def start(self) -> None:
         """Begin to take part."""
@@ -94,12 +87,12 @@ class Participation:
     @property
     def finished(self) -> bool:
         """Whether the last planned round is over for this machine."""
-        last = self._room.ledger.federation(self.member.row.federation_id).high_water_round
+        last = self._desk.ledger.federation(self.member.row.federation_id).high_water_round
         return last >= self.member.config.schedule.rounds and not self._open()
 
     def _open(self) -> list[Release]:
         mine = self.member.row.federation_id
-        return [r for r in self._room.ledger.open_releases() if r.federation_id == mine]
+        return [r for r in self._desk.ledger.open_releases() if r.federation_id == mine]
 
     async def _forever(self, loop: Callable[[], object]) -> None:
         while True:
@@ -116,10 +109,10 @@ class Participation:
         failures = 0
         while True:
             delay = REST_POLL_S if self.finished else POLL_S
-            if not self._room.governor.allowed and not self._open():
+            if not self._rounds.allowed and not self._open():
                 # Offline to the coordinator, so that no round waits for a machine that rests.
                 delay = REFUSED_RETRY_S
-                await self._room.governor.look()
+                await self._rounds.look()
             else:
                 try:
                     await self._exchange()
@@ -155,7 +148,7 @@ class Participation:
             return False
         self.member.row = msgspec.structs.replace(row, node_id=int(answer.node_id))
         self.member.fleet.node_id = self.member.row.node_id
-        self._room.ledger.save_federation(self.member.row)
+        self._desk.ledger.save_federation(self.member.row)
         self._beat_at = 0.0
         return True
 
@@ -174,7 +167,7 @@ class Participation:
         if received is not None:
             await self._take(received)
         due = [r for r in self._open() if r.state == "sent"]
-        for release in [*due, *map(self._room.ledger.release, sorted(self._resent))]:
+        for release in [*due, *map(self._desk.ledger.release, sorted(self._resent))]:
             await self._ask_receipt(release)
 
     async def _take(self, received: Received) -> None:
@@ -194,14 +187,14 @@ class Participation:
         except RunEnded:
             pass
         except HedgerowError as error:
-            self._room.board.error(error)
+            self._desk.board.error(error)
             await self._decline(delivery)
         self._inbox.clear()
 
     async def _file(self, delivery: Delivery, instruction: TrainInstruction) -> None:
         """Begin a release or attach the message to the one it repeats."""
         rounds.check(instruction, self.member)
-        ledger, row = self._room.ledger, self.member.row
+        ledger, row = self._desk.ledger, self.member.row
         release = ledger.begin_release(
             row.federation_id, instruction.run_id, instruction.server_round, rounds.attributes(instruction, self.member)
         )
@@ -230,7 +223,7 @@ class Participation:
     async def _ask_receipt(self, release: Release) -> None:
         receipt = await self.member.gateway.receipt(release.sha256, self.member.row.federation_key)
         if receipt is None:
-            journal = journals.load(self._room.ledger, release.release_id)
+            journal = journals.load(self._desk.ledger, release.release_id)
             if journal is None or self.member.transport.now() > journal.delivery.expires_at + _RECEIPT_GRACE_S:
                 self._resent.discard(release.release_id)
                 if release.state == "sent":
@@ -244,19 +237,18 @@ class Participation:
             self._end(release, state, receipt.reason[:300])
         if state != "accepted":
             text = f"{self.member.row.name} did not take the update of round {release.server_round}: {receipt.reason}"
-            self._room.board.notice("warning", f"update_{state}", text[:400])
+            self._desk.board.notice("warning", f"update_{state}", text[:400])
 
     def _end(self, release: Release, state: str, reason: str) -> None:
-        ended = self._room.ledger.mark(release.release_id, state, reason=reason)  # type: ignore[arg-type]
-        self._room.governor.forget_seconds(release.release_id)
-        self._room.corpora.forget_old()
-        rounds.forget(self._room.home, ended)
-        rounds.drop_old(self._room.home, self._room.ledger, self._room.config.limits.disk_gb * 1e9)
-        progress = self._room.board.progress
-        if progress is not None and (progress.federation_id, progress.server_round) == (
+        ended = self._desk.ledger.mark(release.release_id, state, reason=reason)  # type: ignore[arg-type]
+        self._rounds.ended(ended)
+        rounds.forget(self._desk.home, ended)
+        rounds.drop_old(self._desk.home, self._desk.ledger, self._desk.config.limits.disk_gb * 1e9)
+        shown = self._desk.board.progress
+        if shown is not None and (shown.federation_id, shown.server_round) == (
             release.federation_id, release.server_round,
         ):  # fmt: skip
-            self._room.board.show(None)
+            self._desk.board.show(None)
         self.on_change()
 
     # Doing the rounds
@@ -271,7 +263,7 @@ class Participation:
         """The oldest release with something to do."""
         pending = [r for r in self._open() if r.state != "sent"]
         for release in pending:
-            journal = journals.load(self._room.ledger, release.release_id)
+            journal = journals.load(self._desk.ledger, release.release_id)
             if journal is None or self._orphans.get(release.release_id) != journal.delivery.message_id:
                 return release
             if release is not pending[-1]:  # its run ended and a later round came: nobody will ask again
@@ -280,17 +272,17 @@ class Participation:
 
     async def _advance(self, release: Release) -> float:
         """Do what is next for one release; returns the seconds after which to look again."""
-        journal = journals.load(self._room.ledger, release.release_id)
+        journal = journals.load(self._desk.ledger, release.release_id)
         if journal is None:  # begun, but the engine ended before the message was filed: the inbox still has it
             return POLL_S
         try:
             if release.state in ("assigned", "training"):
                 if not await self._train(release, journal):
                     return POLL_S
-                release = self._room.ledger.release(release.release_id)
-            await self._room.governor.look()
-            if not self._room.governor.may_send:  # sealed and kept; the owner's rule about the network says when
-                Round(self._room, self.member, release, journal.instruction).show("uploading")
+                release = self._desk.ledger.release(release.release_id)
+            await self._rounds.look()
+            if not self._rounds.may_send:  # sealed and kept; the owner's rule about the network says when
+                progress.show(self._desk.board, self.member, release, journal.instruction, "uploading")
                 return SEND_RETRY_S
             await self._send(release)
             return 0.0
@@ -306,7 +298,7 @@ class Participation:
             return REFUSED_RETRY_S
         except StorageError as error:
             if self.last_error != str(error):
-                self._room.board.error(error)
+                self._desk.board.error(error)
             self._fail(str(error), unreachable=False)
             return DISK_RETRY_S
         except ChildDied as error:
@@ -319,62 +311,16 @@ class Participation:
 
     async def _train(self, release: Release, journal: Journal) -> bool:
         """From an assignment to a sealed update; ``False`` if it has to wait or was paused on the way."""
-        work = Round(self._room, self.member, release, journal.instruction)
-        if release.charge_id is None:
-            self._not_late(journal)
-            work.afford()
-        if not self._text_is_there():
-            return False
-        async with self._room.governor.turn(begun=release.state == "training"):
-            if release.charge_id is None:
-                self._not_late(journal)
-            base = await work.download()
-            public = await work.download_public()
-            await work.prepare(read=not journal.corpora)
-            corpora = self._pin(release, journal)
-            done = await work.train(base, corpora, public, lambda sealed: self._sender.keep_metrics(release, sealed))
+        done = await self._rounds.do(release, journal, lambda sealed: self._sender.keep_metrics(release, sealed))
         self.count_budget()
-        if not done:
-            self._room.board.show(None)
-        else:
-            self._room.corpora.between_rounds()
         return done
-
-    def _pin(self, release: Release, journal: Journal) -> tuple[CorpusRef, ...]:
-        """The shards this round trains with: those it began with, whatever was read since."""
-        if not journal.corpora:
-            rows = [self._room.corpora.row(corpus_id) for corpus_id in sorted(self.member.plans)]
-            editions = [self._room.editions.row(row, self.member.config) for row in rows]
-            read = [check_edition(found, row.name) for found, row in zip(editions, rows, strict=True)]
-            journal.corpora = generations.now(read)
-            journals.save(self._room.ledger, release.release_id, journal)
-        return journal.corpora
-
-    def _text_is_there(self) -> bool:
-        """Whether every corpus offered is ready.
-
-        Raises:
-            CorpusError: one was removed.
-        """
-        self._room.corpora.watch()
-        states = {info.corpus_id: info.state for info in self._room.corpora.infos(0)}
-        if not set(self.member.plans) <= set(states):
-            raise CorpusError(
-                f"The text offered to {self.member.row.name} was removed.", "Leave and join again with other text."
-            )
-        return all(states[corpus_id] == "ready" for corpus_id in self.member.plans)
 
     def count_budget(self) -> None:
         """Find out whether another round fits the budgets."""
-        exhausted = not self._room.ledger.can_afford(self.member.lines())
+        exhausted = not self._desk.ledger.can_afford(self.member.lines())
         if exhausted != self.exhausted:
             self.exhausted = exhausted
             self.on_change()
-
-    def _not_late(self, journal: Journal) -> None:
-        if rounds.late(journal.instruction, self.member.transport.now(), journal.delivery.expires_at):
-            number = journal.instruction.server_round
-            raise CoordinatorError(f"Round {number} of {self.member.row.name} was over before it could be begun.")
 
     async def _send(self, release: Release) -> None:
         """Send the sealed bytes and note how that went."""
@@ -389,14 +335,14 @@ class Participation:
     async def _died(self, release: Release, journal: Journal, error: ChildDied) -> float:
         """Start the trainer again a few times; it goes on from its checkpoint."""
         deaths = self._deaths[release.release_id] = self._deaths.get(release.release_id, 0) + 1
-        self._room.board.error(error)
+        self._desk.board.error(error)
         if deaths >= MAX_DEATHS:
             return await self._give_up(release, journal, error)
         return 2.0 * deaths
 
     async def _give_up(self, release: Release, journal: Journal, error: HedgerowError) -> float:
         """This round will not be answered; a charge stays."""
-        self._room.board.error(error)
+        self._desk.board.error(error)
         self._end(release, "abandoned", str(error)[:300])
         await self._decline(journal.delivery)
         return 0.0

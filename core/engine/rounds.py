@@ -12,7 +12,6 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -26,17 +25,12 @@ from core.api.errors import (
     SandboxError,
     UpdateError,
 )
-from core.api.messages import RoundProgress
-from core.engine import base, generations, group, machine, plans
+from core.engine import base, generations, group, machine, plans, progress
 from core.engine.base import Base
-from core.engine.board import Board
 from core.engine.children import HANG_S, Child, ChildDied, Watch
-from core.engine.config_store import ConfigStore
-from core.engine.corpora import Corpora
-from core.engine.editions import Editions
-from core.engine.governor import Governor
 from core.engine.membership import Membership
 from core.engine.public_data import folder_of
+from core.engine.room import Room
 from core.engine.training_plans import TrainingPlans
 from core.federation.protocol import TrainInstruction
 from core.hardware.energy import metering
@@ -51,20 +45,6 @@ _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
 _CHECKPOINT_BYTES = 24
 """Per parameter, gathered, packed and written."""
-
-
-@dataclass(frozen=True)
-class Room:
-    """What every round needs from the engine."""
-
-    home: Path
-    ledger: Ledger
-    config: ConfigStore
-    key: bytes
-    board: Board
-    corpora: Corpora
-    governor: Governor
-    editions: Editions
 
 
 def check(instruction: TrainInstruction, member: Membership) -> None:
@@ -122,17 +102,7 @@ class Round:
 
     def show(self, phase: str, **fields: object) -> None:
         """Put this round on the board."""
-        progress = RoundProgress(
-            federation_id=self._member.row.federation_id,
-            federation_name=self._member.row.name,
-            server_round=self._instruction.server_round,
-            rounds=self._member.config.schedule.rounds,
-            phase="idle",
-            steps=self._instruction.local_steps,
-            started_at=self._release.begun_at,
-            upload_bytes=plans.upload_bytes(self._member.config, self._shard),
-        )
-        self._room.board.show(msgspec.structs.replace(progress, phase=phase, **fields))
+        progress.show(self._room.board, self._member, self._release, self._instruction, phase, **fields)
 
     def afford(self) -> None:
         """The hard stop, before a byte is downloaded or a step is done.

@@ -8,10 +8,10 @@ from enum import Enum, auto
 from core import vault
 from core.api.errors import StorageError, UpdateError
 from core.engine import journal as journals
-from core.engine import rounds
+from core.engine import progress, rounds
 from core.engine.journal import Journal
 from core.engine.membership import Membership
-from core.engine.rounds import Room, Round
+from core.engine.room import Desk
 from core.federation.fleet import Session
 from core.federation.identity import federation_id
 from core.federation.protocol import ReplySeal, allowed_metrics, metrics_hash
@@ -31,18 +31,18 @@ class Outcome(Enum):
 class Sender:
     """Sends the updates of one joining; never anything else than what was sealed."""
 
-    def __init__(self, room: Room, member: Membership) -> None:
-        self._room = room
+    def __init__(self, desk: Desk, member: Membership) -> None:
+        self._desk = desk
         self._member = member
 
     def keep_metrics(self, release: Release, sealed: Sealed) -> None:
         """What may be said beside the update, by the schema; written down before the update counts as sealed."""
         known = {"steps": sealed.steps, "tokens": sealed.tokens, "loss": sealed.mean_loss, "seconds": sealed.seconds}
         allowed = allowed_metrics(self._member.config.privacy.unit)
-        journal = journals.load(self._room.ledger, release.release_id)
+        journal = journals.load(self._desk.ledger, release.release_id)
         assert journal is not None
         journal.metrics = {name: float(v) for name in allowed if (v := known[name]) is not None}
-        journals.save(self._room.ledger, release.release_id, journal)
+        journals.save(self._desk.ledger, release.release_id, journal)
 
     async def send(self, release: Release) -> Outcome:
         """Send, going on with an open session if there is one.
@@ -52,12 +52,11 @@ class Sender:
             UpdateError: the sealed bytes are gone or damaged.
             Unreachable: call again.
         """
-        ledger, fleet = self._room.ledger, self._member.fleet
+        ledger, fleet = self._desk.ledger, self._member.fleet
         journal = journals.load(ledger, release.release_id)
         payload = await self._payload(release)
         assert journal is not None
-        work = Round(self._room, self._member, release, journal.instruction)
-        work.show("uploading", total_bytes=len(payload))
+        self._show(release, journal, "uploading", total_bytes=len(payload))
         session = journal.session
         if session is None or session.delivery != journal.delivery or session.expired:
             seal = self._seal(journal, release)
@@ -69,29 +68,32 @@ class Sender:
         if release.state == "sealed":
             ledger.mark(release.release_id, "uploading")
         for done, total in fleet.steps(session, payload):
-            self._room.board.update(done_bytes=done, total_bytes=total)
+            self._desk.board.update(done_bytes=done, total_bytes=total)
             await fleet.push_next(session, payload)
             if not self._note(release, session):
                 return Outcome.ASKED_AGAIN
         if release.state in OPEN_STATES:
             ledger.mark(release.release_id, "sent")
-        work.show("receipt", done_bytes=len(payload), total_bytes=len(payload))
+        self._show(release, journal, "receipt", done_bytes=len(payload), total_bytes=len(payload))
         return Outcome.SENT
+
+    def _show(self, release: Release, journal: Journal, phase: str, **fields: object) -> None:
+        progress.show(self._desk.board, self._member, release, journal.instruction, phase, **fields)
 
     def _note(self, release: Release, session: Session) -> bool:
         """Keep the session; ``False`` if the round was asked again meanwhile."""
-        newest = journals.load(self._room.ledger, release.release_id)
+        newest = journals.load(self._desk.ledger, release.release_id)
         if newest is None or newest.delivery != session.delivery:
             return False
         newest.session = session
-        journals.save(self._room.ledger, release.release_id, newest)
+        journals.save(self._desk.ledger, release.release_id, newest)
         return True
 
     async def _payload(self, release: Release) -> bytes:
         if not release.path:
             raise UpdateError(f"The update of round {release.server_round} is no longer kept on this machine.")
         try:
-            return await asyncio.to_thread(vault.decrypt_file, release.path, self._room.key, rounds.SEALED_CONTEXT)
+            return await asyncio.to_thread(vault.decrypt_file, release.path, self._desk.key, rounds.SEALED_CONTEXT)
         except StorageError as error:
             raise UpdateError(error.message, "The round is given up; its charge stays.") from error
 

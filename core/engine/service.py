@@ -70,10 +70,11 @@ from core.engine.membership import Membership
 from core.engine.participation import Participation
 from core.engine.plans import Planner
 from core.engine.preview import PreviewDesk
-from core.engine.rounds import Room
+from core.engine.room import Room
 from core.engine.standing import Facts, standing
 from core.engine.training_plans import TrainingPlans
 from core.engine.volume import Volume
+from core.engine.work import MachineWork
 from core.federation.bandwidth import Traffic
 from core.federation.manifest import open_manifest
 from core.hardware.sensors import Sensors
@@ -256,7 +257,7 @@ class Engine:
             self.broken[row.federation_id] = error
 
     def _begin(self, member: Membership) -> Participation:
-        one = Participation(self.room, member)
+        one = Participation(self.room, member, MachineWork(self.room, member))
         one.on_change = self._refresh
         self.joined[member.row.federation_id] = one
         one.start()

@@ -19,7 +19,7 @@ from core.engine.governor import Governor
 from core.engine.joining import Registrar
 from core.engine.lock import prepare_home
 from core.engine.plans import Planner
-from core.engine.rounds import Room
+from core.engine.room import Room
 from core.federation import invite as invites
 from core.federation.identity import FederationKey
 from core.federation.invite import Invite

@@ -31,6 +31,7 @@ from core.engine.membership import Membership
 from core.engine.participation import Participation
 from core.engine.plans import Plan
 from core.engine.standing import Facts, standing
+from core.engine.work import MachineWork
 from core.federation import invite as invites
 from core.federation.fleet import Delivery, Fleet, RunEnded, Session
 from core.federation.identity import FederationKey, NodeKey, federation_id
@@ -242,7 +243,7 @@ class Bench:
         (row,) = self.house.ledger.federations()
         member = Membership(row, self.house.keystore)
         member.fleet = member.gateway = self.wire  # type: ignore[assignment]
-        self.one = Participation(self.house.room, member)
+        self.one = Participation(self.house.room, member, MachineWork(self.house.room, member))
         self.one.start()
         return self.one
 
