@@ -14,7 +14,7 @@ import os
 import secrets
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -31,6 +31,7 @@ BLOCK_BYTES = 4 << 20
 _TAG_BYTES = 16
 _SALT_BYTES = 16
 _HEADER = struct.Struct(f">4sB3x{_SALT_BYTES}sQ")
+Piece = bytes | memoryview
 
 
 def derive(key: bytes, context: bytes) -> bytes:
@@ -107,30 +108,49 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     return StorageError(f"{path} could not be written: {reason}.", "Check the folder's permissions and the disk.")
 
 
-def encrypt_file(path: Path | str, key: bytes, plaintext: bytes, context: bytes) -> None:
+def encrypt_file(path: Path | str, key: bytes, plaintext: bytes | Sequence[Piece], context: bytes) -> None:
     """Write ``plaintext`` encrypted and authenticated, atomically.
 
     Args:
         path: where to.
         key: the store key, 32 bytes.
-        plaintext: any length.
+        plaintext: any length, whole or in pieces; these are never joined in memory.
         context: what the file is, such as ``b"sealed-update"``; reading needs the same.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
     """
     salt = secrets.token_bytes(_SALT_BYTES)
-    header = _HEADER.pack(MAGIC, VERSION, salt, len(plaintext))
-    _write(Path(path), _encrypted(AESGCM(_subkey(key, salt, context)), header, plaintext))
+    pieces = [memoryview(piece) for piece in ([plaintext] if isinstance(plaintext, bytes) else plaintext)]
+    length = sum(piece.nbytes for piece in pieces)
+    header = _HEADER.pack(MAGIC, VERSION, salt, length)
+    _write(Path(path), _encrypted(AESGCM(_subkey(key, salt, context)), header, pieces, _blocks(length)))
 
 
-def _encrypted(cipher: AESGCM, header: bytes, plaintext: bytes) -> Iterator[bytes]:
+def _encrypted(cipher: AESGCM, header: bytes, pieces: Sequence[memoryview], blocks: int) -> Iterator[bytes]:
     yield header
-    view = memoryview(plaintext)
-    blocks = _blocks(len(plaintext))
+    cut = _cut(pieces)
     for number in range(blocks):
-        block = view[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
-        yield cipher.encrypt(_nonce(number, number == blocks - 1), block, header)
+        yield cipher.encrypt(_nonce(number, number == blocks - 1), next(cut, b""), header)
+
+
+def _cut(pieces: Sequence[memoryview]) -> Iterator[Piece]:
+    """The same bytes in blocks; what lies in one piece is not copied."""
+    begun = bytearray()
+    for piece in pieces:
+        at = 0
+        while at < piece.nbytes:
+            taken = piece[at : at + BLOCK_BYTES - len(begun)]
+            at += taken.nbytes
+            if not begun and taken.nbytes == BLOCK_BYTES:
+                yield taken
+                continue
+            begun += taken
+            if len(begun) == BLOCK_BYTES:
+                yield bytes(begun)
+                begun.clear()
+    if begun:
+        yield bytes(begun)
 
 
 def _blocks(length: int) -> int:

@@ -43,7 +43,7 @@ from core.model.shard import FULL
 SEALED_CONTEXT = b"sealed-update"
 _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
-_CHECKPOINT_BYTES = 24
+_CHECKPOINT_BYTES = 36
 """Per parameter, gathered, packed and written."""
 
 
@@ -307,9 +307,10 @@ class Round:
             raise ChildDied("The trainer said that it did more steps than there are.", "It is started again.")
         shown = self._room.board.progress
         new_step = shown is None or message.step > shown.step
-        left = message.steps - message.step - (message.fraction or 0.0)
+        done = message.step + (message.fraction or 0.0)
+        left = message.steps - done
         # ``seconds`` are those of computing; at half the time it takes twice as long.
-        rate = message.seconds / message.step / self._room.governor.decision.share if message.step else 0.0
+        rate = message.seconds / done / self._room.governor.decision.share if done else 0.0
         self.show(
             "training",
             step=message.step,

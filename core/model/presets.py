@@ -60,7 +60,8 @@ _TRAINED_BYTES: Final[dict[tuple[Device, bool], int]] = {
 }  # fmt: skip
 """Per trained parameter at the worst moment of a round, by device and whether a privacy unit protects it. 16 are
 weight, gradient and two moments in float32, 4 a micro-batch's gradient, 8 a unit's clipped sum in float64. Main memory
-also holds the base, and while a checkpoint is written copies of weights and moments: 53 measured over a whole round."""
+also holds the base, and while the update is encoded its copies: 52 measured over a whole round of unit ``corpus``, 41
+and 46 of ``none`` and ``record``."""
 
 
 def preset(name: str) -> ModelSpec:

@@ -55,6 +55,7 @@ from core.training.trainer import (
     PackedGradients,
     PrivateGradients,
     RoundState,
+    Running,
 )
 from core.update import Array, ModelUpdate, pseudo_gradient
 
@@ -142,9 +143,14 @@ class Crew:
         """``inner`` over all devices: examples are dealt out one by one as they are drawn."""
 
         def clipped_sum(
-            model: Transformer, loss_fn: Callable[[Any, Tensor], Tensor], examples: Iterable[Tensor], clip: float
-        ) -> tuple[list[Tensor], list[float]]:
-            self.order(PrivateStep(clip_norm=clip))
+            model: Transformer,
+            loss_fn: Callable[[Any, Tensor], Tensor],
+            examples: Iterable[Tensor],
+            clip_norm: float,
+            *,
+            into: Running | None = None,
+        ) -> Running:
+            self.order(PrivateStep(clip_norm=clip_norm))
             self.reducer.spread(model.ordered())
 
             def own() -> Iterator[Tensor]:
@@ -154,7 +160,7 @@ class Crew:
                     else:
                         send_tokens(self.lines[number % self.size - 1], example.cpu().numpy())
 
-            sums, losses = inner(model, loss_fn, own(), clip)
+            sums, losses = inner(model, loss_fn, own(), clip_norm, into=_apart(into))
             for line in self.lines:
                 line.send(b"")
             self.reducer.reduce(sums)
@@ -204,6 +210,14 @@ class Crew:
         absent = state.nodes - 1 - len(answers)
         state.stream = self._join([state.stream, *(answer.stream for answer in done), *[state.origin] * absent])
         _add_up(state, did)
+
+
+def _apart(into: Running | None) -> Running:
+    """What was summed before, out of the caller's sight: the siblings' part of this step is in no checkpoint."""
+    sums, losses = into if into is not None else ([], [])
+    mine = list(sums), list(losses)
+    sums.clear()
+    return mine
 
 
 def _add_up(state: RoundState, done: Sequence[NodeDone]) -> None:

@@ -11,7 +11,7 @@ from core.model.transformer import Transformer
 from core.training.orders import PackedStep, ShardedStep
 from core.training.sharded import Shards
 from core.training.sharing import SharedStream, bound_norm, compute_part
-from core.training.trainer import PackedGradients, Pulse, RoundState, StepResult
+from core.training.trainer import PackedGradients, PartialStep, Pulse, RoundState, StepResult
 
 if TYPE_CHECKING:
     from core.training.crew import Crew
@@ -30,6 +30,7 @@ class CrewGradients:
         self.batch_size = inner.batch_size
         self.grad_clip = inner.grad_clip
         self.stream = cast(SharedStream, inner.stream)
+        self._apart = False
 
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         """See ``Gradients``.
@@ -40,7 +41,8 @@ class CrewGradients:
         """
         if not state.strategy:
             self._begin(model, state)
-        if state.strategy == "local":
+        self._apart = state.strategy == "local"
+        if self._apart:
             if self.inner.stream is self.stream:
                 self.inner.stream = self.stream.partition(0, state.nodes)
                 self.crew.start_nodes(state)
@@ -70,6 +72,14 @@ class CrewGradients:
     def finished(self, state: RoundState) -> None:
         """Remember where the stream is."""
         self.inner.finished(state)
+
+    def partial(self) -> PartialStep | None:
+        """Of a node that trains apart; of a step shared with siblings, whose sums are in no checkpoint, nothing."""
+        return self.inner.partial() if self._apart else None
+
+    def resume(self, partial: PartialStep) -> None:
+        """See ``Gradients``; where the next step is shared, the part is computed again."""
+        self.inner.resume(partial)
 
 
 class ShardedGradients:
@@ -109,3 +119,10 @@ class ShardedGradients:
     def finished(self, state: RoundState) -> None:
         """Remember where the stream is."""
         self.inner.finished(state)
+
+    def partial(self) -> PartialStep | None:
+        """Nothing: each rank has the gradient of its own part of the model."""
+        return None
+
+    def resume(self, partial: PartialStep) -> None:
+        """The step begins again."""

@@ -90,9 +90,9 @@ class AdamW:
             parameter.addcdiv_(first, scale, value=-rate / unbias_first)
 
     def state_arrays(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Copies of the moments, named ``first.…`` and ``second.…`` after the parameters."""
-        copies = {f"first.{name}": moment.clone() for name, moment in zip(names, self.first, strict=True)}
-        return copies | {f"second.{name}": moment.clone() for name, moment in zip(names, self.second, strict=True)}
+        """The moments themselves, named ``first.…`` and ``second.…`` after the parameters."""
+        first = {f"first.{name}": moment for name, moment in zip(names, self.first, strict=True)}
+        return first | {f"second.{name}": moment for name, moment in zip(names, self.second, strict=True)}
 
     def load_state(self, names: Sequence[str], arrays: Mapping[str, Tensor], steps: int) -> None:
         """Take over moments that ``state_arrays`` gave.

@@ -1,31 +1,32 @@
 """What survives a crash: two generations of encrypted checkpoints in the round folder, and the moments between rounds.
 
-A checkpoint is taken between steps and holds weights, moments, counters, stream position and, under DP-SGD, the key
-of the next step. Every later draw and all later noise follow from that key, so a round that crashed, was paused or
-lost its newest checkpoint repeats exactly what it did before; no crash can choose between draws. The key moves one
-way with each step and is gone from the disk before the update is sealed: the last checkpoint is written without it
-and the older generation removed.
+A checkpoint holds weights, moments, counters, stream position and, under DP-SGD, the key of the next step. Every later
+draw and all later noise follow from that key, so a round that crashed, was paused or lost its newest checkpoint repeats
+exactly what it did before; no crash can choose between draws. The key moves one way with each step and is gone from the
+disk before the update is sealed: the last checkpoint is written without it and the older generation removed.
+
+Inside a step the checkpoint also holds the sum over the micro-batches, or the examples of the draw, that are done. All
+else is still that of the last boundary, the key included: the rest of the draw and the noise are what they would have
+been. A clipped sum without its noise is as secret as the text, lies under the same key, and goes the same way.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from core import vault
 from core.api.errors import PrivacyError, StorageError
 from core.jobs import TrainJob
 from core.model.transformer import Transformer
 from core.training.optimizer import AdamW
-from core.training.trainer import RoundState
+from core.training.state_file import read_state, write_state
+from core.training.trainer import PartialStep, RoundState, StepFacts
 from core.update import Array
 
 VERSION: Final = 1
@@ -46,6 +47,8 @@ class Header(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     charge_id: int | None
     optimizer_steps: int
     state: RoundState
+    partial: StepFacts | None = None
+    """How far the step after ``state`` is, if it was broken off."""
     sealing: bool = False
     """Training is over; only encoding is left and no key is needed any more."""
 
@@ -87,9 +90,18 @@ class Checkpoints:
         self.job = job_fingerprint(job)
         self.shards = shards_fingerprint(job)
         self.generation = 0
+        self.partial: PartialStep | None = None
+        """The part of a step that ``load`` found."""
 
     def save(
-        self, model: Transformer, optimizer: AdamW, state: RoundState, charge_id: int | None, sealing: bool = False
+        self,
+        model: Transformer,
+        optimizer: AdamW,
+        state: RoundState,
+        charge_id: int | None,
+        partial: PartialStep | None = None,
+        *,
+        sealing: bool = False,
     ) -> None:
         """Write the newer generation over the older one.
 
@@ -98,6 +110,7 @@ class Checkpoints:
             optimizer: its moments.
             state: where the round is.
             charge_id: the durable charge, if there is one already.
+            partial: the part of the next step that is done.
             sealing: training is over; leaves no key on the disk and no older generation.
 
         Raises:
@@ -108,11 +121,14 @@ class Checkpoints:
         self.generation += 1
         header = Header(
             version=VERSION, generation=self.generation, job=self.job, shards=self.shards, charge_id=charge_id,
-            optimizer_steps=optimizer.steps, state=state, sealing=sealing,
+            optimizer_steps=optimizer.steps, state=state, partial=partial.facts if partial else None, sealing=sealing,
         )  # fmt: skip
         arrays = {f"weight.{name}": array for name, array in model.to_arrays().items()} | _moments(model, optimizer)
+        if partial is not None:
+            sums = zip(model.learning, partial.sums, strict=True)
+            arrays |= {f"sum.{name}": part.detach().cpu().numpy() for name, part in sums}
         path = self.folder / _NAMES[self.generation % 2]
-        vault.encrypt_file(path, self.key, _pack(msgspec.json.encode(header), arrays), _CONTEXT)
+        write_state(path, self.key, msgspec.json.encode(header), arrays, _CONTEXT)
         if sealing:
             self._remove(_NAMES[(self.generation + 1) % 2])
 
@@ -143,6 +159,8 @@ class Checkpoints:
         model.load_arrays({name: arrays[f"weight.{name}"] for name in names})
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
         optimizer.load_state(names, tensors, header.optimizer_steps)
+        if header.partial is not None:
+            self.partial = PartialStep(facts=header.partial, sums=[tensors[f"sum.{name}"] for name in names])
         return header
 
     def _read(self, name: str) -> tuple[Header, dict[str, Array]] | None:
@@ -150,9 +168,9 @@ class Checkpoints:
         if not path.exists():
             return None
         try:
-            header, arrays = _unpack(vault.decrypt_file(path, self.key, _CONTEXT))
+            header, arrays = read_state(path, self.key, _CONTEXT)
             found = msgspec.json.decode(header, type=Header)
-        except (StorageError, ValueError, msgspec.MsgspecError, SafetensorError):
+        except (StorageError, msgspec.MsgspecError):
             return None
         return (found, arrays) if found.version == VERSION else None
 
@@ -198,7 +216,7 @@ class Moments:
                 tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
                 optimizer.load_state(list(model.learning), tensors, header.optimizer_steps)
                 return header.stream if header.shards == self.shards else {}
-        except (StorageError, ValueError, msgspec.MsgspecError, SafetensorError):
+        except (StorageError, ValueError, msgspec.MsgspecError):
             pass
         self.erase()
         return None
@@ -212,7 +230,7 @@ class Moments:
         return self._read()[0]
 
     def _read(self) -> tuple[MomentsHeader, dict[str, Array]]:
-        raw, arrays = _unpack(vault.decrypt_file(self.path, self.key, _MOMENTS_CONTEXT))
+        raw, arrays = read_state(self.path, self.key, _MOMENTS_CONTEXT)
         return msgspec.json.decode(raw, type=MomentsHeader), arrays
 
     def save(self, model: Transformer, optimizer: AdamW, stream: dict[str, Any]) -> None:
@@ -228,8 +246,7 @@ class Moments:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise vault.storage_error(self.path, error) from error
-        content = _pack(msgspec.json.encode(header), _moments(model, optimizer))
-        vault.encrypt_file(self.path, self.key, content, _MOMENTS_CONTEXT)
+        write_state(self.path, self.key, msgspec.json.encode(header), _moments(model, optimizer), _MOMENTS_CONTEXT)
 
     def erase(self) -> None:
         """Remove the file.
@@ -245,14 +262,3 @@ class Moments:
 
 def _moments(model: Transformer, optimizer: AdamW) -> dict[str, Array]:
     return {name: tensor.cpu().numpy() for name, tensor in optimizer.state_arrays(list(model.learning)).items()}
-
-
-def _pack(header: bytes, arrays: Mapping[str, Array]) -> bytes:
-    return len(header).to_bytes(8, "big") + header + save(dict(arrays))
-
-
-def _unpack(raw: bytes) -> tuple[bytes, dict[str, Array]]:
-    length = int.from_bytes(raw[:8], "big")
-    if length > len(raw) - 8:
-        raise ValueError("the header is cut")
-    return raw[8 : 8 + length], load(raw[8 + length :])

@@ -5,7 +5,7 @@
     sealed before? ─ yes ─▶ the same bytes again
         │ no
     checkpoint? ─ no ─▶ base weights, moments, held-out score, charge (record, none), checkpoint
-        │ yes                                                        │
+        │ yes, also inside a step                                    │
         └────────────────────────────▶ local steps ◀─────────────────┘
     charge (corpus) ─▶ last checkpoint, without a key ─▶ chain ─▶ seal
 
@@ -35,7 +35,7 @@ from core.training.base import build_model, read_base
 from core.training.evaluation import Tokens, score
 from core.training.optimizer import AdamW
 from core.training.resume import Checkpoints, Moments
-from core.training.trainer import Gradients, Interrupted, LocalTrainer, RoundState, noise_variance
+from core.training.trainer import Gradients, Interrupted, LocalTrainer, PartialStep, RoundState, noise_variance
 from core.update import Array, ModelUpdate, pseudo_gradient
 
 SEALED_NAME: Final = "update.sealed"
@@ -107,6 +107,10 @@ class TrainingRound:
         self._write_s = 0.0
         self._step_s = 0.0
         self._step_began = 0.0
+        self._piece_s = 0.0
+        self._piece_began = 0.0
+        self._can_break = False
+        self._tokens_per_s = 0.0
 
     def run(self) -> Sealed:
         """Do what is left of the round.
@@ -166,38 +170,71 @@ class TrainingRound:
         self.charge_id = self.engine.wait_for_grant()
 
     def _train(self, model: Transformer, optimizer: AdamW) -> None:
+        before = self.checkpoints.partial
+        if before is not None:
+            self.state.plan = before.facts.plan  # a rung that failed in the part before is left out in the rest
+        gradients = self.rooms.gradients(self.state)
+        if before is not None:
+            gradients.resume(before)
+
         def pulse(fraction: float) -> None:
+            self._piece_done()
             self._progress(fraction)
-            self._between()
+            self.engine.check_pause()
+            if fraction < 1.0:
+                self._save_inside(model, optimizer, gradients)
+            self.rooms.rest()
+            self._piece_began = time.monotonic()
 
         def on_step(state: RoundState) -> None:
-            done = time.monotonic()
+            self._piece_done()
+            done = self._piece_began
             self._step_s = max(self._step_s, done - self._step_began)
-            self._step_began = done
             self._progress(None)
-            if state.step < self.job.local_steps and self._checkpoint_is_due(done):
+            if state.step < self.job.local_steps and self._checkpoint_is_due(self._ahead()):
                 self._save(model, optimizer)
+            self._step_began = self._piece_began = time.monotonic()
 
-        trainer = LocalTrainer(self.job, model, optimizer, self.rooms.gradients(self.state), self.state)
-        self._step_began = time.monotonic()
-        self._progress(None)
+        trainer = LocalTrainer(self.job, model, optimizer, gradients, self.state)
+        self._step_began = self._piece_began = time.monotonic()
+        self._progress(before.facts.fraction if before is not None else None)
         try:
             trainer.run(pulse, on_step)
             if self.job.privacy.unit == "corpus" and self.charge_id is None:
                 self._charge()
             self.rooms.combine(self._base, model, self.state)
         except Interrupted:
-            self._save(model, optimizer)
+            self._save(model, optimizer, gradients.partial())
             raise
 
-    def _checkpoint_is_due(self, now: float) -> bool:
-        """Whether a crash after one more step would repeat more than allowed."""
-        interval = max(self.job.checkpoint_interval_s, self._write_s / _WRITE_SHARE)
-        return now - self._saved_at + self._step_s > interval
+    def _piece_done(self) -> None:
+        """One micro-batch, or one example, is done."""
+        now = time.monotonic()
+        self._piece_s = max(self._piece_s, now - self._piece_began)
+        self._piece_began = now
 
-    def _save(self, model: Transformer, optimizer: AdamW) -> None:
+    def _ahead(self) -> float:
+        """Seconds until the next place for a checkpoint: a long step has some inside, a short one ends soon enough."""
+        long = self._can_break and self._step_s > self._interval() / 2
+        return self._piece_s if long else self._step_s
+
+    def _interval(self) -> float:
+        return max(self.job.checkpoint_interval_s, self._write_s / _WRITE_SHARE)
+
+    def _checkpoint_is_due(self, ahead: float) -> bool:
+        """Whether a crash after so many seconds more would repeat more than allowed."""
+        return time.monotonic() - self._saved_at + ahead > self._interval()
+
+    def _save_inside(self, model: Transformer, optimizer: AdamW, gradients: Gradients) -> None:
+        if self._checkpoint_is_due(self._piece_s):
+            partial = gradients.partial()
+            self._can_break = partial is not None
+            if partial is not None:
+                self._save(model, optimizer, partial)
+
+    def _save(self, model: Transformer, optimizer: AdamW, partial: PartialStep | None = None) -> None:
         began = time.monotonic()
-        self.checkpoints.save(model, optimizer, self.state, self.charge_id)
+        self.checkpoints.save(model, optimizer, self.state, self.charge_id, partial)
         self._saved_at = time.monotonic()
         self._write_s = self._saved_at - began
 
@@ -207,11 +244,12 @@ class TrainingRound:
         if fraction is not None and now - self._progress_at < _PROGRESS_INTERVAL_S:
             return
         self._progress_at = now
-        speed = state.tokens / state.seconds if state.seconds > 0 else 0.0
+        if fraction is None and state.seconds > 0:
+            self._tokens_per_s = state.tokens / state.seconds
         self.engine.send(
             Progress(
                 step=state.step, steps=self.job.local_steps, tokens=state.tokens, loss=state.last_loss,
-                seconds=state.seconds, tokens_per_s=speed, fraction=fraction,
+                seconds=state.seconds, tokens_per_s=self._tokens_per_s, fraction=fraction,
             )
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -35,16 +36,29 @@ from core.training.optimizer import AdamW, learning_rate
 Tokens = NDArray[np.integer[Any]]
 Pulse = Callable[[float], None]
 """Called often with the done share of the current step; raises ``Interrupted`` when the owner paused."""
-ClippedSum = Callable[
-    [Transformer, Callable[[Any, Tensor], Tensor], Iterable[Tensor], float], tuple[list[Tensor], list[float]]
-]
-"""``clipped_sum`` of ``core.postprocess.privacy.dp_sgd``, which this room may not import: float64 sums, losses."""
+Running = tuple[list[Tensor], list[float]]
+"""float64 sums of clipped gradients, and losses."""
 AddNoise = Callable[[Sequence[Tensor], float, float, Any], int]
 """``add_noise`` of the same file: sums on the CPU, C, σ, source → number of values drawn."""
 
 
 class Interrupted(Exception):
     """The owner paused. Weights, moments and state are those of the last finished step."""
+
+
+class ClippedSum(Protocol):
+    """``clipped_sum`` of ``core.postprocess.privacy.dp_sgd``, which this room may not import."""
+
+    def __call__(
+        self,
+        model: Transformer,
+        loss_fn: Callable[[Any, Tensor], Tensor],
+        examples: Iterable[Tensor],
+        clip_norm: float,
+        *,
+        into: Running | None = None,
+    ) -> Running:
+        """Add each example's bounded gradient to ``into``; whoever reads it there sees all examples asked for."""
 
 
 class NormalSource(Protocol):
@@ -78,7 +92,7 @@ class RecordSource(Protocol):
 
 
 class RoundState(msgspec.Struct, kw_only=True):
-    """How far a round is. It changes at step boundaries only, so it can be saved at any moment."""
+    """How far a round is. But for ``seconds`` it changes at step boundaries only, so it can be saved at any moment."""
 
     step: int = 0
     tokens: int = 0
@@ -108,6 +122,29 @@ class RoundState(msgspec.Struct, kw_only=True):
         return self.loss_total / self.loss_steps if self.loss_steps else None
 
 
+class StepFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """How far a step is that was broken off."""
+
+    done: int
+    """Windows, or examples of the draw, in the sum."""
+    fraction: float
+    """The same as a share of the step."""
+    losses: list[tuple[int, float]]
+    """(sequences, mean loss) of each micro-batch or example."""
+    plan: TrainingPlan
+    """How they were computed, and the rest is to be."""
+    fed: str = ""
+    """Hash of the whole step's windows; the sum belongs to no others."""
+
+
+class PartialStep(msgspec.Struct, kw_only=True, frozen=True):
+    """The part of a step that is done. Under DP-SGD it is as secret as the text: nothing here has noise yet."""
+
+    facts: StepFacts
+    sums: list[Tensor]
+    """Sum over what is done, in layout order: float32 shares of the mean, or float64 clipped gradients."""
+
+
 class StepResult(msgspec.Struct, kw_only=True):
     """What one step computed before the optimiser moves."""
 
@@ -126,6 +163,12 @@ class Gradients(Protocol):
     def finished(self, state: RoundState) -> None:
         """The step is done: move streams and keys forward in ``state``."""
 
+    def partial(self) -> PartialStep | None:
+        """What ``compute`` has done of its step so far, when ``pulse`` is called; ``None`` if it cannot be kept."""
+
+    def resume(self, partial: PartialStep) -> None:
+        """Let the next ``compute`` go on from there; it ends with the numbers of one that was not broken off."""
+
 
 class PackedGradients:
     """Mean gradient over packed windows, accumulated over micro-batches, with a bound on its global norm.
@@ -140,6 +183,8 @@ class PackedGradients:
         self.grad_clip = grad_clip
         self._ladder = Ladder(plan)
         self._fed = b""
+        self._sum = _Sum()
+        self._before: PartialStep | None = None
 
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         """See ``Gradients``.
@@ -149,10 +194,13 @@ class PackedGradients:
         """
         windows = self.stream.next_batch(self.batch_size)
         self._fed = windows.tobytes()
+        self._sum = self._taken_up(model)
         while True:
-            total, losses = self._accumulate(model, windows, pulse)
+            self._accumulate(model, windows, pulse)
+            total, losses = self._sum.total, self._sum.losses
             norms = torch.stack([torch.linalg.vector_norm(part) for part in total])
             norm = float(torch.linalg.vector_norm(norms.double()))
+            self._sum = _Sum()
             if np.isfinite(norm):
                 break
             if not self._ladder.drop():
@@ -161,31 +209,25 @@ class PackedGradients:
             torch._foreach_mul_(total, self.grad_clip / norm)
         return StepResult(gradients=total, loss=_mean(losses), tokens=windows.size - len(windows))
 
-    def _accumulate(
-        self, model: Transformer, windows: Tokens, pulse: Pulse
-    ) -> tuple[list[Tensor], list[tuple[int, Tensor]]]:
-        """The mean gradient, and (sequences, loss) of each micro-batch, still on the device."""
-        device = model.ordered()[0].device
-        total: list[Tensor] = []
-        losses: list[tuple[int, Tensor]] = []
-        done = 0
-        while done < len(windows):
-            part = windows[done : done + self.micro_batch]
+    def _accumulate(self, model: Transformer, windows: Tokens, pulse: Pulse) -> None:
+        """Add up the mean gradient, and keep (sequences, loss) of each micro-batch, still on the device."""
+        device, now = model.ordered()[0].device, self._sum
+        while now.done < len(windows):
+            part = windows[now.done : now.done + self.micro_batch]
             try:
                 loss, gradients = self._ladder.gradients(model, _tensor(part, device))
             except OutOfMemory:
                 self._halve()
                 continue
             share = len(part) / len(windows)
-            if not total:
-                total = list(gradients) if share == 1.0 else list(torch._foreach_mul(gradients, share))
+            if not now.total:
+                now.total = list(gradients) if share == 1.0 else list(torch._foreach_mul(gradients, share))
             else:
-                torch._foreach_add_(total, gradients, alpha=share)
-            losses.append((len(part), loss))
-            done += len(part)
+                torch._foreach_add_(now.total, gradients, alpha=share)
+            now.losses.append((len(part), loss))
+            now.done += len(part)
             _wait(loss)
-            pulse(done / len(windows))
-        return total, losses
+            pulse(now.done / len(windows))
 
     def _halve(self) -> None:
         if self.micro_batch == 1:
@@ -199,7 +241,42 @@ class PackedGradients:
         before = str(state.stream.get(FED, ""))
         state.stream = self.stream.state_dict()
         state.stream[FED] = hashlib.sha256(before.encode() + self._fed).hexdigest()[:32]
-        state.plan = msgspec.structs.replace(self._ladder.plan, micro_batch=self.micro_batch)
+        state.plan = self._plan()
+
+    def _plan(self) -> TrainingPlan:
+        return msgspec.structs.replace(self._ladder.plan, micro_batch=self.micro_batch)
+
+    def partial(self) -> PartialStep | None:
+        """See ``Gradients``."""
+        now = self._sum
+        if not now.done:
+            return None
+        losses = [(count, float(loss)) for count, loss in now.losses]
+        facts = StepFacts(
+            done=now.done, fraction=now.done / self.batch_size, losses=losses, plan=self._plan(), fed=_hash(self._fed)
+        )  # fmt: skip
+        return PartialStep(facts=facts, sums=now.total)
+
+    def resume(self, partial: PartialStep) -> None:
+        """See ``Gradients``; a sum over other windows than the next ones is of no use and forgotten."""
+        self._before = partial
+
+    def _taken_up(self, model: Transformer) -> _Sum:
+        before, self._before = self._before, None
+        if before is None or before.facts.fed != _hash(self._fed):
+            return _Sum()
+        device, facts = model.ordered()[0].device, before.facts
+        losses = [(count, torch.tensor(loss, device=device)) for count, loss in facts.losses]
+        return _Sum(done=facts.done, total=[part.to(device) for part in before.sums], losses=losses)
+
+
+@dataclass
+class _Sum:
+    """A step's micro-batches so far."""
+
+    done: int = 0
+    total: list[Tensor] = field(default_factory=list)
+    losses: list[tuple[int, Tensor]] = field(default_factory=list)
 
 
 class PrivateGradients:
@@ -233,6 +310,9 @@ class PrivateGradients:
         self.add_noise = add_noise
         self.source = source
         self._ladder = Ladder(training_plan or TrainingPlan())
+        self._running: Running = ([], [])
+        self._at = (0, 0)
+        self._before: PartialStep | None = None
 
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         """See ``Gradients``."""
@@ -240,19 +320,45 @@ class PrivateGradients:
         tokens = sum(int((rows >= 0).sum()) - len(rows) for rows in map(np.atleast_2d, examples))
 
         device = model.ordered()[0].device
+        begin = self._take_up(device)
 
         def paced() -> Iterator[Tensor]:
-            for number, example in enumerate(examples):
+            for number in range(begin, len(examples)):
+                self._at = number, len(examples)
                 pulse(number / len(examples))
-                yield _tensor(np.atleast_2d(example), device)
+                yield _tensor(np.atleast_2d(examples[number]), device)
 
-        sums, losses = self.clipped_sum(model, self.loss, paced(), self.plan.clip_norm)
+        sums, losses = self.clipped_sum(model, self.loss, paced(), self.plan.clip_norm, into=self._running)
+        self._running, self._at = ([], []), (0, 0)
         noise = self.source(vault.derive(state.step_key, _NOISE))
         sums = [summed.cpu() for summed in sums]
         drawn = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
         gradients = [(summed / self.batch_size).to(device, torch.float32) for summed in sums]
         mean = sum(losses) / len(losses) if losses else None
         return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
+
+    def partial(self) -> PartialStep | None:
+        """See ``Gradients``. The step's key is still the state's, so draw and noise come out as they would have."""
+        (sums, losses), (done, size) = self._running, self._at
+        if not sums or not done:
+            return None
+        facts = StepFacts(
+            done=done, fraction=done / size, losses=[(1, loss) for loss in losses], plan=self._ladder.plan
+        )  # fmt: skip
+        return PartialStep(facts=facts, sums=sums)
+
+    def resume(self, partial: PartialStep) -> None:
+        """See ``Gradients``; the same key and text give the same draw."""
+        self._before = partial
+
+    def _take_up(self, device: torch.device) -> int:
+        """Set the running sum; returns how many examples are in it."""
+        before, self._before = self._before, None
+        if before is None:
+            self._running = [], []
+            return 0
+        self._running = [part.to(device) for part in before.sums], [loss for _, loss in before.facts.losses]
+        return before.facts.done
 
     @property
     def loss(self) -> Callable[[Any, Tensor], Tensor]:
@@ -292,30 +398,33 @@ class LocalTrainer:
             on_step: called after each finished step, when model, optimiser and state agree.
 
         Raises:
-            Interrupted: from ``pulse``; the last finished step stands.
+            Interrupted: from ``pulse``; the last finished step stands, and ``gradients`` knows the part after it.
             CoordinatorError: unit ``none`` reached its bound before the first step.
             ModelError: the weights are not finite at the end.
         """
-        away = 0.0
+        began = 0.0
+
+        def count() -> None:
+            nonlocal began
+            now = time.monotonic()
+            self.state.seconds += now - began
+            began = now
 
         def timed(fraction: float) -> None:
             """What happens between micro-steps, such as a rest, is not computing."""
-            nonlocal away
-            left = time.monotonic()
+            nonlocal began
+            count()
             try:
                 pulse(fraction)
             finally:
-                away += time.monotonic() - left
+                began = time.monotonic()
 
         while self.state.step < self.job.local_steps and self._may_start():
-            began, away = time.monotonic(), 0.0
-            try:
-                result = self.gradients.compute(self.model, self.state, timed)
-            finally:
-                self.state.seconds += time.monotonic() - began - away
             began = time.monotonic()
-            self._finish(result)
-            self.state.seconds += time.monotonic() - began
+            try:
+                self._finish(self.gradients.compute(self.model, self.state, timed))
+            finally:
+                count()
             on_step(self.state)
         if self.state.step == 0:
             raise CoordinatorError("The round's time or token budget ended before the first step.")
@@ -359,6 +468,10 @@ def _mean(losses: list[tuple[int, Tensor]]) -> float:
     return float(sum(count * value for (count, _), value in zip(losses, values, strict=True))) / sum(
         n for n, _ in losses
     )
+
+
+def _hash(fed: bytes) -> str:
+    return hashlib.sha256(fed).hexdigest()
 
 
 def _wait(result: Tensor) -> None:

@@ -1,7 +1,9 @@
 """The trainer killed at random, again and again: it feeds the same windows and seals the same weights as undisturbed.
 
-Every kill is counted where it hit: a life that ended by itself is none. Ten in ``make test``, forked from a parent that
-has loaded torch; 200 in ``make campaign``, each started as the engine starts it.
+Every kill is counted where it hit: a life that ended by itself is none. Steps are long, so that checkpoints lie inside
+them, and a life that goes on inside a step is counted by what the trainer says of it. Ten kills in ``make test``,
+forked from a parent that has loaded torch; 200 in ``make campaign``, each started as the engine starts it. Fewer under
+DP-SGD, where the key is the system's: there a round that was killed once is copied, and the copies must end alike.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -34,11 +37,12 @@ pytestmark = [pytest.mark.slow]
 
 CAMPAIGN = bool(os.environ.get("HEDGEROW_CAMPAIGN"))
 KILLS = 200 if CAMPAIGN else 10
-STEPS = 400 if CAMPAIGN else 250
+PRIVATE_KILLS = 60 if CAMPAIGN else 4
+STEPS = 24 if CAMPAIGN else 12
+BATCH = 80
 KEY = bytes(range(32))
 SPEC = ModelSpec(preset="test", vocab_size=4_096, num_layers=1, d_model=32, num_heads=2, d_ff=64, max_seq_len=64)
 LONGEST_LIFE_S = 0.5
-MOST_LIVES = 12 * KILLS
 
 
 class Outcome(NamedTuple):
@@ -67,18 +71,22 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> ShardRef:
     )  # fmt: skip
 
 
-def job_in(folder: Path, shard: ShardRef) -> TrainJob:
-    """The same round each time, in a folder of its own; two micro-batches a step, the second one shorter."""
+def job_in(folder: Path, shard: ShardRef, unit: str = "none") -> TrainJob:
+    """The same round each time, in a folder of its own; 27 micro-batches a step, or about 80 examples."""
     folder.mkdir()
     base = folder / "base.safetensors"
     base.write_bytes(encode_weights(seeded_weights(SPEC, 1)))
     (folder / "round").mkdir()
+    private = PrivacyPlan(
+        unit="record", clip_norm=1.0, noise_multiplier=1.0, sampling_prob=BATCH / 1_000, steps=STEPS, units=1_000
+    )  # fmt: skip
     return TrainJob(
         federation_id="f" * 32, run_id="e" * 32, server_round=1, round_dir=str(folder / "round"),
         state_dir=str(folder / "state"), base_path=str(base),
         base_sha256=hashlib.sha256(base.read_bytes()).hexdigest(), model=SPEC,
-        training=TrainingConfig(seq_len=32, batch_size=5, local_steps=STEPS, learning_rate=5e-3, decay_steps=900),
-        codec=CodecConfig(name="fp32"), privacy=PrivacyPlan(unit="none"),
+        training=TrainingConfig(seq_len=32, batch_size=BATCH, local_steps=STEPS, learning_rate=5e-3, decay_steps=900),
+        codec=CodecConfig(name="fp32" if unit == "none" else "int8"),
+        privacy=private if unit == "record" else PrivacyPlan(unit="none"),
         corpora=(CorpusRef(corpus_id="c", shards=(shard,)),), tokenizer_path=str(builtin_tokenizer_path()),
         step_clock=0, local_steps=STEPS, checkpoint_interval_s=0.0, held_out_windows=0,
         plan=TrainingPlan(micro_batch=3, loss_rows=50),
@@ -88,11 +96,21 @@ def job_in(folder: Path, shard: ShardRef) -> TrainJob:
 def outcome(job: TrainJob) -> Outcome:
     payload = vault.decrypt_file(Path(job.round_dir) / SEALED_NAME, KEY, SEALED_CONTEXT)
     stream = Moments(job, KEY).header().stream
-    return Outcome(hashlib.sha256(payload).hexdigest(), str(stream[FED]), stream)
+    return Outcome(hashlib.sha256(payload).hexdigest(), str(stream.get(FED, "")), stream)
 
 
-def live(job: TrainJob, seconds: float | None, spawned: bool) -> tuple[int, bool]:
-    """One life, killed after so many seconds; its exit code, and whether it had sealed the update."""
+class Life(NamedTuple):
+    """One life of the trainer."""
+
+    code: int
+    done: bool
+    """Whether it had sealed the update."""
+    inside: bool
+    """Whether it went on inside a step."""
+
+
+def live(job: TrainJob, seconds: float | None, spawned: bool) -> Life:
+    """One life, killed after so many seconds."""
     trainer = Trainer(job, KEY, spawned)
     if seconds is not None:
         trainer.ready.wait(60)
@@ -100,29 +118,64 @@ def live(job: TrainJob, seconds: float | None, spawned: bool) -> tuple[int, bool
         with contextlib.suppress(ProcessLookupError):
             os.kill(trainer.pid, signal.SIGKILL)
     code = trainer.end()
-    return code, trainer.sealed is not None
+    return Life(code, trainer.sealed is not None, bool(trainer.began and trainer.began.fraction))
+
+
+class Campaign:
+    """Kills rounds until enough kills hit; every round has to end with ``expected``."""
+
+    def __init__(self, most_kills: int, expected: Outcome) -> None:
+        self.most_kills, self.expected = most_kills, expected
+        self.chance = random.Random(11)
+        self.kills = self.lives = self.inside = 0
+
+    def run(self, job: TrainJob) -> None:
+        """One round to its end."""
+        done = False
+        while not done:
+            self.lives += 1
+            assert self.lives <= 12 * self.most_kills, f"only {self.kills} kills hit"
+            seconds = self.chance.uniform(0.0, LONGEST_LIFE_S) if self.kills < self.most_kills else None
+            code, done, inside = live(job, seconds, CAMPAIGN)
+            assert code in (0, -signal.SIGKILL), f"life {self.lives} failed by itself"
+            self.kills += code == -signal.SIGKILL
+            self.inside += inside
+        assert outcome(job) == self.expected, f"after {self.kills} kills"
+        assert not list(Path(job.round_dir).glob("checkpoint*"))
 
 
 def test_killed_at_random_it_feeds_and_seals_what_it_would_have(shard: ShardRef, tmp_path: Path) -> None:
     undisturbed = job_in(tmp_path / "undisturbed", shard)
-    assert live(undisturbed, None, CAMPAIGN) == (0, True)
-    expected = outcome(undisturbed)
-    assert expected.stream["window"] == 5 * STEPS
-    chance, kills, lives, rounds = random.Random(11), 0, 0, 0
-    while kills < KILLS:
-        job, done = job_in(tmp_path / f"round-{rounds}", shard), False
-        while not done:
-            lives += 1
-            assert lives <= MOST_LIVES, f"only {kills} kills hit"
-            code, done = live(job, chance.uniform(0.0, LONGEST_LIFE_S) if kills < KILLS else None, CAMPAIGN)
-            assert code in (0, -signal.SIGKILL), f"life {lives} failed by itself"
-            kills += code == -signal.SIGKILL
+    assert live(undisturbed, None, CAMPAIGN) == (0, True, False)
+    campaign, rounds = Campaign(KILLS, outcome(undisturbed)), 0
+    assert campaign.expected.stream["window"] == BATCH * STEPS
+    while campaign.kills < KILLS:
+        campaign.run(job_in(tmp_path / f"round-{rounds}", shard))
         rounds += 1
-        assert outcome(job) == expected, f"round {rounds} after {kills} kills"
-        left = {path.name for path in Path(job.round_dir).iterdir()}
-        assert not [name for name in left if name.startswith("checkpoint")]
-    assert kills == KILLS
-    print(f"{kills} kills in {lives} lives over {rounds} rounds")
+    print(f"{KILLS} kills in {campaign.lives} lives over {rounds} rounds, {campaign.inside} went on inside a step")
+    assert campaign.inside >= KILLS // 5
+
+
+def test_killed_inside_a_draw_it_clips_and_noises_what_it_would_have(shard: ShardRef, tmp_path: Path) -> None:
+    """Copies of one round share its key: one is left alone, the others are killed inside their draws."""
+    first = job_in(tmp_path / "first", shard, "record")
+    seconds = 0.2
+    while not list(Path(first.round_dir).glob("checkpoint.*")):
+        assert live(first, seconds, CAMPAIGN).done is False
+        seconds *= 2
+
+    def copy(name: str) -> TrainJob:
+        folder = shutil.copytree(tmp_path / "first", tmp_path / name)
+        return msgspec.structs.replace(first, round_dir=str(folder / "round"), state_dir=str(folder / "state"))
+
+    undisturbed = copy("undisturbed")
+    assert live(undisturbed, None, CAMPAIGN)[:2] == (0, True)
+    campaign, rounds = Campaign(PRIVATE_KILLS, outcome(undisturbed)), 0
+    while campaign.kills < PRIVATE_KILLS:
+        campaign.run(copy(f"round-{rounds}"))
+        rounds += 1
+    print(f"{PRIVATE_KILLS} kills in {campaign.lives} lives, {campaign.inside} went on inside a draw")
+    assert campaign.inside >= PRIVATE_KILLS // 5
 
 
 def test_a_kill_really_lands_inside_the_work(shard: ShardRef, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from core.jobs import ChargeRequest, Grant, Ready, Sealed, TrainJob, decode_up, encode
+from core.jobs import ChargeRequest, Grant, Progress, Ready, Sealed, TrainJob, decode_up, encode
 
 WORKER = "core.training.worker"
 
@@ -40,6 +40,8 @@ class Trainer:
         self.pid = self._end.pid
         self.ready = threading.Event()
         self.sealed: Sealed | None = None
+        self.began: Progress | None = None
+        """Where it went on, by its own first words about that."""
         self._down, self._up = os.fdopen(down_w, "wb", buffering=0), os.fdopen(up_r, "rb")
         self._listening = threading.Thread(target=self._listen)
         self._listening.start()
@@ -53,6 +55,8 @@ class Trainer:
             message = decode_up(line)
             if isinstance(message, Ready):
                 self.ready.set()
+            elif isinstance(message, Progress) and self.began is None:
+                self.began = message
             elif isinstance(message, ChargeRequest):
                 with contextlib.suppress(OSError):
                     self._down.write(encode(Grant(charge_id=5)))

@@ -32,6 +32,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from core.postprocess.privacy.clipping import target_norm
 from core.postprocess.privacy.gaussian import CsprngNormal
 
+Running = tuple[list[Tensor], list[float]]
+"""float64 sums, one per trainable parameter, and the losses of the examples in them."""
+
 
 class ClippedSum(Protocol):
     """What ``clipped_sum`` is and ``chunked`` makes."""
@@ -43,7 +46,8 @@ class ClippedSum(Protocol):
         examples: Iterable[Tensor],
         clip_norm: float,
         on_example: Callable[[int], None] | None = None,
-    ) -> tuple[list[Tensor], list[float]]:
+        into: Running | None = None,
+    ) -> Running:
         """float64 sums and losses; see ``clipped_sum``."""
 
 
@@ -66,7 +70,8 @@ def clipped_sum(
     examples: Iterable[Tensor],
     clip_norm: float,
     on_example: Callable[[int], None] | None = None,
-) -> tuple[list[Tensor], list[float]]:
+    into: Running | None = None,
+) -> Running:
     """Sum of per-example gradients, each clipped to ``clip_norm``.
 
     Args:
@@ -75,14 +80,16 @@ def clipped_sum(
         examples: one unit of privacy each.
         clip_norm: C.
         on_example: called with the number of examples done; may raise to abandon the step.
+        into: what is added to, in place, and returned; empty lists, or what earlier examples of the same draw gave.
+            Whenever the next example is asked for, all before it are in.
 
     Returns:
         One float64 tensor per trainable parameter, and the loss of each finite example (private, local only).
     """
     parameters = trainable(model)
     target = target_norm(clip_norm)
-    total = [torch.zeros_like(parameter, dtype=torch.float64) for parameter in parameters]
-    losses: list[float] = []
+    total, losses = into if into is not None else ([], [])
+    _begin(total, parameters)
     for done, example in enumerate(examples, start=1):
         loss = loss_fn(model, example)
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
@@ -95,6 +102,12 @@ def clipped_sum(
         if on_example is not None:
             on_example(done)
     return total, losses
+
+
+def _begin(total: list[Tensor], parameters: Sequence[Tensor]) -> None:
+    """An empty sum becomes zeros."""
+    if not total:
+        total += [torch.zeros_like(parameter, dtype=torch.float64) for parameter in parameters]
 
 
 def chunked(size: int) -> ClippedSum:
@@ -115,10 +128,11 @@ def chunked(size: int) -> ClippedSum:
         examples: Iterable[Tensor],
         clip_norm: float,
         on_example: Callable[[int], None] | None = None,
-    ) -> tuple[list[Tensor], list[float]]:
-        total = [torch.zeros_like(parameter, dtype=torch.float64) for parameter in trainable(model)]
+        into: Running | None = None,
+    ) -> Running:
+        total, losses = into if into is not None else ([], [])
+        _begin(total, trainable(model))
         per_example = _per_example_gradients(model, loss_fn)
-        losses: list[float] = []
         waiting: dict[torch.Size, list[Tensor]] = {}
         done = 0
 

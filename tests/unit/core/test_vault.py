@@ -23,6 +23,13 @@ def test_round_trip(tmp_path: Path, size: int) -> None:
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize("sizes", [(), (0,), (3, 0, 5), (vault.BLOCK_BYTES - 1, 2, vault.BLOCK_BYTES)], ids=str)
+def test_pieces_are_read_as_one(tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    path, pieces = tmp_path / "file", [os.urandom(size) for size in sizes]
+    vault.encrypt_file(path, KEY, [memoryview(piece) for piece in pieces], b"what")
+    assert vault.decrypt_file(path, KEY, b"what") == b"".join(pieces)
+
+
 def test_another_key_or_context_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     vault.encrypt_file(path, KEY, b"secret", b"what")
