@@ -372,10 +372,9 @@ class ReadResult(Job, frozen=True, kw_only=True, tag="read_result"):
     words: int
     held_out_tokens: int
     skipped_total: int
-    document_digests: tuple[str, ...] = ()
-    """Keyed digests (hex) of the documents, independent of extractor and tokenizer: the lineage sketch."""
     digests_path: str = ""
-    """Where they lie instead, encrypted; half a million do not fit a line."""
+    """Where the keyed digests of its documents lie, encrypted: the lineage sketch, independent of extractor and
+    tokenizer. Millions do not fit a line."""
     copies: int = 0
     """Documents that are exact copies of others of this corpus, and so were not packed."""
     elsewhere: int = 0

@@ -90,9 +90,9 @@ class Content:
         """The bytes where they are in memory, else a stream at its start."""
         return self._stream() if self._held is None else self._held
 
-    def settled_stamp(self) -> tuple[int, ...] | None:
-        """The stamp it had when it was opened, if it still has it and any change would show in it."""
-        return self.stamp if self.stamp == _settled(os.fstat(self._descriptor)) else None
+    def settled_stamp(self) -> bytes:
+        """The stamp it had when it was opened, if it still has it and any change would show in it; else nothing."""
+        return self.stamp if self.stamp == _settled(os.fstat(self._descriptor)) else b""
 
     def _too_large(self) -> Unusable:
         return Unusable(f"larger than {self._most / (1 << 20):,.6g} MiB")
@@ -117,7 +117,7 @@ def opened(opener: Opener, file: Found, most: int) -> Iterator[Content]:
         os.close(descriptor)
 
 
-def _settled(status: os.stat_result) -> tuple[int, ...] | None:
+def _settled(status: os.stat_result) -> bytes:
     stamp = Stamp.of(status)
     young = time.time_ns() - max(stamp.mtime_ns, stamp.ctime_ns) < SETTLED_S * 1e9
-    return None if young else astuple(stamp)
+    return b"" if young else " ".join(map(str, astuple(stamp))).encode()

@@ -1,6 +1,6 @@
 """Keyed digests of a corpus' documents, in a file beside its shards: for the ledger, and for readers of other corpora.
 
-Half a million of them do not fit a line of a pipe. ``digests`` is encrypted with the store key and holds 32 bytes a
+Millions of them do not fit a line of a pipe. ``digests`` is encrypted with the store key and holds 32 bytes a
 document: first those that are packed here, then those that were dropped because another corpus has them. Both belong
 to the lineage: who shares a document shares a budget, also where only one of the two trains with it.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -32,9 +32,9 @@ class Digests(NamedTuple):
     dropped: bytes
 
     @classmethod
-    def of(cls, packed: Iterable[str], dropped: Iterable[str]) -> Digests:
-        """From digests in hexadecimal; sorted, so that the order of files is not told."""
-        return cls(bytes.fromhex("".join(sorted(packed))), bytes.fromhex("".join(sorted(dropped))))
+    def of(cls, packed: Sequence[bytes] | NDArray[Any], dropped: Sequence[bytes] | NDArray[Any]) -> Digests:
+        """From digests in any order; sorted, so that the order of files is not told."""
+        return cls(*(np.sort(np.asarray(part, dtype=f"S{SIZE}")).tobytes() for part in (packed, dropped)))
 
     def batches(self, size: int) -> Iterator[list[str]]:
         """All of them in hexadecimal, a bounded number at a time."""
@@ -97,13 +97,13 @@ class Elsewhere:
                 continue
 
     def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, str) and bool(self.hold([digest])[0])
+        return bool(len(self._all)) and isinstance(digest, bytes) and bool(self.hold(digest)[0])
 
-    def hold(self, digests: Sequence[str]) -> NDArray[np.bool_]:
-        """Whether they hold each of these."""
+    def hold(self, digests: bytes) -> NDArray[np.bool_]:
+        """Whether they hold each of these, which are one behind the other."""
+        asked = np.frombuffer(digests, dtype=f"S{SIZE}")
         if not len(self._all):
-            return np.zeros(len(digests), dtype=np.bool_)
-        asked = np.frombuffer(bytes.fromhex("".join(digests)), dtype=f"S{SIZE}")
+            return np.zeros(len(asked), dtype=np.bool_)
         at = np.minimum(np.searchsorted(self._all, asked), len(self._all) - 1)
         found: NDArray[np.bool_] = self._all[at] == asked
         return found

@@ -19,7 +19,7 @@ from core.data.formats.cutting import clean, cut
 from core.data.formats.intake import Intake, Watch, buffered, guarded
 from core.data.pieces import pieces
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Grows whenever the same bytes may give another text; files are then read again."""
 EMPTY: Final = "empty"
 _MARKS_AT_ONCE: Final = 1 << 12

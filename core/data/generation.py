@@ -11,37 +11,35 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from core import vault
 from core.api.errors import StorageError
 from core.data.digests import Digests
-from core.data.store import Shard, Tokens
+from core.data.roll import DIGEST_BYTES, Roll, numbers
 from core.jobs import ReadResult
 
 NAME = "generation"
-VERSION = 1
+VERSION = 2
 _CONTEXT = b"generation"
-_MOST_OPEN = 16
-"""Shards; a mapped one counts against the limit of the address space."""
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One source file."""
 
-    name: str
+    name: bytes
     """Hash of its path; a name may have any bytes."""
-    hash: str
+    hash: bytes = b""
     """What it is known by; empty where it could not be read to its end."""
-    stamp: tuple[int, ...] | None = None
-    """What the file system said of it; none where it was too young to be told from its next change."""
-    documents: tuple[tuple[str, int], ...] = ()
-    """Digest and words of each of its documents, also where another file has the same."""
+    stamp: bytes = b""
+    """What the file system said of it; empty where it was too young to be told from its next change."""
+    documents: bytes = b""
+    """Numbers of its documents on the roll, each once, also where another file has the same."""
     reason: str = ""
     """Why it is set aside, or why nothing more of it can be read."""
     aside: tuple[tuple[str, str], ...] = ()
@@ -52,7 +50,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One state of a corpus."""
+    """One state of a corpus. Numbers are little-endian and have 32 bits."""
 
     version: int = VERSION
     number: int
@@ -60,35 +58,40 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     extractor_version: int
     text_field: str = ""
     """The field or column that the owner chose."""
+    digests: bytes
+    """The roll: the digest of each document, also of those that another corpus holds."""
+    words: bytes
+    languages: bytes
+    language_names: tuple[str, ...]
+    contents: tuple[bytes, ...]
+    """For each shard the numbers of its documents, in order."""
     sources: tuple[Source, ...]
-    contents: tuple[tuple[str, ...], ...]
-    """For each shard the digests of its documents, in order."""
     result: ReadResult
-    languages: tuple[tuple[str, ...], ...] = ()
-    """For each shard the languages of its documents, in order."""
 
+    def roll(self) -> Roll:
+        """Its documents."""
+        return Roll(self.digests, self.words, self.languages, self.language_names)
 
-def languages_of(generation: Generation) -> dict[str, str]:
-    """Digest → language of the documents it holds."""
-    found: dict[str, str] = {}
-    for digests, languages in zip(generation.contents, generation.languages, strict=False):
-        found.update(zip(digests, languages, strict=False))
-    return found
+    def held(self) -> NDArray[np.bool_]:
+        """Which documents of the roll are in its shards; the others are in another corpus."""
+        found = np.zeros(len(self.digests) // DIGEST_BYTES, dtype=np.bool_)
+        for part in self.contents:
+            found[numbers(part)] = True
+        return found
 
 
 def digests_of(generation: Generation) -> Digests:
     """The digests of all its documents: those it holds, and those that another corpus holds."""
-    packed = dict.fromkeys(digest for digests in generation.contents for digest in digests)
-    seen = dict.fromkeys(digest for source in generation.sources for digest, _ in source.documents)
-    return Digests.of((d for d in seen if d in packed), (d for d in seen if d not in packed))
+    everything, held = np.frombuffer(generation.digests, dtype=f"S{DIGEST_BYTES}"), generation.held()
+    return Digests.of(everything[held], everything[~held])
 
 
 def path_hash(path: str) -> str:
-    """How a source is named."""
+    """How a source is named, in hexadecimal."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 
 
-def source_hash(digest: bytes, extractor_version: int, tokenizer_sha256: str, text_field: str = "") -> str:
+def source_hash(digest: bytes, extractor_version: int, tokenizer_sha256: str, text_field: str = "") -> bytes:
     """What a file is known by.
 
     Args:
@@ -98,7 +101,27 @@ def source_hash(digest: bytes, extractor_version: int, tokenizer_sha256: str, te
         text_field: field or column that the owner chose.
     """
     made_by = extractor_version.to_bytes(4, "big") + bytes.fromhex(tokenizer_sha256) + text_field.encode()
-    return hashlib.sha256(digest + made_by).hexdigest()
+    return hashlib.sha256(digest + made_by).digest()
+
+
+def encode(generation: Generation) -> bytes:
+    """As it is stored, before it is encrypted."""
+    return msgspec.msgpack.encode(generation)
+
+
+def decode(raw: bytes) -> Generation:
+    """What ``encode`` made.
+
+    Raises:
+        StorageError: it is of another version, or its parts do not go together.
+    """
+    try:
+        found = msgspec.msgpack.decode(raw, type=Generation)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StorageError("The list of what was read has another form.", "Everything is read anew.") from error
+    if found.version != VERSION or len(found.contents) != len(found.result.shards):
+        raise StorageError("The list of what was read has another form.", "Everything is read anew.")
+    return found
 
 
 def load(folder: Path, key: bytes) -> Generation | None:
@@ -107,10 +130,9 @@ def load(folder: Path, key: bytes) -> Generation | None:
     if not path.exists():
         return None
     try:
-        found = msgspec.json.decode(vault.decrypt_file(path, key, _CONTEXT), type=Generation)
-    except (StorageError, msgspec.MsgspecError):
+        return decode(vault.decrypt_file(path, key, _CONTEXT))
+    except StorageError:
         return None
-    return found if found.version == VERSION and len(found.contents) == len(found.result.shards) else None
 
 
 def store(folder: Path, key: bytes, generation: Generation) -> None:
@@ -119,7 +141,7 @@ def store(folder: Path, key: bytes, generation: Generation) -> None:
     Raises:
         StorageError: the disk is full; the previous generation stands.
     """
-    vault.encrypt_file(folder / NAME, key, msgspec.json.encode(generation), _CONTEXT)
+    vault.encrypt_file(folder / NAME, key, encode(generation), _CONTEXT)
 
 
 def sweep(folder: Path, current: Generation | None, keep: Iterable[str] = ()) -> None:
@@ -130,58 +152,3 @@ def sweep(folder: Path, current: Generation | None, keep: Iterable[str] = ()) ->
         if path.name not in named:
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-class OldTokens:
-    """Tokens of the documents of one or several generations, by digest; few shards are open at a time."""
-
-    def __init__(self, generations: Sequence[Generation], key: bytes) -> None:
-        self._key = key
-        self._shards: list[tuple[str, int]] = []
-        self._open: OrderedDict[int, Shard] = OrderedDict()
-        self._places: dict[str, list[tuple[int, int]]] = {}
-        for generation in generations:
-            places: dict[str, list[tuple[int, int]]] = {}
-            for shard, digests in zip(generation.result.shards, generation.contents, strict=True):
-                for index, digest in enumerate(digests):
-                    if digest not in self._places:
-                        places.setdefault(digest, []).append((len(self._shards), index))
-                self._shards.append((shard.path, len(digests)))
-            self._places |= places
-
-    def verify(self) -> None:
-        """Read every block of every shard.
-
-        Raises:
-            StorageError: one is gone or damaged.
-        """
-        for number in range(len(self._shards)):
-            self._shard(number).verify()
-
-    def tokens(self, digest: str) -> Tokens:
-        """All tokens of a document; one that was split for holding back is put together again.
-
-        Raises:
-            StorageError: there is no such document, or its shard is gone or damaged.
-        """
-        places = self._places.get(digest)
-        if places is None:
-            raise StorageError("A document is not in the shards.")
-        return np.concatenate([self._shard(number).document(index) for number, index in places])
-
-    def has(self, digest: str) -> bool:
-        """Whether there is such a document."""
-        return digest in self._places
-
-    def _shard(self, number: int) -> Shard:
-        if number in self._open:
-            self._open.move_to_end(number)
-            return self._open[number]
-        path, documents = self._shards[number]
-        shard = Shard(path, self._key)
-        if shard.num_documents != documents:
-            raise StorageError(f"The token shard {shard.path.name} is not the one its generation names.")
-        self._open[number] = shard
-        if len(self._open) > _MOST_OPEN:
-            self._open.popitem(last=False)[1].close()
-        return shard

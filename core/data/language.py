@@ -129,7 +129,10 @@ def language(text: str) -> str:
     half = SAMPLE_CHARACTERS // 2
     middle = max(half, len(text) // 2)
     sample = text[:half] + " " + text[middle : middle + half]
-    scripts = Counter(_script(letter) for letter in sample if letter.isalpha())
+    scripts: Counter[str] = Counter()
+    for letter, count in Counter(sample).items():
+        if letter.isalpha():
+            scripts[_script(letter)] += count
     letters = scripts.total()
     if letters < _MIN_LETTERS:
         return UNKNOWN

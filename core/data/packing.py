@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
+from array import array
 from collections.abc import Callable, Container
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,7 @@ from core import vault
 from core.api.errors import CorpusError
 from core.data import extract
 from core.data.language import SAMPLE_CHARACTERS, language
+from core.data.roll import NOBODY, Roll
 from core.data.store import Document, ShardFacts, write_shard
 from core.data.stream import MIN_RECORD_TOKENS
 from core.data.tally import Tally
@@ -27,10 +30,16 @@ HELD_OUT_ONE_IN = 20
 SHARD_TOKENS = 8 << 20
 RECORD_TOKENS = 128
 """Length at which records are counted for the owner."""
-MAX_DOCUMENTS = 500_000
-"""What is known of each is held in memory."""
+SHARD_DOCUMENTS = 1 << 18
+"""Of very short documents a shard is full sooner: until it is written each costs memory whatever its length."""
+MAX_DOCUMENTS = 5_000_000
+"""What is known of each is held in memory; see ``core.data.roll``."""
 _LARGE_SHARE = 10
 """A document above one part in so many of the corpus is never held out whole."""
+
+
+class TooMany(Exception):
+    """A corpus has all the documents that it can have."""
 
 
 class Totals(NamedTuple):
@@ -47,7 +56,7 @@ class Totals(NamedTuple):
 class Identity(NamedTuple):
     """What is known of a document without its text."""
 
-    digest: str
+    digest: bytes
     """Keyed, of its normal form: independent of extractor and tokenizer."""
     words: int
 
@@ -69,13 +78,13 @@ class Packer:
         key: bytes,
         tokenizer: Tokenizer,
         corpus_bytes: int = 0,
-        elsewhere: Container[str] = frozenset(),
+        elsewhere: Container[bytes] = frozenset(),
     ) -> None:
         self._folder = folder
         self._key = key
         self._tokenizer = tokenizer
         self._large = corpus_bytes // _LARGE_SHARE
-        self._digest_key = vault.derive(key, b"lineage-sketch")
+        self._digest = hmac.new(vault.derive(key, b"lineage-sketch"), digestmod=hashlib.sha256)
         self._choice_key = vault.derive(key, b"held-out")
         self._early: list[Document] = []
         self._many = False
@@ -83,32 +92,44 @@ class Packer:
         self._held_out: list[Document] = []
         self._pending = 0
         self._elsewhere = elsewhere
-        self.digests: dict[str, None] = {}
-        self.dropped: dict[str, None] = {}
-        """Digests of documents that another corpus has."""
+        self.roll = Roll()
+        """Every document that was packed or dropped."""
+        self._dropped = bytearray()
+        """For each document of the roll whether another corpus has it."""
+        self.dropped = 0
         self.shards: list[ShardFacts] = []
-        self.contents: list[tuple[str, ...]] = []
-        """For each shard the digests of its documents, in order."""
-        self.languages: dict[str, str] = {}
-        """Digest → language of documents; those known before may be put in, the others are looked at."""
+        self.contents: list[bytes] = []
+        """For each shard the numbers of its documents on the roll, in order."""
         self.tally = Tally()
         self.totals = Totals(0, 0, 0, 0, 0, 0)
 
     def identify(self, text: str, between: Callable[[], None] = lambda: None) -> Identity:
         """Digest and words of a document; ``between`` is called often and may raise to stop."""
-        digest = hmac.new(self._digest_key, digestmod=hashlib.sha256)
+        digest = self._digest.copy()
         for part in extract.normal_form(text, between):
             digest.update(part.encode())
-        return Identity(digest.hexdigest(), extract.count_words(text))
+        return Identity(digest.digest(), extract.count_words(text))
 
-    def knows(self, digest: str) -> bool:
-        """Whether a document needs no packing: it was packed before, or another corpus has it."""
-        if digest in self.digests or digest in self.dropped:
-            return True
-        if digest in self._elsewhere:
-            self.dropped[digest] = None
-            return True
-        return False
+    @property
+    def full(self) -> bool:
+        """Whether no other document can be taken."""
+        return len(self.roll) >= MAX_DOCUMENTS
+
+    def drops(self, number: int) -> bool:
+        """Whether this document of the roll is not packed, because another corpus has it."""
+        return bool(self._dropped[number])
+
+    def known(self, identity: Identity) -> int:
+        """Number of a document that needs no packing, as it was packed before or another corpus has it; or ``NOBODY``.
+
+        Raises:
+            TooMany: another corpus has it, and not even that can be noted.
+        """
+        number = self.roll.find(identity.digest)
+        if number == NOBODY and identity.digest in self._elsewhere:
+            number = self._enter(identity, dropped=True)
+            self.dropped += 1
+        return number
 
     def add(self, text: str, between: Callable[[], None] = lambda: None) -> bool:
         """Pack one document; False if an exact copy was packed before, here or in another corpus.
@@ -118,25 +139,26 @@ class Packer:
             between: called often; may raise to stop, and the document is then not packed.
 
         Raises:
-            CorpusError: there are too many documents.
+            TooMany: no other document can be taken.
             StorageError: a full shard could not be written.
         """
         identity = self.identify(text, between)
-        if self.knows(identity.digest):
+        if self.known(identity) != NOBODY:
             return False
-        return self.add_tokens(identity, self._tokenizer.encode(text, between))
+        self.pack(identity, self._tokenizer.encode(text, between))
+        return True
 
-    def add_tokens(self, identity: Identity, tokens: Tokens) -> bool:
-        """Pack one document whose tokens are known; see ``add``."""
-        if self.knows(identity.digest):
-            return False
-        if len(self.digests) >= MAX_DOCUMENTS:
-            raise CorpusError(
-                f"There are more than {MAX_DOCUMENTS:,} documents.", "Add parts of the folder as several corpora."
-            )
-        document = self.document(tokens, identity)
-        self.digests[identity.digest] = None
-        self.tally.add(self._language(identity.digest, tokens), document.text_bytes)
+    def pack(self, identity: Identity, tokens: Tokens, language: str | None = None) -> Document:
+        """Pack one document that is not known, and whose tokens are; its language is looked at unless it is given.
+
+        Raises:
+            TooMany: no other document can be taken.
+            StorageError: a full shard could not be written.
+        """
+        language = self._language(tokens) if language is None else language
+        document = self._part(tokens, len(self.roll))
+        self.roll.set_language(self._enter(identity, dropped=False), language)
+        self.tally.add(language, document.text_bytes)
         t = self.totals
         self.totals = t._replace(
             documents=t.documents + 1, tokens=t.tokens + len(tokens), text_bytes=t.text_bytes + document.text_bytes,
@@ -144,30 +166,30 @@ class Packer:
         )  # fmt: skip
         if self._many:
             self._place(document, self._choice(document) % HELD_OUT_ONE_IN == 0)
-            return True
+            return document
         self._early.append(document)
         if len(self._early) == HELD_OUT_ONE_IN:
             self._many = True
-            lowest = min(self._early, key=self._choice).digest
+            lowest = min(self._early, key=self._choice)
             for early in self._early:
-                self._place(early, early.digest == lowest)
+                self._place(early, early is lowest)
             self._early = []
-        return True
+        return document
 
-    def document(self, tokens: Tokens, identity: Identity) -> Document:
-        """A document on its way into a shard."""
-        return self._part(tokens, identity.digest)
+    def _enter(self, identity: Identity, dropped: bool) -> int:
+        if self.full:
+            raise TooMany(f"more than {MAX_DOCUMENTS:,} documents")
+        self._dropped.append(dropped)
+        return self.roll.enter(identity.digest, identity.words)
 
-    def _language(self, digest: str, tokens: Tokens) -> str:
-        if digest not in self.languages:
-            half = SAMPLE_CHARACTERS // 4  # a token is two characters or more, in most text
-            parts = [tokens] if len(tokens) <= 2 * half else [tokens[:half], tokens[len(tokens) // 2 :][:half]]
-            self.languages[digest] = language(" ".join(self._tokenizer.decode(part) for part in parts))
-        return self.languages[digest]
+    def _language(self, tokens: Tokens) -> str:
+        half = SAMPLE_CHARACTERS // 4  # a token is two characters or more, in most text
+        parts = [tokens] if len(tokens) <= 2 * half else [tokens[:half], tokens[len(tokens) // 2 :][:half]]
+        return language(" ".join(self._tokenizer.decode(part) for part in parts))
 
     def _choice(self, document: Document) -> int:
-        raw = hmac.new(self._choice_key, document.digest.encode(), hashlib.sha256).digest()
-        return int.from_bytes(raw[:8], "big")
+        digest = self.roll.digest(document.number).hex().encode()
+        return int.from_bytes(hmac.digest(self._choice_key, digest, "sha256")[:8], "big")
 
     def _place(self, document: Document, held_out: bool) -> None:
         if held_out and self._large and document.text_bytes > self._large:
@@ -182,7 +204,7 @@ class Packer:
             cut = len(document.tokens)
         for tokens, held_out in ((document.tokens[:cut], False), (document.tokens[cut:], True)):
             if len(tokens):
-                self._put(self._part(tokens, document.digest), held_out)
+                self._put(self._part(tokens, document.number), held_out)
 
     def _put(self, document: Document, held_out: bool) -> None:
         size = len(document.tokens)
@@ -194,7 +216,7 @@ class Packer:
             full, rest = divmod(size, RECORD_TOKENS)
             self.totals = t._replace(records=t.records + full + (rest >= MIN_RECORD_TOKENS))
         self._pending += size
-        if self._pending >= SHARD_TOKENS:
+        if self._pending >= SHARD_TOKENS or len(self._training) + len(self._held_out) >= SHARD_DOCUMENTS:
             self._write()
 
     def _write(self) -> None:
@@ -216,7 +238,8 @@ class Packer:
                 "The reader may use too little memory to write what it read.", "Add less text."
             ) from error
         self.shards.append(facts)
-        self.contents.append(tuple(document.digest for document in (*self._training, *self._held_out)))
+        documents = itertools.chain(self._training, self._held_out)
+        self.contents.append(array("I", (document.number for document in documents)).tobytes())
         self._training, self._held_out, self._pending = [], [], 0
 
     def finish(self) -> list[ShardFacts]:
@@ -231,5 +254,5 @@ class Packer:
         self._write()
         return self.shards
 
-    def _part(self, tokens: Tokens, digest: str) -> Document:
-        return Document(tokens, int(self._tokenizer.byte_lengths[tokens].sum()), digest)
+    def _part(self, tokens: Tokens, number: int) -> Document:
+        return Document(tokens, int(self._tokenizer.byte_lengths[tokens].sum()), number)

@@ -19,8 +19,6 @@ import time
 import traceback
 from pathlib import Path
 
-import msgspec
-
 from core import jobs, vault
 from core.api.errors import CorpusError, EngineError, HedgerowError, StorageError
 from core.data.formats import registry
@@ -82,7 +80,7 @@ def _work(in_descriptor: int, pipe: Pipe, key_descriptor: int) -> None:
         result = reading.run()
         if reading.tokenizer.slow_because:
             sys.stderr.write(f"Tokenized the slow way: {reading.tokenizer.slow_because}.\n")
-        pipe.send(msgspec.structs.replace(result, document_digests=()))
+        pipe.send(result)
 
 
 def _end_after(seconds: float) -> None:

@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from core import vault
 from core.api.errors import StorageError
+from core.data import generation
 from core.data.generation import Generation, Source
+from core.data.roll import Numbers, Roll, numbers
 from core.data.store import Document, write_shard
 from core.data.tokenizer import Tokenizer
 from core.jobs import ReadResult, ShardRef
 
 FLUSH_TOKENS: Final = 2 << 20
+FLUSH_DOCUMENTS: Final = 1 << 17
 FLUSH_S: Final = 10.0
 _PATTERN: Final = f"spool-{'[0-9]' * 8}"
 _CONTEXT: Final = b"spool"
@@ -35,13 +39,15 @@ class Spool:
         key: the store key.
         tokenizer: the federation's.
         made_by: extractor version and text field.
+        roll: gives the documents their numbers.
     """
 
-    def __init__(self, folder: Path, key: bytes, tokenizer: Tokenizer, made_by: tuple[int, str]) -> None:
+    def __init__(self, folder: Path, key: bytes, tokenizer: Tokenizer, made_by: tuple[int, str], roll: Roll) -> None:
         self._folder = folder
         self._key = key
         self._tokenizer = tokenizer
         self._made_by = made_by
+        self._roll = roll
         self._sources: list[Source] = []
         self._documents: list[Document] = []
         self._tokens = 0
@@ -54,7 +60,7 @@ class Spool:
         if len(document.tokens):
             self._documents.append(document)
             self._tokens += len(document.tokens)
-        if self._tokens >= FLUSH_TOKENS:
+        if self._tokens >= FLUSH_TOKENS or len(self._documents) >= FLUSH_DOCUMENTS:
             self.flush()
 
     def finish(self, source: Source) -> None:
@@ -87,23 +93,40 @@ class Spool:
         )  # fmt: skip
         result = ReadResult(
             shards=(shard,), documents=0, records=0, tokens=0, text_bytes=0, words=0, held_out_tokens=0,
-            skipped_total=0, document_digests=(),
+            skipped_total=0,
         )  # fmt: skip
+        own = Roll()
         part = Generation(
             number=0, tokenizer_sha256=self._tokenizer.sha256, extractor_version=extractor_version,
-            text_field=text_field, sources=sources, contents=(tuple(d.digest for d in documents),), result=result,
+            text_field=text_field, result=result,
+            contents=(self._moved(np.array([document.number for document in documents], dtype=np.uint32), own),),
+            sources=tuple(
+                msgspec.structs.replace(source, documents=self._moved(numbers(source.documents), own))
+                for source in sources
+            ),
+            digests=bytes(own.digests), words=own.words.tobytes(), languages=bytes(own.languages),
+            language_names=tuple(own.names),
         )  # fmt: skip
         self._number += 1
         path = self._folder / f"spool-{self._number:08}"
-        vault.encrypt_file(path, self._key, msgspec.json.encode(part), _CONTEXT)
+        vault.encrypt_file(path, self._key, generation.encode(part), _CONTEXT)
+
+    def _moved(self, documents: Numbers, own: Roll) -> bytes:
+        """Enter documents on the part's own roll, and give their numbers there."""
+        moved = np.empty(len(documents), dtype=np.uint32)
+        for place, number in enumerate(documents.tolist()):
+            moved[place] = here = own.enter(self._roll.digest(number), self._roll.words[number])
+            if (language := self._roll.language(number)) is not None:
+                own.set_language(here, language)
+        return moved.tobytes()
 
 
 def load(folder: Path, key: bytes) -> list[Generation]:
     """What an unfinished reading left, oldest first; a part that cannot be read is as if it were not there."""
     found = []
     for path in sorted(folder.glob(_PATTERN)):
-        with contextlib.suppress(StorageError, msgspec.MsgspecError):
-            found.append(msgspec.json.decode(vault.decrypt_file(path, key, _CONTEXT), type=Generation))
+        with contextlib.suppress(StorageError):
+            found.append(generation.decode(vault.decrypt_file(path, key, _CONTEXT)))
     return found
 
 

@@ -52,8 +52,8 @@ class Document(NamedTuple):
 
     tokens: Tokens
     text_bytes: int
-    digest: str = ""
-    """The keyed digest of the whole document, also on the two parts of one that was split."""
+    number: int = 0
+    """Of the whole document on its corpus' roll, also on the two parts of one that was split."""
 
 
 def _key(store_key: bytes, salt: bytes) -> AESGCM:

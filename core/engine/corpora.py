@@ -403,8 +403,6 @@ def sketched(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
     Raises:
         StorageError: the reader's file is damaged.
     """
-    if not result.digests_path:
-        return iter((result.document_digests,))
     return digests.load(result.digests_path, key).batches(BIND_BATCH)
 
 

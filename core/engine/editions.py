@@ -138,7 +138,7 @@ class Editions:
             for batch in await asyncio.to_thread(sketched, result, self._key):
                 self._ledger.bind_lineage(row.corpus_id, batch)
                 await asyncio.sleep(0)
-            edition = _Edition(made_of=_fingerprint(row), result=msgspec.structs.replace(result, document_digests=()))
+            edition = _Edition(made_of=_fingerprint(row), result=result)
             raw = msgspec.json.encode(edition)
             await asyncio.to_thread(vault.encrypt_file, folder / NAME, self._key, raw, _CONTEXT)
 

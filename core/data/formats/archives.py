@@ -6,7 +6,6 @@ import tarfile
 from collections.abc import Iterator
 from typing import Final
 
-from core.data.corpora import Unusable
 from core.data.formats import zipped
 from core.data.formats.ceiling import Capped
 from core.data.formats.intake import Intake
@@ -42,12 +41,8 @@ def read_tar(intake: Intake) -> Iterator[str]:
         Unusable: it is damaged or a bomb; members that came before are good.
     """
     with tarfile.open(fileobj=intake.stream, mode="r|", bufsize=1 << 16, errorlevel=1) as archive:
-        count = 0
         while (info := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # else every header is kept to the end
-            count += 1
-            if count > zipped.MAX_MEMBERS:
-                raise Unusable(f"more than {zipped.MAX_MEMBERS:,} members")
             intake.watch.pulse()
             name = info.name[:_SHOWN_NAME]
             if info.isdir() or not _wanted(intake, name):

@@ -104,20 +104,29 @@ def decoded(stream: BinaryIO) -> Iterator[str]:
     yield decoder.decode(b"", True)
 
 
-def lines(stream: io.BufferedReader) -> Iterator[str]:
+def lines(stream: io.BufferedReader, instead: str = "") -> Iterator[str]:
     """The lines of a stream of any length, each with its end.
 
+    Args:
+        stream: the bytes.
+        instead: what stands for a line longer than ``MAX_LINE_CHARACTERS``; without it nothing follows such a line.
+
     Raises:
-        Unusable: it is no text, or a line is longer than ``MAX_LINE_CHARACTERS``.
+        Unusable: it is no text, or a line is too long.
     """
     sample = stream.peek(_SAMPLE_BYTES)[:_SAMPLE_BYTES]
     encoding = recognised(sample, cut=len(sample) == _SAMPLE_BYTES)
     text = io.TextIOWrapper(stream, encoding, "replace", newline="")
     try:
         while line := text.readline(MAX_LINE_CHARACTERS + 1):
-            if len(line) > MAX_LINE_CHARACTERS:
+            if len(line) <= MAX_LINE_CHARACTERS:
+                yield line
+                continue
+            if not instead:
                 raise Unusable(f"a line is longer than {MAX_LINE_CHARACTERS >> 20} million characters")
-            yield line
+            while line and line[-1] not in "\r\n":
+                line = text.readline(MAX_LINE_CHARACTERS)
+            yield instead
     finally:
         text.detach()
 

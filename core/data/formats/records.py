@@ -14,13 +14,18 @@ from core.data.formats.intake import Intake
 
 _GIVE_UP_AFTER = 1_000
 """Damaged lines at the start without a good one among them."""
+_TOO_LONG = "\0"
+"""Stands for such a line."""
 
 
 def read(intake: Intake) -> Iterator[str]:
     """The text of each record; damaged ones and those without text are counted and said."""
-    good = damaged = without = 0
-    for line in encoding.lines(intake.stream):
+    good = damaged = without = too_long = 0
+    for line in encoding.lines(intake.stream, _TOO_LONG):
         if not line.strip():
+            continue
+        if line == _TOO_LONG:
+            too_long += 1
             continue
         try:
             text = text_of(_decode(line), intake.text_field)
@@ -34,12 +39,16 @@ def read(intake: Intake) -> Iterator[str]:
             continue
         good += 1
         yield text
-    if not good and damaged + without:
-        raise Unusable("no JSON records" if damaged else _missing(intake.text_field))
+    if not good and damaged + without + too_long:
+        raise Unusable("no JSON records" if damaged + too_long else _missing(intake.text_field))
+    total = good + damaged + without + too_long
     if damaged:
-        intake.aside(f"{damaged:,} of {good + damaged + without:,} records are damaged")
+        intake.aside(f"{damaged:,} of {total:,} records are damaged")
     if without:
-        intake.aside(f"{without:,} of {good + damaged + without:,} records have {_missing(intake.text_field)}")
+        intake.aside(f"{without:,} of {total:,} records have {_missing(intake.text_field)}")
+    if too_long:
+        limit = f"{encoding.MAX_LINE_CHARACTERS >> 20} million characters"
+        intake.aside(f"{too_long:,} of {total:,} records are longer than {limit}")
 
 
 def _missing(text_field: str) -> str:

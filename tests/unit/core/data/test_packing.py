@@ -9,7 +9,8 @@ import pytest
 
 from core.api.errors import CorpusError
 from core.data import packing
-from core.data.packing import Identity, Packer
+from core.data.packing import Identity, Packer, TooMany
+from core.data.roll import numbers
 from core.data.store import Shard
 from core.data.stream import Source, num_records
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
@@ -94,7 +95,7 @@ def test_copies_count_once_whatever_their_white_space(tmp_path: Path) -> None:
     assert not packer.add("one document\n")
     assert not packer.add("one   document")
     assert packer.add("another document")
-    assert packer.totals.documents == len(packer.digests) == 2
+    assert packer.totals.documents == len(packer.roll) == 2
 
 
 def test_totals_are_those_of_the_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +109,7 @@ def test_totals_are_those_of_the_shards(tmp_path: Path, monkeypatch: pytest.Monk
     assert totals.text_bytes == sum(len(t.encode()) for t in texts) == sum(s.document_bytes.sum() for s in shards)
     assert totals.words == sum(len(t.split()) for t in texts)
     assert totals.records == num_records(shards, packing.RECORD_TOKENS)
-    assert [len(digests) for digests in packer.contents] == [shard.num_documents for shard in shards]
+    assert [len(numbers(part)) for part in packer.contents] == [shard.num_documents for shard in shards]
 
 
 def test_the_digest_depends_on_key_and_words_alone(tmp_path: Path) -> None:
@@ -119,13 +120,16 @@ def test_the_digest_depends_on_key_and_words_alone(tmp_path: Path) -> None:
     assert packer.identify("Grüße an alle").words == 3
 
 
-def test_too_many_documents_are_refused_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_too_many_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "MAX_DOCUMENTS", 2)
     packer = Packer(tmp_path, KEY, TOKENIZER)
     packer.add("a a")
     packer.add("b b")
-    with pytest.raises(CorpusError, match="more than 2 documents"):
+    assert packer.full
+    with pytest.raises(TooMany):
         packer.add("c c")
+    assert not packer.add("a  a"), "a copy needs no room"
+    assert (len(packer.roll), packer.totals.documents) == (2, 2)
 
 
 def test_too_little_memory_for_a_shard_is_an_error_and_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,12 +147,18 @@ def test_three_hundred_thousand_files_become_two_maps_and_two_open_files(tmp_pat
     packer = Packer(tmp_path, KEY, TOKENIZER)
     tokens = np.arange(30, dtype=np.uint16)
     for number in range(300_000):
-        packer.add_tokens(Identity(f"{number:08}", 20), tokens)
+        packer.pack(Identity(number.to_bytes(32, "little"), 20), tokens, "en")
     before = _maps_and_files(tmp_path)
     shards = [Shard(facts.path, KEY) for facts in packer.finish()]
     assert sum(shard.num_documents for shard in shards) == 300_000
     assert [after - old for after, old in zip(_maps_and_files(tmp_path), before, strict=True)] == [2, 2]
     assert Source(shards, 32).num_windows > 200_000
+
+
+def test_very_short_documents_fill_a_shard_by_their_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "SHARD_DOCUMENTS", 100)
+    _, shards = pack(tmp_path, [f"word {number}" for number in range(1_000)])
+    assert [shard.num_documents for shard in shards] == [100] * 10
 
 
 def _maps_and_files(folder: Path) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from core import jobs
-from core.data import reading
+from core.data import reading, telling
 from core.data.reader import Pipe, work
 from core.data.tokenizer import BUILTIN, builtin_tokenizer_path
 from core.jobs import Alive, Failed, Job, ReadJob, ReadProgress, ReadResult, Ready, Skipped
@@ -101,30 +101,84 @@ def test_five_thousand_small_files_fit_in_bounded_memory(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif("HEDGEROW_CAMPAIGN" not in os.environ, reason="make campaign")
-def test_a_hundred_thousand_small_files_and_a_change_fit_in_bounded_memory(tmp_path: Path) -> None:
+def test_three_hundred_thousand_small_files_and_a_change_fit_in_bounded_memory(tmp_path: Path) -> None:
     """No message grows with their number, and looking at them again costs a part of reading them."""
     text = tmp_path / "text"
-    for number in range(100_000):
+    for number in range(300_000):
         if number % 500 == 0:
             (text / f"{number // 500:04}").mkdir(parents=True)
         (text / f"{number // 500:04}" / f"{number:06}.txt").write_text(f"File number {number} is one of very many.\n")
-    one = job(text, tmp_path / "store", memory=768 << 20)
+    one = job(text, tmp_path / "store", memory=1 << 30)
     messages, code = run(one, tmp_path / "log")
     result = messages[-1]
     assert isinstance(result, ReadResult)
-    assert (code, result.documents, result.skipped_total) == (0, 100_000, 0)
+    assert (code, result.documents, result.skipped_total) == (0, 300_000, 0)
     assert max(len(jobs.encode(message)) for message in messages) < 4_096
+    assert len(result.shards) == 2, "so many files need two maps and two open files"
     (text / "0000" / "000000.txt").write_text("Another text stands here now.\n")
     (text / "0001" / "000500.txt").unlink()
-    messages, code = run(msgspec.structs.replace(one, glance=True), tmp_path / "log")
-    changed = messages[-1]
-    assert isinstance(changed, ReadResult)
-    assert (code, changed.documents) == (0, 99_999)
+    changed, most = run_measured(msgspec.structs.replace(one, glance=True), tmp_path / "log")
+    assert (changed.documents, most < 768 << 20) == (299_999, True)
+
+
+def records(path: Path, count: int) -> None:
+    """JSON lines of about 150 bytes, all different."""
+    with path.open("w") as stream:
+        for number in range(count):
+            words = " ".join(f"w{number * 7919 % divisor}" for divisor in (97, 89, 83, 79, 73, 71, 67, 61))
+            stream.write(
+                f'{{"id": {number}, "text": "Record {number} of a single file. {words} and no more than that."}}\n'
+            )
+
+
+def most_resident(process: subprocess.Popen[bytes]) -> int:
+    """Bytes of memory a process has had at most, while it lives."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
+def run_measured(one: ReadJob, log: Path) -> tuple[ReadResult, int]:
+    """The result, and the most memory the reader had."""
+    most = 0
+    with reader(jobs.encode(one), log) as (process, up):
+        for line in up:
+            most = max(most, most_resident(process))
+            message = jobs.decode_up(line)
+            if isinstance(message, ReadResult):
+                return message, most
+    pytest.fail(log.read_text())
+
+
+def test_a_file_of_many_records_takes_little_memory_for_each(tmp_path: Path) -> None:
+    records(tmp_path / "few.jsonl", 1_000)
+    records(tmp_path / "many.jsonl", 41_000)
+    few, least = run_measured(job(tmp_path / "few.jsonl", tmp_path / "one", memory=512 << 20), tmp_path / "log")
+    many, most = run_measured(job(tmp_path / "many.jsonl", tmp_path / "two", memory=512 << 20), tmp_path / "log")
+    assert (few.documents, many.documents, many.skipped_total) == (1_000, 41_000, 0)
+    assert most - least < 40_000 * 1_500, "most of it is the shard that is about to be written"
+
+
+@pytest.mark.skipif("HEDGEROW_CAMPAIGN" not in os.environ, reason="make campaign")
+def test_a_single_file_of_millions_of_records_fits_in_bounded_memory(tmp_path: Path) -> None:
+    """Read to its end, again without a change, and again with one record more."""
+    path = tmp_path / "many.jsonl"
+    records(path, 2_500_000)
+    assert path.stat().st_size > 256 << 20
+    one = job(path, tmp_path / "store", memory=1 << 30)
+    result, most = run_measured(one, tmp_path / "log")
+    assert (result.documents, result.skipped_total, len(result.shards) < 20) == (2_500_000, 0, True)
+    assert most < 640 << 20
+    again, most = run_measured(one, tmp_path / "log")
+    assert (again, most < 640 << 20) == (result, True)
+    with path.open("a") as stream:
+        stream.write('{"text": "One record more."}\n')
+    changed, most = run_measured(one, tmp_path / "log")
+    assert (changed.documents, most < 640 << 20) == (2_500_001, True)
 
 
 def test_progress_counts_bytes_and_says_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "SURE_AFTER_S", -1.0)
-    monkeypatch.setattr(reading, "PROGRESS_EVERY_S", -1.0)
+    monkeypatch.setattr(telling, "SURE_AFTER_S", -1.0)
+    monkeypatch.setattr(telling, "PROGRESS_EVERY_S", -1.0)
     text, store = tmp_path / "text", tmp_path / "store"
     text.mkdir()
     store.mkdir()

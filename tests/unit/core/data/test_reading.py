@@ -13,12 +13,12 @@ import pytest
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, StorageError
-from core.data import content, digests, extract, generation, packing, reading, watching
+from core.data import content, digests, extract, generation, packing, survey, telling, watching
 from core.data.content import Content
 from core.data.reading import Reading
 from core.data.store import Shard
 from core.data.tokenizer import BUILTIN, Tokenizer, builtin_tokenizer_path
-from core.jobs import Job, ReadJob, ReadProgress, ReadResult, Skipped
+from core.jobs import Job, ReadJob, ReadProgress, ReadResult, ShardRef, Skipped
 
 KEY = bytes(range(32))
 TOKENIZER = Tokenizer.load(builtin_tokenizer_path())
@@ -35,6 +35,7 @@ class Desk:
         self.store.mkdir()
         self.messages: list[Job] = []
         self.extracted = 0
+        self._sketches: dict[tuple[ShardRef, ...], set[str]] = {}
 
     def put(self, name: str, content: str | bytes) -> Path:
         """A file that is old enough for its stamp to be trusted."""
@@ -52,7 +53,10 @@ class Desk:
     def read(self, *paths: Path, **changes: Any) -> ReadResult:
         self.messages = []
         self.extracted = 0
-        return Reading(self.job(*paths, **changes), KEY, self.messages.append).run()
+        result = Reading(self.job(*paths, **changes), KEY, self.messages.append).run()
+        batches = digests.load(result.digests_path, KEY).batches(1_000)
+        self._sketches[result.shards] = {digest for batch in batches for digest in batch}
+        return result
 
     @property
     def skips(self) -> dict[str, str]:
@@ -61,6 +65,10 @@ class Desk:
     def documents(self, result: ReadResult) -> list[str]:
         shards = [Shard(ref.path, KEY) for ref in result.shards]
         return sorted(TOKENIZER.decode(s.document(i)) for s in shards for i in range(s.num_documents))
+
+    def sketch(self, result: ReadResult) -> set[str]:
+        """Digests of all its documents."""
+        return self._sketches[result.shards]
 
     def files(self) -> set[str]:
         return {path.name for path in self.store.iterdir()}
@@ -86,7 +94,7 @@ def test_a_folder_becomes_shards_with_the_right_counts(desk: Desk) -> None:
         desk.put(f"{number:02}.txt", text)
     result = desk.read()
     assert desk.documents(result) == sorted(texts)
-    assert result.documents == len(result.document_digests) == 25
+    assert result.documents == len(desk.sketch(result)) == 25
     assert result.words == sum(len(text.split()) for text in texts)
     assert result.text_bytes == sum(len(text.encode()) for text in texts) == sum(s.text_bytes for s in result.shards)
     assert 0 < result.held_out_tokens < result.tokens / 10
@@ -123,7 +131,7 @@ def test_one_changed_file_is_read_and_the_others_are_copied(desk: Desk) -> None:
     after = desk.read()
     assert desk.extracted == 1
     assert desk.documents(after) == sorted(texts.values())
-    assert len(set(before.document_digests) & set(after.document_digests)) == 23
+    assert len(desk.sketch(before) & desk.sketch(after)) == 23
     copied = [Shard(ref.path, KEY) for ref in after.shards]
     shutil.rmtree(desk.store)
     desk.store.mkdir()
@@ -132,7 +140,7 @@ def test_one_changed_file_is_read_and_the_others_are_copied(desk: Desk) -> None:
     for a, b in zip(copied, [Shard(ref.path, KEY) for ref in fresh.shards], strict=True):
         assert np.array_equal(a.tokens(0, a.num_tokens), b.tokens(0, b.num_tokens))
         assert a.num_training_tokens == b.num_training_tokens
-    assert after.document_digests == fresh.document_digests
+    assert desk.sketch(after) == desk.sketch(fresh)
 
 
 def test_a_split_document_is_put_together_again_when_the_corpus_grows(desk: Desk) -> None:
@@ -154,7 +162,7 @@ def test_a_removed_file_is_forgotten_and_its_copy_takes_its_place(desk: Desk) ->
     (desk.text / "a.txt").unlink()
     second = desk.read()
     assert (desk.extracted, desk.skips) == (0, {})
-    assert set(second.document_digests) == set(first.document_digests)
+    assert desk.sketch(second) == desk.sketch(first)
     (desk.text / "b.txt").unlink()
     third = desk.read()
     assert "".join(desk.documents(third)).count("The hedgerow along lane 1") == 0
@@ -181,7 +189,7 @@ def test_a_young_file_is_hashed_every_time(desk: Desk, monkeypatch: pytest.Monke
     status = path.stat()
     path.write_text(PROSE.format(n=2))  # the same size
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert desk.read().document_digests != first.document_digests
+    assert desk.sketch(desk.read()) != desk.sketch(first)
 
 
 def test_damage_is_repaired_from_the_files(desk: Desk) -> None:
@@ -196,7 +204,7 @@ def test_damage_is_repaired_from_the_files(desk: Desk) -> None:
         victim.write_bytes(raw)
         repaired = desk.read()
         assert desk.extracted == 2
-        assert repaired.document_digests == first.document_digests
+        assert desk.sketch(repaired) == desk.sketch(first)
         Shard(repaired.shards[0].path, KEY).verify()
 
 
@@ -205,7 +213,7 @@ def test_a_file_that_vanishes_or_closes_during_the_run_costs_that_file(
 ) -> None:
     for number in range(4):
         desk.put(f"{number}.txt", PROSE.format(n=number))
-    real = reading.find
+    real = survey.find
 
     def find_then_lose(*arguments: object) -> object:
         found = real(*arguments)  # type: ignore[arg-type]
@@ -214,7 +222,7 @@ def test_a_file_that_vanishes_or_closes_during_the_run_costs_that_file(
         (desk.text / "2.txt").symlink_to("/etc/hostname")
         return found
 
-    monkeypatch.setattr(reading, "find", find_then_lose)
+    monkeypatch.setattr(survey, "find", find_then_lose)
     result = desk.read()
     assert result.documents == 2
     assert desk.skips == {"1.txt": "not there any more", "2.txt": "a link, which is not followed"}
@@ -321,7 +329,7 @@ def test_another_tokenizer_or_extractor_reads_everything_again(desk: Desk, monke
     monkeypatch.setattr(extract, "VERSION", 77)
     second = desk.read()
     assert desk.extracted == 1
-    assert second.document_digests == first.document_digests
+    assert desk.sketch(second) == desk.sketch(first)
     assert Shard(second.shards[0].path, KEY).extractor_version == 77
 
 
@@ -346,7 +354,7 @@ def test_neither_manifest_nor_messages_hold_text_or_names_in_clear(desk: Desk) -
 
 
 def test_messages_about_skipped_files_are_bounded_but_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_SKIPPED_MESSAGES", 5)
+    monkeypatch.setattr(telling, "MAX_SKIPPED_MESSAGES", 5)
     desk.put("a.txt", PROSE.format(n=1))
     for number in range(12):
         desk.put(f"{number}.jpg", b"x")
@@ -415,7 +423,7 @@ def test_a_document_of_another_corpus_is_not_packed_again_but_stays_in_the_sketc
     assert (result.documents, result.elsewhere, result.copies) == (1, 1, 1)
     assert desk.extracted == 0
     assert desk.skips == dict.fromkeys(("b.txt", "c.txt"), "already in another of your texts")
-    assert set(result.document_digests) == set(alone.document_digests), "a shared document shares the budget"
+    assert desk.sketch(result) == desk.sketch(alone), "a shared document shares the budget"
     found = digests.load(result.digests_path, KEY)
     assert (len(found.packed), len(found.dropped)) == (32, 32)
 
@@ -433,7 +441,7 @@ def test_what_another_corpus_has_no_more_is_packed_at_the_next_reading(desk: Des
     assert any("lane 1" in text for text in desk.documents(second))
     third = desk.read(elsewhere=(other,))
     assert (third.documents, desk.extracted) == (2, 0)
-    assert third.document_digests == first.document_digests
+    assert desk.sketch(third) == desk.sketch(first)
 
 
 def test_a_damaged_digest_file_loses_no_document(desk: Desk) -> None:
@@ -510,3 +518,22 @@ def test_languages_sizes_and_formats_are_counted_and_known_again(desk: Desk, mon
     third = desk.read()
     assert third.shards == second.shards
     assert {share.name: share.count for share in third.formats} == {"txt": 1, "md": 2, "rst": 1}
+
+
+def test_what_one_text_has_no_room_for_is_said_and_read_when_there_is_room(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "MAX_DOCUMENTS", 30)
+    lines = [f'{{"text": "Record {n} of one file that has many of them."}}\n' for n in range(40)]
+    desk.put("a.jsonl", "".join(lines[:25]))
+    desk.put("b.jsonl", "".join(lines[20:]))
+    desk.put("c.txt", PROSE.format(n=1))
+    first = desk.read()
+    assert (first.documents, first.skipped_total) == (30, 2), "25 of the first file, 5 new ones of the second"
+    assert set(desk.skips) == {"b.jsonl", "c.txt"}
+    assert all("documents that one text may have" in reason for reason in desk.skips.values())
+    assert desk.read() == first
+    assert desk.extracted == 0
+    (desk.text / "a.jsonl").unlink()
+    second = desk.read()
+    assert (second.documents, desk.skips) == (21, {})

@@ -21,12 +21,14 @@ from core.ledger.store import Ledger
 
 KEY = bytes(range(32))
 RESULT = """
+from core.data import digests
+path = digests.store(Path(job.store_dir), key, digests.Digests.of([bytes(32), bytes([7]) * 32], []))
 say(jobs.Ready(sandbox="seccomp"))
 say(jobs.ReadProgress(files_done=1, files_total=2, text_bytes=10, tokens=5))
 say(jobs.Skipped(path="/x/a.bin", reason="binary"))
 shard = jobs.ShardRef(path=job.store_dir + "/s", sha256="0" * 64, tokens=9, documents=2, text_bytes=10)
 say(jobs.ReadResult(shards=(shard,), documents=2, records=3, tokens=9, text_bytes=10, words=4, held_out_tokens=1,
-                    skipped_total=1, document_digests=("aa", "bb")))
+                    skipped_total=1, digests_path=str(path)))
 """
 
 

@@ -12,6 +12,7 @@ from support.extraction import Kept, aside, parquet, read, reason
 
 from core.data import extract
 from core.data.corpora import Unusable
+from core.data.formats import zipped as formats_zipped
 
 MEMBERS: dict[str, bytes] = {
     "a.txt": b"plain",
@@ -22,6 +23,12 @@ MEMBERS: dict[str, bytes] = {
     "f.parquet": parquet({"text": ["columnar"]}),
 }
 EXPECTED = ["plain", "page", "word", "portable", "one", "two", "columnar"]
+
+
+def test_a_zip_with_too_many_members_says_so_and_a_tar_has_no_such_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats_zipped, "MAX_MEMBERS", 5)
+    assert reason("a.zip", zipped(MEMBERS)) == "more than 5 members"
+    assert read("a.tar", tarred(MEMBERS)) == EXPECTED
 
 
 @pytest.mark.parametrize(

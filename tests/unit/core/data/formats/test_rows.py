@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from support.extraction import aside, parquet, read, reason
 
+from core.data.formats import encoding
+
 
 @pytest.mark.parametrize(
     ("line", "text_field", "expected"),
@@ -33,6 +35,15 @@ def test_damaged_records_are_counted_and_cost_themselves() -> None:
     ]
     assert reason("a.jsonl", b"plain words\n" * 3_000) == "no JSON records"
     assert reason("a.jsonl", b'{"text": "x"}\n', "story") == "no text in the field 'story'"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_record_too_long_costs_itself_alone(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr(encoding, "MAX_LINE_CHARACTERS", 100)
+    raw = "".join(('{"text": "first"}\n', '{"text": "', "long " * 700, '"}', end or "\n", '{"text": "last"}', end))
+    assert read("a.jsonl", raw.encode()) == ["first", "last"]
+    assert aside("a.jsonl", raw.encode()) == [("", "1 of 3 records are longer than 0 million characters")]
+    assert "longer than" in reason("a.csv", ("text\n" + "x" * 300).encode())
 
 
 @pytest.mark.parametrize(
