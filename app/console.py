@@ -270,6 +270,7 @@ def show_terms(terms: TermsView) -> None:
         [
             ("federation", manifest.name),
             ("operator", f"{manifest.operator}, {manifest.jurisdiction}"),
+            *([("goes on to", f"{manifest.forwards_to}, as a mean")] if manifest.forwards_to else []),
             ("in their words", manifest.purpose),
             ("licence", manifest.licence),
             ("withdrawal", manifest.withdrawal),

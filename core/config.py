@@ -121,6 +121,24 @@ class ParameterGroups(Frozen, frozen=True, kw_only=True):
     key_layers: tuple[str, ...] = ()
 
 
+class LargerFederation(Frozen, frozen=True, kw_only=True):
+    """The federation that a household takes part in as one volunteer; empty where updates go no further."""
+
+    name: Annotated[str, Meta(max_length=120)] = ""
+    federation_id: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""
+    manifest_hash: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """Of the terms under which the household's mean goes there."""
+
+    def __post_init__(self) -> None:
+        """All or nothing.
+
+        Raises:
+            ValueError: a part of it is missing.
+        """
+        if len({bool(self.name), bool(self.federation_id), bool(self.manifest_hash)}) > 1:
+            raise ValueError("forwards_to names a federation in part only")
+
+
 class TrainingConfig(Frozen, frozen=True, kw_only=True):
     """Local training: batch, steps and the inner optimiser (AdamW) with its schedule over the federation's steps."""
 
@@ -309,6 +327,8 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
     privacy: PrivacyTerms
     codec: CodecConfig = CodecConfig()
     schedule: ScheduleConfig
+    forwards_to: LargerFederation = LargerFederation()
+    """Where the mean of every round goes on to, as one update; the household it comes from keeps no model."""
 
     def __post_init__(self) -> None:
         """Check what crosses sections.

@@ -108,14 +108,18 @@ class Flows(Panel):
             label.setText(text)
             holder.setVisible(bool(text))
         self.guaranteed.setText(self._guarantee(manifest, terms.offers, epsilon))
-        self.promised.setText(
-            self.tr("They ask {0} volunteers a round and keep the sum of what arrives.").format(manifest.cohort_size)
-        )
+        self.promised.setText(self._promise(manifest))
         self.not_covered.setText(
             self.tr("that you take part; a fact that is in many of your texts")
             if noised
             else self.tr("everything: without noise, passages of your text can end up in the model")
         )
+
+    def _promise(self, manifest: ManifestView) -> str:
+        if manifest.forwards_to:
+            larger = strangers.plain(manifest.forwards_to, 60)
+            return self.tr("The mean of this household's machines goes on to {0}, and nothing else.").format(larger)
+        return self.tr("They ask {0} volunteers a round and keep the sum of what arrives.").format(manifest.cohort_size)
 
     def _field_words(self, fields: list[str]) -> list[str]:
         """Fields of the message in words; one that is not known here is shown by its name."""

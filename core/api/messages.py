@@ -157,6 +157,8 @@ class ManifestView(Message, frozen=True, kw_only=True):
     public_bytes: int = 0
     public_weight: float = 0.0
     """Its share in the stream, where each corpus has 1."""
+    forwards_to: str = ""
+    """Of a household: the larger federation that the mean of its machines' updates goes on to."""
 
 
 class FederationInfo(Message, frozen=True, kw_only=True):

@@ -10,11 +10,12 @@ import argparse
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from core.api.errors import HedgerowError, UsageError
+from core.api.errors import CoordinatorError, HedgerowError, UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -61,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run it until its last round")
     run.add_argument("dir", type=Path)
     run.add_argument("--listen", default="", metavar="HOST:PORT")
+    run.add_argument(
+        "--forward", default="", metavar="INVITE", help="as a household: one volunteer of a larger federation"
+    )
+    run.add_argument("--address", default="", metavar="HOST[:PORT]", help="of a household: what invites to it name")
+    run.add_argument("--yes", action="store_true", help="of a household: agree to the larger federation's terms")
     run.add_argument("--keep-serving", action="store_true", help="go on after the last round")
     run.add_argument("--parent-pid", type=int, default=0, help="stop when this parent process ends")
     invite = commands.add_parser("invite", help="make an invite")
@@ -148,10 +154,26 @@ def _run(options: argparse.Namespace) -> None:
     from core.coordinator.service import Service
 
     os.umask(0o077)  # Flower's own files too
+    if options.forward:
+        _join_larger(options)
     show = _line if options.json else _words
     Service(Federation(options.dir), options.listen, show).run(
         keep_serving=options.keep_serving, parent_pid=options.parent_pid
     )
+
+
+def _join_larger(options: argparse.Namespace) -> None:
+    """Make or complete the household in a process of its own: it knows the engine, the coordinator does not.
+
+    Raises:
+        CoordinatorError: it was not made; the child has said why.
+    """
+    command = [sys.executable, "-m", "core.household", "join", str(options.dir), options.forward]
+    command += ["--yes"] if options.yes else []
+    command += [f"--listen={options.listen}"] if options.listen else []
+    command += [f"--address={options.address}"] if options.address else []
+    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+        raise CoordinatorError(f"No household was made in {options.dir}.", "The line above says why.")
 
 
 def _words(line: dict[str, Any]) -> None:

@@ -121,10 +121,12 @@ class Closer:
 
     def sweep(self) -> None:
         """Remove what a crash left behind: volunteers' updates of ended rounds, momentum that no checkpoint names."""
+        self._sweep_but({self._store.latest_checkpoint().momentum})
+
+    def _sweep_but(self, kept: set[str]) -> None:
         current = self._store.open_round()
         assignments = self._store.assignments(current.server_round) if current else []
-        kept = {item.update_sha256 for item in assignments if item.state == "accepted"}
-        kept.add(self._store.latest_checkpoint().momentum)
+        kept |= {item.update_sha256 for item in assignments if item.state == "accepted"}
         for path in (self._federation.home.root / "private").iterdir():
             if path.name not in kept:
                 path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The round loop: opens rounds, sends assignments, admits replies, closes rounds. Knows no Flower.
 
-Everything that decides is elsewhere (``rounds``, ``admission``, ``closing``); everything that
-must survive a crash is written before it is acted on. Killed at any point, a new conductor on the same folder continues
+Everything that decides is elsewhere (``agenda``, ``rounds``, ``admission``, ``closing``); everything that must survive
+a crash is written before it is acted on. Killed at any point, a new conductor on the same folder continues
 the same round with the same base and assignments, and what was accepted stays accepted.
 """
 
@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.coordinator.admission import Admission, Admitted, Expected, Forged, RawReply, Refused, Verdict
-from core.coordinator.closing import Closer, UpdateLost
+from core.coordinator.agenda import Opening, agenda_of
+from core.coordinator.closing import UpdateLost
+from core.coordinator.forwarding import closer_of
 from core.coordinator.home import Federation
 from core.coordinator.lottery import alone, draw_shards
 from core.coordinator.rounds import (
+    MAX_EXTENSIONS,
     Close,
     Extend,
     Member,
@@ -32,12 +35,14 @@ from core.coordinator.rounds import (
     sample_cohort,
 )
 from core.coordinator.schema import Assignment, Round, Volunteer
-from core.coordinator.store import Store
+from core.coordinator.store import PRESENT, Store
 from core.coordinator.updates import UpdateReader
 from core.federation.protocol import NONCE_BYTES, TrainInstruction
 
 TICK_S = 0.2
 MAX_QUARANTINED = 64
+MAX_TOKENS = 1e15
+"""Of one update, in the volunteer's own words; more is not believed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,53 +100,69 @@ class Conductor:
         self._transport = transport
         self._admission = admission
         self._beat = beat
-        self._closer = Closer(federation, store, updates, beat)
+        self._agenda = agenda_of(federation.config, store)
+        self._closer = closer_of(federation, store, updates, beat)
         self._shards = updates.shards()
         self._sent: set[tuple[int, str, bytes]] = set()
+        self._counted = -1
 
     def run(self) -> None:
-        """Work until the last planned round is closed or given up."""
+        """Work until the agenda is finished."""
         self._closer.sweep()
-        while True:
+        while not self._agenda.finished():
             current = self._store.open_round()
-            if current is None:
-                rounds = self._store.rounds()
-                if rounds and rounds[-1].server_round >= self._config.schedule.rounds:
-                    return
-                current = self._begin(1 + (rounds[-1].server_round if rounds else 0))
-            else:
+            if current is not None:
                 self._resume(current)
+            elif (opening := self._agenda.next()) is not None:
+                current = self._begin(opening)
+            else:
+                self._idle()
+                continue
             self._work(current.server_round)
+
+    def _idle(self) -> None:
+        """One look around while there is nothing to do."""
+        self._beat()
+        self._present()
+        for answer in self._transport.answers():
+            self._take(answer)
+        time.sleep(2 * TICK_S)
 
     # Opening a round
 
-    def _begin(self, server_round: int) -> Round:
+    def _begin(self, opening: Opening) -> Round:
         schedule = self._config.schedule
-        population = self._wait_for_cohort()
-        cohort = sample_cohort(self._config.seed, server_round, population, schedule.cohort_size)
-        base = self._store.latest_checkpoint()
+        population = self._wait_for_cohort(opening)
+        cohort = sample_cohort(self._config.seed, opening.server_round, population, schedule.cohort_size)
         now = time.time()
-        closed = sum(1 for item in self._store.rounds() if item.state == "closed")
         opened = Round(
-            server_round=server_round,
+            server_round=opening.server_round,
             state="open",
-            base_hash=base.sha256,
-            base_bytes=base.size_bytes,
-            step_clock=closed * self._config.training.local_steps,
+            base_hash=opening.base_hash,
+            base_bytes=opening.base_bytes,
+            step_clock=opening.step_clock,
             started_at=now,
-            deadline_at=now + schedule.deadline_s,
+            deadline_at=now + schedule.deadline_s if opening.deadline_at is None else opening.deadline_at,
         )
-        assignments = self._assign(server_round, cohort) or self._assign(server_round, cohort, bars=False)
+        assignments = self._assign(opened.server_round, cohort, shard=opening.shard) or self._assign(
+            opened.server_round, cohort, shard=opening.shard, bars=False
+        )
         self._store.begin_round(opened, assignments)
         self._send(opened, [item.key_id for item in assignments])
         return opened
 
     def _assign(
-        self, server_round: int, cohort: Sequence[str], already: Sequence[Assignment] = (), *, bars: bool = True
+        self,
+        server_round: int,
+        cohort: Sequence[str],
+        already: Sequence[Assignment] = (),
+        *,
+        shard: str = "",
+        bars: bool = True,
     ) -> list[Assignment]:
         """One assignment for everybody in ``cohort`` for whom there is a shard."""
-        if self._config.shard.mode == "full":
-            drawn = dict.fromkeys(cohort, "full")
+        if shard or self._config.shard.mode == "full":
+            drawn = dict.fromkeys(cohort, shard or "full")
         else:
             last_round = self._store.assignments(server_round - 1) if bars else []
             fit = {item.key_id: item.capability for item in self._store.volunteers()}
@@ -161,28 +182,36 @@ class Conductor:
             if key_id in drawn
         ]
 
-    def _wait_for_cohort(self) -> frozenset[str]:
-        """Everybody who is there, once there are enough: the cohort, or the quorum after one more deadline."""
+    def _wait_for_cohort(self, opening: Opening) -> frozenset[str]:
+        """Everybody who is there once there are enough: the cohort, or the quorum after some patience.
+
+        At a deadline that is somebody else's it is whoever is there, nobody perhaps.
+        """
         schedule = self._config.schedule
         began = time.time()
         while True:
-            present = frozenset(self._present())
+            present, now = frozenset(self._present()), time.time()
             if len(present) >= schedule.cohort_size:
                 return present
-            if len(present) >= schedule.quorum and time.time() - began >= schedule.deadline_s:
+            if self._agenda.fixed and present and len(present) == len(self._store.volunteers()):
+                return present  # a household is its machines, however many the terms allow
+            if len(present) >= schedule.quorum and now - began >= self._agenda.patience_s():
                 return present
-            self._beat()
-            for answer in self._transport.answers():
-                self._take(answer)
-            time.sleep(2 * TICK_S)
+            if opening.deadline_at is not None and now >= opening.deadline_at:
+                return present
+            self._idle()
 
     def _present(self) -> dict[str, Volunteer]:
         online = self._transport.online()
-        return {item.key_id: item for item in self._store.volunteers() if item.node_id in online}
+        present = {item.key_id: item for item in self._store.volunteers() if item.node_id in online}
+        if len(present) != self._counted:
+            self._counted = len(present)
+            self._store.set_meta(PRESENT, str(self._counted))
+        return present
 
     def _resume(self, current: Round) -> None:
         """Continue a round another process began: same base and assignments, fresh messages as people come online."""
-        if current.deadline_at <= time.time():
+        if current.deadline_at <= time.time() and not self._agenda.fixed:
             deadline_at = time.time() + self._config.schedule.deadline_s
             self._store.extend(current.server_round, deadline_at, (), count=False)
             current = dataclasses.replace(current, deadline_at=deadline_at)
@@ -193,7 +222,7 @@ class Conductor:
         """Push what is durable already. A volunteer without a registration is asked when it has one."""
         wanted = set(key_ids)
         volunteers = {item.key_id: item for item in self._store.volunteers()}
-        schedule, training = self._config.schedule, self._config.training
+        schedule, local_steps = self._config.schedule, self._agenda.local_steps(current.server_round)
         letters = []
         for item in self._store.assignments(current.server_round):
             volunteer = volunteers.get(item.key_id)
@@ -207,7 +236,7 @@ class Conductor:
                 base_bytes=current.base_bytes,
                 shard=item.shard,
                 step_clock=current.step_clock,
-                local_steps=training.local_steps,
+                local_steps=local_steps,
                 deadline_at=current.deadline_at,
                 nonce=item.nonce,
             )
@@ -254,10 +283,13 @@ class Conductor:
                 self._send(current, decision.key_ids)
             elif isinstance(decision, Extend):
                 chosen = sample_cohort(self._config.seed, server_round, spare, min(decision.missing, len(spare)))
-                more = self._assign(server_round, chosen, self._store.assignments(server_round))
-                self._store.extend(server_round, decision.deadline_at, more)
+                already = self._store.assignments(server_round)
+                given = already[0].shard if already and self._agenda.fixed else ""
+                more = self._assign(server_round, chosen, already, shard=given)
+                deadline_at = current.deadline_at if self._agenda.fixed else decision.deadline_at
+                self._store.extend(server_round, deadline_at, more)
                 asked_too = [item.key_id for item in more]
-                self._send(dataclasses.replace(current, deadline_at=decision.deadline_at), asked_too)
+                self._send(dataclasses.replace(current, deadline_at=deadline_at), asked_too)
             time.sleep(TICK_S)
 
     def _send_held_back(self, current: Round, present: Mapping[str, Volunteer]) -> None:
@@ -297,7 +329,7 @@ class Conductor:
             deadline_at=current.deadline_at,
             deadline_s=schedule.deadline_s,
             upload_allowance_s=schedule.upload_allowance_s,
-            extensions=current.extensions,
+            extensions=MAX_EXTENSIONS if self._agenda.fixed else current.extensions,
             members=tuple(members),
         )
 
@@ -341,7 +373,8 @@ class Conductor:
         assert isinstance(verdict, Admitted)
         good = dataclasses.replace(
             item, state="late" if late else "accepted", update_sha256=verdict.update_sha256, reason="",
-            size_bytes=verdict.size_bytes, loss=verdict.metrics.get("loss"),
+            size_bytes=verdict.size_bytes, loss=verdict.metrics.get("loss"), steps=int(verdict.metrics["steps"]),
+            tokens=int(min(verdict.metrics.get("tokens", 0), MAX_TOKENS)),
         )  # fmt: skip
         if late:
             good = dataclasses.replace(good, reason="The round was closed before the update came.")

@@ -32,6 +32,7 @@ def found(
     tokenizer: bytes,
     text: bytes | None = None,
     public: Sequence[Path] = (),
+    larger: bytes | None = None,
 ) -> Federation:
     """Make the folder of a federation, or leave nothing behind.
 
@@ -42,6 +43,7 @@ def found(
         tokenizer: the ``tokenizer.json`` bytes that ``config`` names by hash.
         text: the coordinator's own text to evaluate on.
         public: the token shards that ``config`` lists as public data.
+        larger: of a household, the signed manifest of the federation it takes part in; it keeps no model of its own.
 
     Raises:
         StorageError: the disk refused.
@@ -51,7 +53,7 @@ def found(
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.chmod(0o700)
         blobs = itertools.chain([tokenizer], (path.read_bytes() for path in public))
-        _fill(Home(root), config, settings, blobs, text)
+        _fill(Home(root), config, settings, blobs, text, larger)
         return Federation(root)
     except BaseException as error:
         for path in root.iterdir() if root.is_dir() else ():
@@ -64,7 +66,12 @@ def found(
 
 
 def _fill(
-    home: Home, config: FederationConfig, settings: HostSettings, blobs: Iterable[bytes], text: bytes | None
+    home: Home,
+    config: FederationConfig,
+    settings: HostSettings,
+    blobs: Iterable[bytes],
+    text: bytes | None,
+    larger: bytes | None,
 ) -> None:
     """Write everything; ``federation.toml`` last, since a folder without it holds no federation."""
     for name in FOLDERS:
@@ -78,14 +85,18 @@ def _fill(
     make_keys(home)
     for blob in blobs:
         home.blobs.put(blob)
-    sha256, size_bytes = put_checkpoint(home.blobs, config, seeded_weights(config.model, config.seed))
     if text is not None:
         write_durably(home.evaluation_text, text)
     store = Store(home.database_path, create=True)
     try:
-        store.add_checkpoint(
-            Checkpoint(server_round=0, sha256=sha256, size_bytes=size_bytes, momentum="", created_at=time.time())
-        )
+        if larger is None:
+            sha256, size_bytes = put_checkpoint(home.blobs, config, seeded_weights(config.model, config.seed))
+            first = Checkpoint(
+                server_round=0, sha256=sha256, size_bytes=size_bytes, momentum="", created_at=time.time()
+            )
+            store.add_checkpoint(first)
+        else:
+            write_durably(home.larger_manifest_path, larger)
     finally:
         store.close()
     write_durably(home.manifest_path, seal_manifest(config, federation_key))

@@ -11,6 +11,8 @@
 ``state.db``              Flower's SuperLink; may be lost, rebuilt from ``coordinator.db``
 ``flwr/`` ``logs/``       Flower's private home, logs
 ``evaluate.txt``          the coordinator's own text, if it has one
+``larger.json``           of a household: the signed manifest of the federation it takes part in
+``forward/``              of a household: its node key there, ledger, round in progress
 ========================  ======================================================================================
 """
 
@@ -40,6 +42,8 @@ class HostSettings(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Where the gateway listens, ``host:port``; port 0 takes a free one."""
     address: str = ""
     """Host or ``host:port`` that invites name; empty means the listening address."""
+    forward: str = ""
+    """Invite of the larger federation that a household takes part in; empty for any other."""
 
 
 class _Document(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +65,8 @@ class Home:
         self.superlink_database = root / "state.db"
         self.evaluation_text = root / "evaluate.txt"
         self.lock_path = root / "run.lock"
+        self.larger_manifest_path = root / "larger.json"
+        self.forward = root / "forward"
 
     def key_path(self, name: str) -> Path:
         """A file under ``keys/``."""

@@ -7,12 +7,24 @@ from typing import Any, Literal
 
 from core.federation.protocol import Capability
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MIGRATIONS = {
     1: """
 ALTER TABLE volunteers ADD COLUMN capability TEXT NOT NULL DEFAULT 'any';
 ALTER TABLE assignments ADD COLUMN shard TEXT NOT NULL DEFAULT 'full';
-"""
+""",
+    2: """
+ALTER TABLE assignments ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE assignments ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE errands (
+    server_round INTEGER PRIMARY KEY, base_hash TEXT NOT NULL, base_bytes INTEGER NOT NULL, step_clock INTEGER NOT NULL,
+    local_steps INTEGER NOT NULL, shard TEXT NOT NULL, deadline_at REAL NOT NULL
+) STRICT;
+CREATE TABLE means (
+    server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, dense_bytes INTEGER NOT NULL,
+    machines INTEGER NOT NULL, steps INTEGER NOT NULL, tokens INTEGER NOT NULL, seconds REAL NOT NULL, loss REAL
+) STRICT;
+""",
 }
 """Version → what makes the next one of it."""
 
@@ -43,13 +55,21 @@ CREATE TABLE assignments (
     state TEXT NOT NULL CHECK (state IN ('assigned', 'failed', 'accepted', 'refused', 'late')),
     attempt INTEGER NOT NULL DEFAULT 1, retry_at REAL NOT NULL DEFAULT 0, update_sha256 TEXT NOT NULL DEFAULT '',
     size_bytes INTEGER NOT NULL DEFAULT 0, loss REAL, reason TEXT NOT NULL DEFAULT '',
-    shard TEXT NOT NULL DEFAULT 'full',
+    shard TEXT NOT NULL DEFAULT 'full', steps INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (server_round, key_id)
 ) STRICT;
 CREATE INDEX assignments_by_update ON assignments (update_sha256);
 CREATE TABLE receipts (
     update_sha256 TEXT NOT NULL, key_id TEXT NOT NULL, server_round INTEGER NOT NULL, body BLOB NOT NULL,
     fetched_at REAL, PRIMARY KEY (update_sha256, key_id)
+) STRICT;
+CREATE TABLE errands (
+    server_round INTEGER PRIMARY KEY, base_hash TEXT NOT NULL, base_bytes INTEGER NOT NULL, step_clock INTEGER NOT NULL,
+    local_steps INTEGER NOT NULL, shard TEXT NOT NULL, deadline_at REAL NOT NULL
+) STRICT;
+CREATE TABLE means (
+    server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, dense_bytes INTEGER NOT NULL,
+    machines INTEGER NOT NULL, steps INTEGER NOT NULL, tokens INTEGER NOT NULL, seconds REAL NOT NULL, loss REAL
 ) STRICT;
 CREATE TABLE signs (
     name TEXT PRIMARY KEY, pid INTEGER NOT NULL, pid_started INTEGER NOT NULL, at REAL NOT NULL,
@@ -133,6 +153,38 @@ class Assignment:
     reason: str = ""
     shard: str = "full"
     """What it trains in this round."""
+    steps: int = 0
+    """Optimiser steps it says it did, and tokens where the unit is ``none``."""
+    tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """A round that a larger federation asks a household for."""
+
+    server_round: int
+    base_hash: str
+    base_bytes: int
+    step_clock: int
+    local_steps: int
+    shard: str
+    deadline_at: float
+    """When the household's machines must be done, so that their mean still arrives in time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """What a household's round came to: one update, encoded, in ``private/``, and what may be said beside it."""
+
+    server_round: int
+    sha256: str
+    size_bytes: int
+    dense_bytes: int
+    machines: int
+    steps: int
+    tokens: int
+    seconds: float
+    loss: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,8 +127,8 @@ class Service:
             return
         checkpoints = {item.server_round: item for item in self._store.checkpoints()}
         for server_round, since in sorted(self._closing.items()):
-            checkpoint = checkpoints[server_round]
-            unmeasured = self._evaluator is not None and not checkpoint.evaluation
+            checkpoint = checkpoints.get(server_round)
+            unmeasured = self._evaluator is not None and checkpoint is not None and not checkpoint.evaluation
             if unmeasured and time.monotonic() - since < EVALUATION_WAIT_S:
                 return
             del self._closing[server_round]
@@ -200,6 +200,7 @@ def summary(federation: Federation, store: Store) -> dict[str, Any]:
         "upload_bytes": sum(row["upload_bytes"] for row in rows),
         "dense_bytes": sum(row["dense_bytes"] for row in rows),
         "checkpoint": checkpoints[-1].sha256 if checkpoints else "",
+        "forwards_to": federation.config.forwards_to.name,
     }
 
 
@@ -287,6 +288,9 @@ def export(root: Path, out: Path) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists already.", "Choose a new folder.")
     federation = Federation(root)
+    larger = federation.config.forwards_to.name
+    if larger:
+        raise UsageError("A household keeps no model of its own.", f"Ask the operator of {larger} for it.")
     store = federation.store()
     try:
         checkpoint = store.latest_checkpoint()

@@ -19,6 +19,8 @@ from core.coordinator.database import Database, insert
 from core.coordinator.schema import (
     Assignment,
     Checkpoint,
+    Errand,
+    Mean,
     Round,
     Sign,
     Volunteer,
@@ -27,6 +29,8 @@ from core.federation.identity import key_id as key_id_of
 from core.federation.protocol import Capability, Receipt
 
 SERVER_APP = "server_app"
+PRESENT = "present"
+"""Named value: how many volunteers are there now, as the conductor sees it."""
 
 
 def token_hash(token: bytes) -> str:
@@ -178,10 +182,11 @@ class Store(Database):
         with self._write() as db:
             db.execute(
                 "UPDATE assignments SET state = ?, retry_at = ?, update_sha256 = ?, size_bytes = ?, loss = ?, "
-                "reason = ? WHERE server_round = ? AND key_id = ?",
+                "reason = ?, steps = ?, tokens = ? WHERE server_round = ? AND key_id = ?",
                 (
                     assignment.state, assignment.retry_at, assignment.update_sha256, assignment.size_bytes,
-                    assignment.loss, assignment.reason, assignment.server_round, assignment.key_id,
+                    assignment.loss, assignment.reason, assignment.steps, assignment.tokens, assignment.server_round,
+                    assignment.key_id,
                 ),
             )  # fmt: skip
             if receipt is not None:
@@ -207,9 +212,12 @@ class Store(Database):
                 insert(db, "assignments", assignment)
 
     def close_round(
-        self, closed: Round, checkpoint: Checkpoint | None, receipts: Sequence[tuple[str, Receipt]]
+        self,
+        closed: Round,
+        outcome: Checkpoint | Mean | None,
+        receipts: Sequence[tuple[str, Receipt]],
     ) -> None:
-        """End a round with all that follows from it, at once: checkpoint, receipts, figures."""
+        """End a round with all that follows from it, at once: checkpoint or mean, receipts, figures."""
         with self._write() as db:
             columns = (
                 "state", "closed_at", "volunteers", "upload_bytes", "dense_bytes", "training_loss",
@@ -218,11 +226,11 @@ class Store(Database):
             sets = ", ".join(f"{name} = ?" for name in columns)
             values = [getattr(closed, name) for name in columns]
             db.execute(f"UPDATE rounds SET {sets} WHERE server_round = ?", [*values, closed.server_round])  # noqa: S608
-            if checkpoint is not None:
-                insert(db, "checkpoints", checkpoint)
+            if outcome is not None:
+                insert(db, "checkpoints" if isinstance(outcome, Checkpoint) else "means", outcome)
             for key_id, receipt in receipts:
                 _insert_receipt(db, key_id, receipt)
-            self._log(db, "round_closed" if checkpoint else "round_void", {"round": closed.server_round})
+            self._log(db, "round_closed" if outcome else "round_void", {"round": closed.server_round})
 
     # Receipts
 
@@ -245,6 +253,30 @@ class Store(Database):
             "SELECT count(*) FROM receipts JOIN volunteers USING (key_id) WHERE fetched_at IS NULL AND left_at IS NULL"
         )
         return int(self._read(query)[0][0])
+
+    # A household's errands
+
+    def add_errand(self, errand: Errand) -> None:
+        """Write down what the larger federation asks for; the same round again changes nothing."""
+        with self._write() as db:
+            if db.execute("SELECT 1 FROM errands WHERE server_round = ?", (errand.server_round,)).fetchone() is None:
+                insert(db, "errands", errand)
+                self._log(db, "errand", {"round": errand.server_round, "deadline_at": errand.deadline_at})
+
+    def errand(self, server_round: int) -> Errand | None:
+        """One errand."""
+        rows = self._read("SELECT * FROM errands WHERE server_round = ?", (server_round,))
+        return Errand(**rows[0]) if rows else None
+
+    def newest_errand(self) -> Errand | None:
+        """The newest errand, begun or not."""
+        rows = self._read("SELECT * FROM errands ORDER BY server_round DESC LIMIT 1")
+        return Errand(**rows[0]) if rows else None
+
+    def mean(self, server_round: int) -> Mean | None:
+        """What a household's round came to."""
+        rows = self._read("SELECT * FROM means WHERE server_round = ?", (server_round,))
+        return Mean(**rows[0]) if rows else None
 
     # Signs of life
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.api.errors import CoordinatorError, from_code
+from core.coordinator.agenda import agenda_of
 from core.coordinator.enrolment import Enrolment
 from core.coordinator.home import Federation
 from core.coordinator.processes import Child, end_exactly, lives, rotate
@@ -41,6 +42,7 @@ FIRST_SIGN_S = 45.0
 STATUS_EVERY_S = 1.0
 MAX_RUN_FAILURES = 8
 ROTATE_EVERY_S = 60.0
+FORWARDER_REST_S = 10.0
 
 Say = Callable[[str, dict[str, Any]], None]
 
@@ -67,6 +69,8 @@ class Supervisor:
         self.superlink = self._child("superlink", superlink_command(home, self.port))
         self.superexec = self._child("superexec", superexec_command(home, self.port))
         self.gateway = self._child("gateway", [])
+        self.forwarder = self._child("forwarder", [sys.executable, "-m", "core.household", "forward", str(home.root)])
+        self._forwarder_at = 0.0
         self.address = ""
         self.run_id = ""
         self._run_started_at = 0.0
@@ -93,6 +97,18 @@ class Supervisor:
         self._await_superlink()
         self.superexec.start()
         self._begin_run()
+        self._keep_forwarder()
+
+    def _keep_forwarder(self) -> None:
+        """Start a household's forwarder, or start it again after a while."""
+        if not self._federation.config.forwards_to.federation_id or self.forwarder.alive():
+            return
+        if time.monotonic() < self._forwarder_at:
+            return
+        self._forwarder_at = time.monotonic() + FORWARDER_REST_S
+        if self.forwarder.starts:
+            self._say("restarted", {"process": "forwarder", "why": self.forwarder.last_words(1)})
+        self.forwarder.start()
 
     def _await_superlink(self) -> None:
         """Wait until the SuperLink answers and knows our volunteers; a damaged ``state.db`` is set aside once."""
@@ -166,16 +182,15 @@ class Supervisor:
             self._say("restarted", {"process": "superexec"})
             self.superexec.start()
         self._watch_run()
+        self._keep_forwarder()
         if time.monotonic() - self._rotated_at > ROTATE_EVERY_S:
             self._rotated_at = time.monotonic()
-            for child in (self.superlink, self.superexec, self.gateway):
+            for child in (self.superlink, self.superexec, self.gateway, self.forwarder):
                 rotate(child.log_path)
 
     def finished(self) -> bool:
-        """Whether the last planned round is over."""
-        rounds = self._store.rounds()
-        last = self._federation.config.schedule.rounds
-        return bool(rounds) and rounds[-1].server_round >= last and rounds[-1].state != "open"
+        """Whether the last round is over."""
+        return agenda_of(self._federation.config, self._store).finished()
 
     def _begin_run(self) -> None:
         """Start our ServerApp as a new Flower run, after every earlier one was ended."""
@@ -257,7 +272,8 @@ class Supervisor:
     # Stopping
 
     def stop(self) -> None:
-        """Superexec with its ServerApp, then the gateway, then the SuperLink; nothing is left behind."""
+        """Forwarder, superexec with its ServerApp, gateway, SuperLink; nothing is left behind."""
+        self.forwarder.stop()
         self.superexec.stop()
         self.gateway.stop()
         self.control.close()

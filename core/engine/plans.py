@@ -295,4 +295,5 @@ def manifest_view(config: FederationConfig) -> ManifestView:
         public_tokens=sum(shard.tokens for shard in config.public_data),
         public_bytes=sum(shard.bytes for shard in config.public_data),
         public_weight=sum(shard.weight for shard in config.public_data),
+        forwards_to=config.forwards_to.name,
     )

@@ -4,7 +4,7 @@ A link has a client hook (``forward``) and a server hook (``backward``); the cha
 backwards on the server. Every chain has exactly one explicit privacy mechanism, or says in so many words that it has
 none, and its constructor refuses an order in which the guarantee would not hold.
 
-Order of a valid chain: ``[bound → noise | verified DP-SGD record | no guarantee] → compress``.
+Order of a valid chain: ``[bound → noise | verified DP-SGD record | forwarded mean | no guarantee] → compress``.
 
 | refused | because |
 |---|---|
@@ -29,8 +29,8 @@ from core.postprocess.privacy.gaussian import CsprngNormal
 from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
 from core.update import ModelUpdate
 
-Role = Literal["bound", "noise", "verified", "no_guarantee"]
-MECHANISMS: tuple[Role, ...] = ("noise", "verified", "no_guarantee")
+Role = Literal["bound", "noise", "verified", "forwarded", "no_guarantee"]
+MECHANISMS: tuple[Role, ...] = ("noise", "verified", "forwarded", "no_guarantee")
 
 
 @dataclass(frozen=True)

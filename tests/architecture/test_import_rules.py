@@ -34,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "federation": set(),
     "coordinator": {"data", "federation", "model", "postprocess"},
     "engine": {"hardware", "data", "model", "postprocess", "ledger", "federation"},
+    "household": {"coordinator", "engine", "federation", "ledger"},
     "simulation": {"data", "model", "training", "postprocess", "coordinator"},
     "demo": {"model", "data", "coordinator", "federation", "postprocess"},
     "bench": {"simulation", "data", "model", "training", "postprocess", "demo"},

@@ -13,10 +13,11 @@ from core.postprocess.base import Chain, Postprocessor, build_chain
 from core.postprocess.compression.codec import CODECS
 from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
-from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
+from core.postprocess.privacy.links import AddGaussian, BoundUpdate, Forwarded, NoGuarantee, VerifyDPRecord
 from core.update import ModelUpdate
 
 FP32 = CodecConfig(name="fp32")
+TERMS = PrivacyTerms(unit="record", relation="zero-out")
 RECORD = PrivacyPlan(unit="record", clip_norm=1.0, noise_multiplier=0.8, sampling_prob=0.05, steps=20, units=1280)
 
 
@@ -36,12 +37,12 @@ def record(**changes: object) -> DPRecord:
 def links(*names: str) -> list[Postprocessor | Compress]:
     table: dict[str, Postprocessor | Compress] = {
         "bound": BoundUpdate(1.0), "noise": AddGaussian(1.0, 1.0), "verified": VerifyDPRecord(RECORD),
-        "none": NoGuarantee(), "compress": Compress(FP32),
+        "none": NoGuarantee(), "compress": Compress(FP32), "forwarded": Forwarded(TERMS, TERMS),
     }  # fmt: skip
     return [table[name] for name in names]
 
 
-@pytest.mark.parametrize("order", [("bound", "noise"), ("verified",), ("none",)])
+@pytest.mark.parametrize("order", [("bound", "noise"), ("verified",), ("forwarded",), ("none",)])
 def test_valid_orders(order: tuple[str, ...]) -> None:
     assert len(Chain(links(*order), FP32).links) == len(order)
 
@@ -62,6 +63,9 @@ def test_valid_orders(order: tuple[str, ...]) -> None:
         (("bound", "bound", "noise"), "bounds the update once"),
         (("bound", "none"), "protects nothing"),
         (("bound", "verified"), "protects nothing"),
+        (("bound", "forwarded"), "protects nothing"),
+        (("bound", "noise", "forwarded"), "one privacy mechanism"),
+        (("compress", "forwarded"), "compression comes last"),
     ],
 )
 def test_refused_orders(order: tuple[str, ...], reason: str) -> None:
@@ -163,3 +167,39 @@ def test_a_document_record_passes_only_a_document_plan() -> None:
     for chain, shown in ((plan, "record"), (RECORD, "document")):
         with pytest.raises(PrivacyError, match="unit"):
             build_chain(chain, FP32).encode(update(), record(unit=shown))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"unit": "document"}, "unit"),
+        ({"clip_norm": 2.0}, "clip_norm"),
+        ({"min_noise_multiplier": 0.2}, "min_noise_multiplier"),
+        ({"max_sampling_prob": 0.5}, "max_sampling_prob"),
+        ({"windows_per_document": 2}, "windows_per_document"),
+        ({"delta_cap": 1e-5}, "delta_cap"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_mean_is_not_forwarded_under_looser_terms_than_the_larger_federation_asks(
+    change: dict[str, object], field: str
+) -> None:
+    larger = msgspec.structs.replace(TERMS, delta_cap=1e-6)
+    own = msgspec.structs.replace(larger, **change)
+    with pytest.raises(ValueError, match=field):
+        Forwarded(own, larger)
+    stricter = msgspec.structs.replace(larger, min_noise_multiplier=1.0, max_sampling_prob=0.1, delta_cap=1e-7)
+    Forwarded(stricter, larger)
+
+
+def test_a_household_without_a_guarantee_has_none_to_forward() -> None:
+    bare = PrivacyTerms(unit="none", relation="none")
+    with pytest.raises(ValueError, match="has none to pass on"):
+        Forwarded(bare, bare)
+
+
+def test_a_forwarded_mean_leaves_exactly_as_it_is() -> None:
+    mean = update()
+    payload, figures = Chain([Forwarded(TERMS, TERMS)], FP32).encode(mean)
+    assert figures == {}
+    assert Chain([Forwarded(TERMS, TERMS)], FP32).decode(payload, mean.shapes).flat().tobytes() == mean.flat().tobytes()

@@ -30,10 +30,18 @@ Train = Callable[[str, dict[str, Array], TrainInstruction], tuple[ModelUpdate, d
 class InProcess:
     """A founded federation, its store, its volunteers, and a conductor over them."""
 
-    def __init__(self, folder: Path, config: FederationConfig, volunteers: Sequence[str], train: Train) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: FederationConfig,
+        volunteers: Sequence[str],
+        train: Train,
+        settings: HostSettings | None = None,
+        larger: bytes | None = None,
+    ) -> None:
         tokenizer = msgspec.structs.replace(config.tokenizer, sha256=hashlib.sha256(TOKENIZER).hexdigest())
         config = msgspec.structs.replace(config, tokenizer=tokenizer)
-        self.federation: Federation = found(folder, config, HostSettings(), TOKENIZER)
+        self.federation: Federation = found(folder, config, settings or HostSettings(), TOKENIZER, larger=larger)
         self.store: Store = self.federation.store()
         self.files = ModelFiles(self.federation)
         self.letters: list[list[Letter]] = []
@@ -81,9 +89,13 @@ class InProcess:
         """Nobody is halfway."""
         return frozenset()
 
+    def base(self, sha256: str) -> dict[str, Array]:
+        """The weights a volunteer starts from."""
+        return self.files.weights(sha256)
+
     def _reply(self, letter: Letter) -> RawReply:
         instruction = read_instruction(letter.record)
-        base = self.files.weights(instruction.base_hash)
+        base = self.base(instruction.base_hash)
         update, metrics = self._train(self.names[letter.key_id], base, instruction)
         payload = encode(update, self.federation.config.codec)
         return RawReply(seal=self._seal(letter, instruction, payload, metrics), metrics=metrics, payload=payload)

@@ -70,6 +70,7 @@ class Coordinator:
         self.link = link
         self.events: list[dict[str, Any]] = []
         self.process: subprocess.Popen[str] | None = None
+        self.run_options = ["--listen", "127.0.0.1:0"]
         arguments: list[str] = []
         for name, value in options.items():
             arguments += [f"--{name.replace('_', '-')}", str(value)]
@@ -89,13 +90,14 @@ class Coordinator:
         return str(json.loads(out)["invite"])
 
     def start(self) -> None:
-        """Start ``run`` and point the link at the gateway once it is ready."""
+        """Start ``run``, again if it ran before, and point the link at the gateway once it is ready."""
+        before = len(self.events)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.coordinator", "run", str(self.directory), "--listen", "127.0.0.1:0", "--json"],
+            [sys.executable, "-m", "core.coordinator", "run", str(self.directory), *self.run_options, "--json"],
             env=BASE_ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
-        ready = wait_for(lambda: self.find("ready"), 60, "the coordinator")
+        ready = wait_for(lambda: next((e for e in self.events[before:] if "ready" in e), None), 60, "the coordinator")
         host, port = ready["address"].rsplit(":", 1)
         self.link.target = (host, int(port))
 
@@ -133,6 +135,17 @@ class Coordinator:
             except subprocess.TimeoutExpired:
                 end_tree(self.process.pid)
                 self.process.wait(10)
+
+
+class Household(Coordinator):
+    """A coordinator that is one volunteer of a larger federation."""
+
+    def __init__(self, directory: Path, link: SlowLink, invite: str) -> None:
+        self.directory = directory
+        self.link = link
+        self.events = []
+        self.process = None
+        self.run_options = ["--forward", invite, "--yes", "--listen", "127.0.0.1:0", "--address", link.address]
 
 
 class Volunteer:

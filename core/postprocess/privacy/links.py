@@ -6,6 +6,7 @@ Guarantees:
   bounded update by at most 2C, so with noise σC one release is μ-Gaussian-DP with μ = 2/σ (relation replace-one).
 * ``VerifyDPRecord`` adds nothing: DP-SGD protected the update inside the trainer. It refuses to let an update pass
   whose record does not show at least what the plan was charged for.
+* ``Forwarded`` passes on a mean of released updates, which is post-processing; it checks terms, not noise.
 * An update that is not finite becomes the zero vector before the noise; the release stays charged.
 """
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.api.errors import PrivacyError
+from core.config import PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.privacy.clipping import clip_vector
 from core.update import ModelUpdate
@@ -112,6 +114,39 @@ def _faults(plan: PrivacyPlan, record: DPRecord, size: int) -> list[str]:
     if record.noise_draws != record.steps * size:
         faults.append(f"{record.noise_draws} noise values for {record.steps} steps of {size} parameters")
     return faults
+
+
+class Forwarded:
+    """The mean of updates that were protected on the machines they came from, each under terms at least as strict.
+
+    It adds nothing: what was released may be averaged and sent on at no further cost. Each machine's guarantee is its
+    own; this link sees to it that the terms they were made under satisfy those the mean is sent under.
+
+    Raises:
+        ValueError: a term is looser than the larger federation's, or there is no guarantee to pass on.
+    """
+
+    role: Literal["forwarded"] = "forwarded"
+
+    def __init__(self, own: PrivacyTerms, larger: PrivacyTerms) -> None:
+        if own.unit == "none":
+            raise ValueError("a household without a guarantee has none to pass on")
+        same = ("unit", "relation", "clip_norm")
+        looser = [name for name in same if getattr(own, name) != getattr(larger, name)]
+        if own.min_noise_multiplier < larger.min_noise_multiplier:
+            looser.append("min_noise_multiplier")
+        upper = ("max_sampling_prob", "windows_per_document", "delta_cap")
+        looser += [name for name in upper if getattr(own, name) > getattr(larger, name)]
+        if looser:
+            raise ValueError(f"the household's terms differ from the larger federation's in {', '.join(looser)}")
+
+    def forward(self, update: ModelUpdate, context: Context) -> tuple[ModelUpdate, dict[str, float]]:
+        """Pass."""
+        return update, {}
+
+    def backward(self, update: ModelUpdate) -> ModelUpdate:
+        """Pass."""
+        return update
 
 
 class NoGuarantee:

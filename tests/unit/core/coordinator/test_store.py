@@ -193,11 +193,16 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
     store.close()
     database = sqlite3.connect(tmp_path / "coordinator.db")
     database.execute("ALTER TABLE volunteers DROP COLUMN capability")
-    database.execute("ALTER TABLE assignments DROP COLUMN shard")
+    for column in ("shard", "steps", "tokens"):
+        database.execute(f"ALTER TABLE assignments DROP COLUMN {column}")
+    database.execute("DROP TABLE errands")
+    database.execute("DROP TABLE means")
     database.execute("PRAGMA user_version=1")
     database.close()
     again = Store(tmp_path / "coordinator.db")
     assert again.volunteers() == enrolled
+    assert again.newest_errand() is None
+    assert again.mean(1) is None
     again.check()
     again.close()
     Store(tmp_path / "coordinator.db").close()
