@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as _Engine
-from tokenizers import decoders, models, pre_tokenizers
 
 from core.api.errors import CorpusError, ManifestError
 from core.data.builtin import BUILTIN as BUILTIN
 from core.data.builtin import builtin_tokenizer_path as builtin_tokenizer_path
 from core.data.fast_path import FastPath, NotProven
 from core.data.pieces import pieces
-from core.data.tokenizer_file import MAX_FILE_BYTES, check
+from core.data.tokenizer_file import MAX_FILE_BYTES, Checked, byte_letters, check
 
 Tokens = NDArray[np.integer[Any]]
 _SAMPLE_ONE_IN, _SAMPLE_CHARACTERS = 64, 64
@@ -30,7 +30,11 @@ _SAMPLE_ONE_IN, _SAMPLE_CHARACTERS = 64, 64
 
 
 class Tokenizer:
-    """A byte-level BPE tokenizer. ``decode(encode(text)) == text`` for every text without lone surrogates."""
+    """A byte-level BPE tokenizer.
+
+    ``decode(encode(text))`` is ``text``, for every text without lone surrogates; where the file asks for Unicode's
+    composed form, it is ``text`` in that form.
+    """
 
     vocab_size: int
     end_of_text: int
@@ -48,16 +52,14 @@ class Tokenizer:
         self.byte_lengths = np.array(parts.byte_lengths, dtype=np.int32)
         self.byte_lengths.setflags(write=False)
         self.dtype: np.dtype[Any] = np.dtype(np.uint16 if parts.vocab_size <= 1 << 16 else np.uint32)
-        model = models.BPE(vocab=parts.vocab, merges=parts.merges, ignore_merges=parts.ignore_merges)
+        self._bytes = _bytes_of(parts)
         self._parts = parts
         self._fast: FastPath | None = None
         self._undecided = True
         self._unsampled = _SAMPLE_ONE_IN * _SAMPLE_CHARACTERS
         self.slow_because = ""
         """Why ids are not made the fast way; empty while they are, and before the first text."""
-        self._engine = _Engine(model)
-        self._engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-        self._engine.decoder = decoders.ByteLevel()
+        self._engine = _engine(parts)
 
     @classmethod
     def load(cls, path: Path | str, sha256: str | None = None) -> Tokenizer:
@@ -142,8 +144,35 @@ class Tokenizer:
 
     def decode(self, tokens: Tokens) -> str:
         """The text of ``tokens``; markers vanish, and a cut character becomes a replacement character."""
-        text: str = self._engine.decode(tokens[self.byte_lengths[tokens] > 0].tolist())
-        return text
+        return b"".join(map(self._bytes.__getitem__, tokens.tolist())).decode("utf-8", "replace")
+
+
+def _engine(parts: Checked) -> _Engine:
+    """The reference, from checked parts. Added tokens have their ids from the vocabulary; no merge can make one."""
+    vocab = parts.vocab | {added.content: added.id for added in parts.added}
+    engine = _Engine(models.BPE(vocab=vocab, merges=parts.merges, ignore_merges=parts.ignore_merges))
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not parts.split)
+    if parts.split:
+        engine.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(parts.split), behavior="isolated"), words]
+        )
+    else:
+        engine.pre_tokenizer = words
+    if parts.nfc:
+        engine.normalizer = normalizers.NFC()
+    engine.add_tokens([AddedToken(added.content, normalized=added.normalized, special=False) for added in parts.added])
+    return engine
+
+
+def _bytes_of(parts: Checked) -> list[bytes]:
+    """The bytes that each id stands for; none for markers."""
+    value = {letter: byte for byte, letter in enumerate(byte_letters())}
+    found = [b""] * parts.vocab_size
+    for token, number in parts.vocab.items():
+        found[number] = bytes(map(value.__getitem__, token))
+    for added in parts.added:
+        found[added.id] = added.content.encode()
+    return found
 
 
 def _has_utf8(text: str) -> bool:
