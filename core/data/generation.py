@@ -144,10 +144,9 @@ def store(folder: Path, key: bytes, generation: Generation) -> None:
     vault.encrypt_file(folder / NAME, key, encode(generation), _CONTEXT)
 
 
-def sweep(folder: Path, current: Generation | None, keep: Iterable[str] = ()) -> None:
-    """Remove shards that neither ``current`` names nor ``keep``, and what a killed reader left half written."""
-    named = {Path(shard.path).name for shard in current.result.shards} if current else set()
-    named |= {Path(path).name for path in keep}
+def sweep(folder: Path, keep: Iterable[str]) -> None:
+    """Remove all shards but those at the paths ``keep``, and what a killed reader left half written."""
+    named = {Path(path).name for path in keep}
     for path in (*folder.glob("*.shard"), *folder.glob(".*.part")):
         if path.name not in named:
             with contextlib.suppress(OSError):

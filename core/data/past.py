@@ -69,15 +69,6 @@ class Past:
                 self._more.setdefault(int(found[index]), []).append((number, index))
             self._shards.append((shard.path, len(found)))
 
-    def verify(self) -> None:
-        """Read every block of every shard.
-
-        Raises:
-            StorageError: one is gone or damaged.
-        """
-        for number in range(len(self._shards)):
-            self._shard(number).verify()
-
     def has(self, number: int) -> bool:
         """Whether the shards hold this document of the roll."""
         return bool(self._shard_of[number] != _NOWHERE)

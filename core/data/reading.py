@@ -25,6 +25,7 @@ from core.data.packing import Identity, Packer, TooMany
 from core.data.past import Past
 from core.data.roll import NOBODY, numbers
 from core.data.spool import Spool
+from core.data.store import Shard
 from core.data.survey import Item, Surveyor, name_of
 from core.data.telling import Telling
 from core.data.tokenizer import Tokenizer
@@ -62,25 +63,30 @@ class Reading:
             StorageError: the disk is full. In every such case the previous generation stands.
         """
         current = generation.load(self.folder, self.key)
+        standing = () if current is None else current.result.shards
         self.note = AtWork(self.folder)
         try:
-            current = self._next(current)
+            current = self._next([current])
         except BrokenPipeError:
             raise  # the engine is gone; what is spooled waits for the next reader
         except BaseException:
-            self._tidy(current)
+            self._tidy(standing)
             raise
         else:
-            self._tidy(current)
+            self._tidy(current.result.shards)
             path = digests.store(self.folder, self.key, generation.digests_of(current))
             return msgspec.structs.replace(current.result, digests_path=str(path))
         finally:
             self.surveyor.opener.close()
 
-    def _next(self, current: Generation | None) -> Generation:
-        """The generation after ``current``, which is that one itself where nothing changed."""
-        before = current if current is not None and self._comparable(current) else None
-        if before is not None and not self.job.glance and not self._is_whole(before):
+    def _next(self, standing: list[Generation | None]) -> Generation:
+        """The generation after the one that is taken out of ``standing``; that one itself where nothing changed.
+
+        Of a corpus with millions of documents each of these is large, so none is held longer than it is needed.
+        """
+        before = standing.pop()
+        number = 1 if before is None else before.number + 1
+        if before is not None and not (self._comparable(before) and (self.job.glance or self._is_whole(before))):
             before = None
         left = [part for part in spool.load(self.folder, self.key) if self._comparable(part) and self._is_whole(part)]
         past = Past([*([] if before is None else [before]), *left], self.key)
@@ -89,12 +95,15 @@ class Reading:
             return self._renewed(before, items)
         if before is not None and self.job.glance and not self._is_whole(before):
             past, items = Past([], self.key), [Item(item.found, None) for item in items]
-        return self._read(items, past, 1 if current is None else current.number + 1)
+        del before, left
+        formats = self._read(items, past)
+        del past
+        return self._finish(number, formats)
 
-    def _tidy(self, current: Generation | None) -> None:
+    def _tidy(self, standing: Iterable[ShardRef]) -> None:
         self.note.close()
         spool.clear(self.folder)
-        generation.sweep(self.folder, current, self.job.keep)
+        generation.sweep(self.folder, (*(shard.path for shard in standing), *self.job.keep))
 
     def _comparable(self, made: Generation) -> bool:
         """Whether what it holds may be used here, and its shards are there."""
@@ -103,7 +112,12 @@ class Reading:
     def _is_whole(self, made: Generation) -> bool:
         """Whether every block of its shards is as it was written; else all is made again from the files."""
         try:
-            Past([made], self.key).verify()
+            for ref, part in zip(made.result.shards, made.contents, strict=True):
+                shard = Shard(ref.path, self.key)
+                shard.verify()
+                shard.close()
+                if shard.num_documents != len(numbers(part)):
+                    return False
         except StorageError:
             return False
         return True
@@ -138,7 +152,8 @@ class Reading:
             generation.store(self.folder, self.key, renewed)
         return renewed
 
-    def _read(self, items: list[Item], past: Past, number: int) -> Generation:
+    def _read(self, items: list[Item], past: Past) -> tuple[Share, ...]:
+        """Pack every file; returns the formats of those that gave text."""
         sizes = [min(item.found.size, self.job.max_file_bytes) for item in items]
         self.packer = Packer(self.folder, self.key, self.tokenizer, sum(sizes), self.elsewhere)
         self.met = array("I")
@@ -158,7 +173,7 @@ class Reading:
         if not self.packer.totals.tokens:
             raise CorpusError(*_nothing(self.job.paths, self.telling.skipped, self.telling.last_reason))
         self.telling.tell(now=True)
-        return self._finish(number, _formats(items, self.sources))
+        return _formats(items, self.sources)
 
     def _held(self, source: Source, past: Past) -> bool:
         """Whether every document of it is in the shards or needs none; one that another corpus had may be back."""
@@ -265,6 +280,7 @@ class Reading:
             languages=bytes(roll.languages), language_names=tuple(roll.names), sources=tuple(self.sources),
             contents=tuple(packer.contents), result=result,
         )  # fmt: skip
+        del packer, roll, self.packer, self.spool, self.met  # all that is in ``new``
         generation.store(self.folder, self.key, new)
         return new
 

@@ -169,11 +169,13 @@ def test_a_single_file_of_millions_of_records_fits_in_bounded_memory(tmp_path: P
     assert (result.documents, result.skipped_total, len(result.shards) < 20) == (2_500_000, 0, True)
     assert most < 640 << 20
     again, most = run_measured(one, tmp_path / "log")
-    assert (again, most < 640 << 20) == (result, True)
+    assert again == result
+    assert most < 640 << 20
     with path.open("a") as stream:
         stream.write('{"text": "One record more."}\n')
     changed, most = run_measured(one, tmp_path / "log")
-    assert (changed.documents, most < 640 << 20) == (2_500_001, True)
+    assert changed.documents == 2_500_001
+    assert most < 640 << 20
 
 
 def test_progress_counts_bytes_and_says_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,8 @@ def test_an_edition_follows_its_corpus_and_leaves_with_it(house: House, tmp_path
     ("body", "kind", "sentence"),
     [
         (RAW + b" ", CoordinatorError, "does not match its hash"),
-        (b'{"model": {"type": "Unigram"}}', ManifestError, "not plain byte-level BPE"),
+        (b'{"model": {"type": "BPE"}}', ManifestError, "not plain byte-level BPE"),
+        (b'{"model": {"type": "Unigram"}}', ManifestError, "sentencepiece's kind"),
         (RAW, None, ""),
     ],
 )
