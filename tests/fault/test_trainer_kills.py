@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow]
 
 CAMPAIGN = bool(os.environ.get("HEDGEROW_CAMPAIGN"))
 KILLS = 200 if CAMPAIGN else 10
-PRIVATE_KILLS = 60 if CAMPAIGN else 4
+PRIVATE_KILLS = 60 if CAMPAIGN else 3
 STEPS = 24 if CAMPAIGN else 12
 BATCH = 80
 KEY = bytes(range(32))
