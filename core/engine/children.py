@@ -140,6 +140,11 @@ class Child:
         await child.send(job)
         return child
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Every process that works for this round."""
+        return (self.pid,)
+
     async def send(self, message: Down) -> None:
         """Write one message; a child that is gone is noticed by ``messages``."""
         with contextlib.suppress(OSError):

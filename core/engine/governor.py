@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from core.engine.children import Child
 from core.engine.config_store import ConfigStore
@@ -27,7 +27,7 @@ class Governor:
         config: ConfigStore,
         ledger: Ledger,
         read: Callable[[float], Readings],
-        refresh: Callable[[int | None], Awaitable[None]] | None = None,
+        refresh: Callable[[Sequence[int]], Awaitable[None]] | None = None,
     ) -> None:
         """Decide nothing yet.
 
@@ -35,7 +35,7 @@ class Governor:
             config: the owner's limits and presence.
             ledger: what was given this week.
             read: what is known of the machine, at once; takes the seconds given this week.
-            refresh: measures anew what ``read`` knows, beside the loop; takes the trainer's process id.
+            refresh: measures anew what ``read`` knows, beside the loop; takes the trainers' process ids.
         """
         self._config = config
         self._ledger = ledger
@@ -105,7 +105,7 @@ class Governor:
         """Measure, then decide. While the owner's wish decides, nobody is asked: a sleeping GPU stays asleep."""
         presence = self._config.presence
         if self._refresh is not None and not presence.paused and presence.snoozed_until <= time.time():
-            await self._refresh(self._child.pid if self._child is not None else None)
+            await self._refresh(self._child.pids if self._child is not None else ())
         self.reconsider()
 
     def look_soon(self) -> None:

@@ -135,6 +135,11 @@ class Group(Child):
     siblings: Sequence[Child] = ()
     hang_s = 0.0
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """See ``Child``."""
+        return (self.pid, *(sibling.pid for sibling in self.siblings))
+
     async def messages(self) -> AsyncGenerator[Up, None]:
         """See ``Child``; what a sibling fails with is raised as the group's failure."""
         watched = [asyncio.create_task(self._watch(sibling)) for sibling in self.siblings]

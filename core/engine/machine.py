@@ -15,7 +15,7 @@ from core.config import FederationConfig, Limits
 from core.engine.children import ChildDied, converse
 from core.hardware.nvml import read_gpus
 from core.hardware.profile import read_profile, with_torch
-from core.hardware.sensors import CPU, pick_device
+from core.hardware.sensors import CPU, used_devices
 from core.model.presets import memory_bytes
 
 TORCH = "core.training.devices"
@@ -81,6 +81,4 @@ def strategy(config: FederationConfig, devices: tuple[str, ...]) -> Literal["", 
 
 def choose_devices(limits: Limits) -> tuple[str, ...]:
     """Devices to train on together: all the owner offers that are usable, or the best found. Call it in a thread."""
-    usable = usable_devices()
-    offered = [device for device in limits.devices if pick_device(Limits(devices=(device,)), usable) == device]
-    return tuple(offered) or (pick_device(limits, usable),)
+    return used_devices(limits, usable_devices())

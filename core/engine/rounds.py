@@ -205,7 +205,7 @@ class Round:
         )
         try:
             async with (
-                metering(job.device) as meter,
+                metering(job.devices or (job.device,)) as meter,
                 self._room.governor.running(child),
                 contextlib.aclosing(child.messages()) as heard,
             ):

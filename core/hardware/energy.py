@@ -1,6 +1,6 @@
 """Energy of a span of training, measured or not claimed: the GPU's own counter, its power, or the processor's counter.
 
-A counter measures the whole device, other programs included; it is an upper bound of what training used, and the
+A counter measures the whole device, other programs included; over all devices used it is an upper bound, and the
 figure says that it was measured. Where nothing can be read the energy is unknown, never a guess from a data sheet.
 """
 
@@ -11,7 +11,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -24,18 +24,19 @@ Reading = Callable[[], float | None]
 
 
 class EnergyMeter:
-    """Joules of one device since the meter was made. ``sample`` often: power is integrated, counters wrap around."""
+    """Joules of all devices since the meter was made. ``sample`` often: power is integrated, counters wrap around."""
 
     def __init__(
-        self, device_id: str, *, powercap: Path = POWERCAP, clock: Callable[[], float] = time.monotonic
+        self, device_ids: Iterable[str], *, powercap: Path = POWERCAP, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Choose what can be read for a device such as ``cpu`` or ``cuda:0``."""
+        """Choose what can be read for devices such as ``cpu`` or ``cuda:0``; one that is named twice counts once."""
         self._clock = clock
         self._turn = threading.Lock()
         self._joules = 0.0
-        self._sources = _gpu_sources(device_id) if device_id.startswith("cuda") else _cpu_sources(powercap)
+        readable = [_sources(device_id, powercap) for device_id in dict.fromkeys(device_ids)]
+        self._sources = [source for sources in readable for source in sources]
         self._last_at = clock()
-        self._complete = bool(self._sources)
+        self._complete = all(readable) and bool(readable)
         for source in self._sources:
             self._complete &= source.start()
 
@@ -68,9 +69,9 @@ class EnergyMeter:
 
 
 @contextlib.asynccontextmanager
-async def metering(device_id: str, interval_s: float = SAMPLE_S) -> AsyncIterator[EnergyMeter]:
+async def metering(device_ids: Iterable[str], interval_s: float = SAMPLE_S) -> AsyncIterator[EnergyMeter]:
     """A meter that is sampled beside the event loop, since a driver may take long to answer."""
-    meter = await asyncio.to_thread(EnergyMeter, device_id)
+    meter = await asyncio.to_thread(EnergyMeter, device_ids)
 
     async def sampling() -> None:
         while True:
@@ -121,6 +122,10 @@ class _Power:
         now, before = self._read(), self._last
         self._last = now
         return None if now is None or before is None else (now + before) / 2 * max(0.0, elapsed)
+
+
+def _sources(device_id: str, powercap: Path) -> list[_Counter | _Power]:
+    return _gpu_sources(device_id) if device_id.startswith("cuda") else _cpu_sources(powercap)
 
 
 def _gpu_sources(device_id: str) -> list[_Counter | _Power]:

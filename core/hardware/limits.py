@@ -67,12 +67,13 @@ class Readings:
     devices: tuple[str, ...] | None = None
     """Devices that are there and can train."""
     device: str = ""
-    """The one that trains, or would."""
+    """The one that trains, or would; the first GPU where several train together."""
     temperature_c: float | None = None
-    """Of that device, as the two fields below."""
+    """Of the hottest GPU used."""
     drives_display: bool | None = None
+    """Whether any GPU used does."""
     other_gpu: float | None = None
-    """Share of it that other programs keep busy, 0 to 1."""
+    """Share of a GPU used that other programs keep busy, 0 to 1; of the one they use most."""
     other_cpu: float | None = None
     """Share of all processor cores that other programs keep busy, 0 to 1."""
     full_screen: bool | None = None

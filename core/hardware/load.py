@@ -37,14 +37,16 @@ class OtherLoad:
         return min(1.0, max(0.0, busy - before[1] - used) / (total - before[0]))
 
 
-def family(pid: int | None) -> frozenset[int]:
-    """A process and everything it started, or nothing."""
-    if pid is None:
-        return frozenset()
+def families(pids: Iterable[int]) -> frozenset[int]:
+    """Processes and everything they started."""
+    return frozenset(member for pid in pids for member in _family(pid))
+
+
+def _family(pid: int) -> set[int]:
     try:
-        return frozenset({pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))})
+        return {pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))}
     except (psutil.Error, OSError):
-        return frozenset({pid})
+        return {pid}
 
 
 def _machine_seconds() -> tuple[float, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +20,7 @@ from core.config import Limits
 from core.hardware import nvml as gpus
 from core.hardware.idle import read_idle_s
 from core.hardware.limits import Readings
-from core.hardware.load import OtherLoad, family
+from core.hardware.load import OtherLoad, families
 from core.hardware.network import read_metered
 from core.hardware.nvml import NoNvml
 from core.hardware.patience import NoAnswer, Patience
@@ -43,6 +43,12 @@ def pick_device(limits: Limits, usable: tuple[str, ...]) -> str:
     return next((device for device in limits.devices if device in usable or not _judged_here(device)), CPU)
 
 
+def used_devices(limits: Limits, usable: tuple[str, ...]) -> tuple[str, ...]:
+    """Devices that train together: all the owner offers that are usable, or the best found."""
+    offered = [device for device in limits.devices if device in usable or not _judged_here(device)]
+    return tuple(offered) or (pick_device(limits, usable),)
+
+
 def _judged_here(device: str) -> bool:
     """Whether the driver's list tells if a device is there; of an Apple or Intel GPU only torch knows."""
     return device == CPU or device.startswith("cuda")
@@ -50,13 +56,17 @@ def _judged_here(device: str) -> bool:
 
 @dataclass(frozen=True)
 class GpuView:
-    """The part of the GPUs' state that rules are about."""
+    """The part of the GPUs' state that rules are about, over all that train together."""
 
     devices: tuple[str, ...] | None = None
     device: str = ""
+    """The first GPU of those used, or what else computes."""
     temperature_c: float | None = None
+    """Of the hottest."""
     drives_display: bool | None = None
+    """Whether any does."""
     other: float | None = None
+    """Load of other programs on the one they use most."""
 
 
 class Sense(Generic[T]):
@@ -139,11 +149,11 @@ class Sensors:
             round_bytes=round_bytes,
         )
 
-    async def refresh(self, pid: int | None) -> None:
+    async def refresh(self, pids: Sequence[int]) -> None:
         """Measure what is due.
 
         Args:
-            pid: the trainer, whose load is ours; ``None`` while none runs.
+            pids: the trainers, one for each device, whose load is ours; none while nothing is trained.
         """
         limits = self._limits()
         await asyncio.gather(
@@ -152,12 +162,12 @@ class Sensors:
             _ask(self._metered, SELDOM_S, read_metered, not limits.use_metered),
             _ask(self._screen, OFTEN_S, read_full_screen, limits.pause_on_full_screen),
             _ask(self._idle, OFTEN_S, read_idle_s, limits.only_when_idle != "no"),
-            _ask(self._load, OFTEN_S, lambda: self._others.sample(family(pid)), bool(limits.other_cpu_percent)),
+            _ask(self._load, OFTEN_S, lambda: self._others.sample(families(pids)), bool(limits.other_cpu_percent)),
         )
         resting = self._power.value[1] is True and not limits.train_on_battery
         wanted = not resting and limits.devices != (CPU,)
-        look = functools.partial(look_at_gpus, limits, pid)
-        await _ask(self._gpu, OFTEN_S if pid is not None else SELDOM_S, look, wanted)
+        look = functools.partial(look_at_gpus, limits, pids)
+        await _ask(self._gpu, OFTEN_S if pids else SELDOM_S, look, wanted)
 
 
 async def _ask(sense: Sense[T], interval_s: float, ask: Callable[[], T], wanted: bool = True) -> None:
@@ -165,17 +175,16 @@ async def _ask(sense: Sense[T], interval_s: float, ask: Callable[[], T], wanted:
         await asyncio.to_thread(sense.take, ask)
 
 
-def look_at_gpus(limits: Limits, pid: int | None) -> GpuView:
+def look_at_gpus(limits: Limits, pids: Sequence[int]) -> GpuView:
     """The GPUs as rules see them; a driver that does not answer leaves all of it unknown."""
-    ours = family(pid)
+    ours = families(pids)
     unseen = tuple(device for device in limits.devices if not _judged_here(device))
 
     def question(nvml: ModuleType) -> GpuView:
         _, found = gpus.look(nvml)
         usable = (*(gpu.device_id for gpu in found if not gpu.problem), CPU, *unseen)
-        device = pick_device(limits, usable)
-        gpu = next((one for one in found if one.device_id == device), None)
-        return _view(nvml, usable, device, gpu, ours, bool(limits.other_gpu_percent))
+        used = used_devices(limits, usable)
+        return _view(nvml, usable, used, [gpu for gpu in found if gpu.device_id in used], ours, limits)
 
     try:
         return gpus.asked(question)
@@ -185,9 +194,28 @@ def look_at_gpus(limits: Limits, pid: int | None) -> GpuView:
 
 
 def _view(
-    nvml: ModuleType, usable: tuple[str, ...], device: str, gpu: Device | None, ours: frozenset[int], load: bool
+    nvml: ModuleType,
+    usable: tuple[str, ...],
+    used: tuple[str, ...],
+    gpus_used: Sequence[Device],
+    ours: frozenset[int],
+    limits: Limits,
 ) -> GpuView:
-    if gpu is None:
-        return GpuView(usable, device)
-    other = gpus.foreign_load(nvml, gpus.handle_of(nvml, device), ours) if load else None
-    return GpuView(usable, device, gpu.temperature_c, gpu.drives_display, other)
+    """What is worst among the GPUs used; one that says nothing does not hide what the others say."""
+    first = next((device for device in used if device != CPU), CPU)
+    if not gpus_used:
+        return GpuView(usable, first)
+    shown = [gpu.drives_display for gpu in gpus_used]
+    handles = [gpus.handle_of(nvml, gpu.device_id) for gpu in gpus_used] if limits.other_gpu_percent else []
+    return GpuView(
+        usable,
+        first,
+        _most(gpu.temperature_c for gpu in gpus_used),
+        True if any(shown) else None if None in shown else False,
+        _most(gpus.foreign_load(nvml, handle, ours) for handle in handles),
+    )
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    """The largest that is known."""
+    return max((value for value in values if value is not None), default=None)

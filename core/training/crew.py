@@ -16,6 +16,7 @@ where the unit is ``none`` and a slow node may have done less.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -93,11 +94,14 @@ class Crew:
         self.size = len(lines) + 1
         self._join = join
         self._mesh = mesh
+        self.waiting: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+        """See ``Rooms``."""
         self.siblings = [answer.node for answer in self._answers(NodeReady)]
         self._started = False
 
     def lend(self, rooms: Rooms) -> Rooms:
         """The same rooms, shared by all devices."""
+        self.waiting = rooms.waiting
 
         def gradients(state: RoundState) -> Gradients:
             inner = rooms.gradients(state)
@@ -150,21 +154,24 @@ class Crew:
             *,
             into: Running | None = None,
         ) -> Running:
-            self.order(PrivateStep(clip_norm=clip_norm))
-            self.reducer.spread(model.ordered())
+            with self.waiting():
+                self.order(PrivateStep(clip_norm=clip_norm))
+                self.reducer.spread(model.ordered())
 
             def own() -> Iterator[Tensor]:
                 for number, example in enumerate(examples, start=1):
                     if number % self.size == 0:
                         yield example
                     else:
-                        send_tokens(self.lines[number % self.size - 1], example.cpu().numpy())
+                        with self.waiting():
+                            send_tokens(self.lines[number % self.size - 1], example.cpu().numpy())
 
             sums, losses = inner(model, loss_fn, own(), clip_norm, into=_apart(into))
-            for line in self.lines:
-                line.send(b"")
-            self.reducer.reduce(sums)
-            return sums, losses + [loss for answer in self._answers(PrivateDone) for loss in answer.losses]
+            with self.waiting():
+                for line in self.lines:
+                    line.send(b"")
+                self.reducer.reduce(sums)
+                return sums, losses + [loss for answer in self._answers(PrivateDone) for loss in answer.losses]
 
         return clipped_sum
 

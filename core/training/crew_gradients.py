@@ -56,14 +56,16 @@ class CrewGradients:
 
     def _together(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         crew = self.crew
-        crew.order(PackedStep(stream=self.stream.state_dict()))
-        crew.reducer.spread(model.ordered())
+        with crew.waiting():
+            crew.order(PackedStep(stream=self.stream.state_dict()))
+            crew.reducer.spread(model.ordered())
         windows = self.stream.next_share(self.batch_size, 0, crew.size)
         part = compute_part(
             self.inner, windows, self.stream.state_dict(), self.batch_size, model, state, pulse
         )  # fmt: skip
-        crew.reducer.reduce(part.gradients)
-        done = crew.done()
+        with crew.waiting():
+            crew.reducer.reduce(part.gradients)
+            done = crew.done()
         bound_norm(part.gradients, self.grad_clip)
         loss_sum = (part.loss or 0.0) * len(windows) + sum(answer.loss_sum for answer in done)
         tokens = part.tokens + sum(answer.tokens for answer in done)

@@ -1,5 +1,8 @@
 """The duty cycle: after each micro-step the trainer sleeps in proportion to the time it was busy.
 
+Of several trainers each keeps its own device to the share. While one waits for the others, who may be asleep, it is not
+busy; if that counted, each would rest for the rests of all, and longer every time.
+
 Works on every device without an administrator's rights. A device that computes on its own is waited for first, or its
 queue would keep it busy through the sleep. What was slept too long is taken off the next sleep, so the share is kept
 over time; a change of the share, or a pause, ends a sleep at once.
@@ -7,8 +10,9 @@ over time; a change of the share, or a pause, ends a sleep at once.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 _MOST_CREDIT_S: Final = 1.0
@@ -70,6 +74,16 @@ class Pacer:
             if self._mark is not None:
                 self._sleep((self._busy() - self._mark) * (1.0 / share - 1.0))
         self._mark = self._busy()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What passes inside is not work."""
+        began = self._busy()
+        try:
+            yield
+        finally:
+            if self._mark is not None:
+                self._mark += self._busy() - began
 
     def _sleep(self, seconds: float) -> None:
         self._owed += seconds

@@ -15,6 +15,7 @@ seal; a sealed update is never computed twice.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -78,6 +79,8 @@ class Rooms:
     """Where the model computes."""
     rest: Callable[[], None] = lambda: None
     """Sleeps between micro-steps as far as the owner's duty cycle asks for it."""
+    waiting: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """Around what is waited for, such as other devices, so that it does not count as computing."""
     combine: Callable[[Callable[[], dict[str, Array]], Transformer, RoundState], None] = lambda base, model, state: None
     """Make one trained model of those that the client's other nodes trained apart; see ``core.training.crew``."""
 

@@ -6,6 +6,7 @@ round's, and delivers its update through an encrypted file there.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import math
@@ -37,6 +38,7 @@ from core.training.orders import (
     PrivateDone,
     PrivateStep,
     ShardedStep,
+    Tokens,
     TrainNode,
     hear,
     receive_tokens,
@@ -47,7 +49,7 @@ from core.training.reduction import Reducer, SharedReducer
 from core.training.round import Engine, Rooms, TrainingRound
 from core.training.sharded import Shards
 from core.training.sharing import SharedStream, compute_part
-from core.training.trainer import Gradients, PackedGradients, PrivateGradients, RoundState
+from core.training.trainer import Gradients, Interrupted, PackedGradients, PrivateGradients, RoundState
 from core.update import Array, ModelUpdate
 
 DELIVERY_NAME: Final = "node-update"
@@ -100,7 +102,8 @@ class Sibling:
         """
         while True:
             try:
-                order = hear(self.line)
+                with self.rooms.waiting():
+                    order = hear(self.line)
             except SiblingGone:
                 return
             match order:
@@ -118,20 +121,25 @@ class Sibling:
                     raise SiblingGone("The leading trainer is out of step.")
 
     def _pulse(self, _: float) -> None:
-        # In torch's collectives the leader alone looks: whoever leaves one leaves all others waiting in it.
         if isinstance(self.reducer, SharedReducer):
             self.engine.check_pause()
             self.rooms.rest()
+            return
+        # In torch's collectives the leader alone looks: whoever leaves one leaves all others waiting in it.
+        with contextlib.suppress(Interrupted):
+            self.rooms.rest()
 
     def _packed(self, order: PackedStep) -> None:
-        self.reducer.spread(self.model.ordered())
+        with self.rooms.waiting():
+            self.reducer.spread(self.model.ordered())
         gradients = cast(PackedGradients, self.gradients)
         batch_size = self.job.training.batch_size
         self.stream.load_state_dict(order.stream)
         windows = self.stream.next_share(batch_size, self.reducer.rank, self.reducer.size)
         after = self.stream.state_dict()
         part = compute_part(gradients, windows, after, batch_size, self.model, RoundState(), self._pulse)
-        self.reducer.reduce(part.gradients)
+        with self.rooms.waiting():
+            self.reducer.reduce(part.gradients)
         say(self.line, PackedDone(loss_sum=(part.loss or 0.0) * len(windows), tokens=part.tokens))
 
     def _sharded(self, order: ShardedStep, shards: Shards) -> None:
@@ -139,24 +147,30 @@ class Sibling:
         batch_size = self.job.training.batch_size
         self.stream.load_state_dict(order.stream)
         windows = self.stream.next_share(batch_size, self.reducer.rank, self.reducer.size)
-        # No look at the pause button: the leader has one, and all must be in the same collective.
+        # No look at the pause button and no rest: the leader has both, and all must be in the same collective.
         loss_sum = shards.compute(windows, order.micro_batch, order.micro_steps, batch_size, lambda _: None)
         shards.give(self.reducer, None)
         say(self.line, PackedDone(loss_sum=loss_sum, tokens=windows.size - len(windows)))
 
     def _private(self, order: PrivateStep) -> None:
-        self.reducer.spread(self.model.ordered())
+        with self.rooms.waiting():
+            self.reducer.spread(self.model.ordered())
         device = self.model.ordered()[0].device
 
         def examples() -> Iterator[Tensor]:
-            while (tokens := receive_tokens(self.line)) is not None:
+            while (tokens := self._example()) is not None:
                 self._pulse(0.0)
                 yield torch.from_numpy(np.array(tokens, np.int64)).to(device)
 
         private = cast(PrivateGradients, self.gradients)
         sums, losses = private.clipped_sum(self.model, private.loss, examples(), order.clip_norm)
-        self.reducer.reduce(sums)
+        with self.rooms.waiting():
+            self.reducer.reduce(sums)
         say(self.line, PrivateDone(losses=[loss for loss in losses if math.isfinite(loss)]))
+
+    def _example(self) -> Tokens | None:
+        with self.rooms.waiting():
+            return receive_tokens(self.line)
 
 
 class _Silent:

@@ -92,7 +92,7 @@ def _work(job: TrainJob, key: bytes, channel: Channel, group: Group | None) -> N
         rooms = rooms_of(job, key)
         cap_memory(rooms.device, job.memory_bytes)
         pacer = Pacer(channel, synchroniser(rooms.device), busy_clock(rooms.device))
-        rooms = dataclasses.replace(rooms, rest=pacer.rest)
+        rooms = dataclasses.replace(rooms, rest=pacer.rest, waiting=pacer.waiting)
         if group is not None and job.rank:
             group.serve(key, channel, rooms)
             return

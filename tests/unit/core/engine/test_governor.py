@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -134,7 +134,7 @@ def test_it_measures_before_it_decides_and_remembers_what_was(tmp_path: Path, le
     heat = iter([90.0, 82.0, 79.0])
     now: list[float | None] = [None]
 
-    async def refresh(pid: int | None) -> None:
+    async def refresh(pids: Sequence[int]) -> None:
         now[0] = next(heat)
 
     def read(week_seconds: float) -> Readings:

@@ -15,6 +15,7 @@ import pytest
 from support.children import interpreter
 from support.closed_network import has_namespaces
 from support.crew_round import run_alone, run_crew
+from support.live_federation import wait_for
 from support.real_round import KEY, SPEC, real_job, sealed_bytes, write_words
 from support.tiny_round import FakeEngine
 
@@ -185,6 +186,30 @@ def test_a_pause_is_felt_by_all_even_if_they_hang(tmp_path: Path) -> None:
 
     run(job, tmp_path, pause, interpreter(tmp_path, "say(jobs.Ready(sandbox='seccomp'))\nwhile True: time.sleep(60)"))
     assert children.PAUSE_S <= took[0] < children.PAUSE_S + 1.0
+
+
+def test_how_hard_to_work_is_said_to_all_and_all_are_ours(tmp_path: Path) -> None:
+    body = """
+say(jobs.Ready(sandbox='seccomp'))
+(Path(job.round_dir) / f"share-{job.rank}").write_text(str(hear().share))
+say(jobs.Alive(looks=1))
+time.sleep(60)
+"""
+    job = real_job(tmp_path, NO_SHARD, "none", **two())
+    told = [Path(job.round_dir) / f"share-{rank}" for rank in range(2)]
+
+    async def main() -> None:
+        child = await group.start(job, key=KEY, interpreter=interpreter(tmp_path, body), logs=tmp_path, threads=1)
+        assert len(set(child.pids)) == 2
+        await child.send(jobs.Throttle(share=0.25))
+        await asyncio.to_thread(
+            wait_for, lambda: all(path.exists() and path.read_text() for path in told), 30, "both to be told"
+        )
+        await child.kill()
+        assert not any(map(psutil.pid_exists, child.pids))
+
+    asyncio.run(main())
+    assert [path.read_text() for path in told] == ["0.25", "0.25"]
 
 
 def test_a_siblings_reason_is_the_groups(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Machine:
             (self.folder / f"intel-rapl:{number}" / "energy_uj").write_text(f"{int(value * 1e6)}\n")
 
     def meter(self, device: str = "cpu") -> EnergyMeter:
-        return EnergyMeter(device, powercap=self.folder, clock=lambda: self.now)
+        return EnergyMeter((device,), powercap=self.folder, clock=lambda: self.now)
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_a_reading_that_fails_claims_nothing(machine: Machine) -> None:
 
 
 def test_without_counters_nothing_is_measured(tmp_path: Path) -> None:
-    assert EnergyMeter("cpu", powercap=tmp_path).energy_wh() == (0.0, False)
-    assert EnergyMeter("cpu", powercap=tmp_path / "missing").energy_wh() == (0.0, False)
+    assert EnergyMeter(("cpu",), powercap=tmp_path).energy_wh() == (0.0, False)
+    assert EnergyMeter(("cpu",), powercap=tmp_path / "missing").energy_wh() == (0.0, False)
 
 
 def test_a_meter_is_sampled_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_a_meter_is_sampled_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> 
             release.set()
 
         turning = asyncio.create_task(turn())
-        async with metering("cuda:0", 0.01) as meter:
+        async with metering(("cuda:0",), 0.01) as meter:
             await asyncio.to_thread(meter.sample)
         await turning
 
@@ -91,7 +91,7 @@ def test_a_meter_is_sampled_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_this_machine_does_not_fail() -> None:
     for device in ("cpu", "cuda:0"):
-        wh, measured = EnergyMeter(device).energy_wh()
+        wh, measured = EnergyMeter((device,)).energy_wh()
         assert wh >= 0
         assert measured or wh == 0
 
@@ -122,3 +122,20 @@ def test_a_gpu_with_power_only_is_integrated(monkeypatch: pytest.MonkeyPatch, ma
     meter.sample()
     machine.now = 30.0
     assert meter.energy_wh() == (pytest.approx((200 * 18 + 300 * 12) / 3_600), True)
+
+
+def test_several_devices_add_up_and_one_that_says_nothing_leaves_all_unknown(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
+    counters = {"cuda:0": [0.0, 0.0, 3_600.0], "cuda:1": [0.0, 0.0, 7_200.0]}
+
+    def reading(device_id: str, function: str) -> energy.Reading:
+        values = counters.get(device_id, [None])
+        return lambda: values.pop(0) if len(values) > 1 else values[0]
+
+    monkeypatch.setattr(energy, "_nvml_reading", reading)
+    meter = EnergyMeter(("cuda:0", "cpu", "cuda:1", "cpu"), powercap=machine.folder, clock=lambda: machine.now)
+    machine.set(3_600, 0)
+    assert meter.energy_wh() == (pytest.approx(1 + 2 + 1), True), "a processor that is named twice counts once"
+    assert EnergyMeter(("cpu", "cuda:2"), powercap=machine.folder).energy_wh() == (0.0, False)
+    assert EnergyMeter((), powercap=machine.folder).energy_wh() == (0.0, False)

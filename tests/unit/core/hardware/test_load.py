@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from core.hardware import load
-from core.hardware.load import OtherLoad, family
+from core.hardware.load import OtherLoad, families
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def test_a_family_is_everything_a_process_started() -> None:
     with subprocess.Popen([sys.executable, "-c", done], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        assert family(parent.pid) >= {parent.pid, child}
+        assert families([parent.pid]) >= {parent.pid, child}
+        assert families([os.getpid(), parent.pid]) >= {os.getpid(), parent.pid, child}
         parent.communicate(b"\n", timeout=20)
-    assert family(parent.pid) == {parent.pid}
-    assert family(None) == frozenset()
+    assert families([parent.pid]) == {parent.pid}
+    assert families([]) == frozenset()

@@ -19,7 +19,7 @@ from core.config import Limits
 from core.hardware import nvml
 from core.hardware.sensors import GpuView, look_at_gpus
 nvml._torch_is_for_cpu = lambda: False
-see = lambda pid=None, **limits: look_at_gpus(Limits(**limits), pid)
+see = lambda **limits: look_at_gpus(Limits(**limits), ())
 answer = []
 for _ in range(LOOKS):
     view = see(DEVICES)
@@ -42,6 +42,18 @@ def test_the_gpu_that_would_train_is_looked_at(fake_nvml: FakeNvml, tmp_path: Pa
     assert look(fake_nvml, tmp_path, ("cuda:1",), **two) == [[everything, "cuda:1", 77.0, True, 0.6]]
     assert look(fake_nvml, tmp_path, ("cuda:7", "cpu"), **two) == [[everything, "cpu", None, None, None]]
     assert look(fake_nvml, tmp_path, ("mps",), **two) == [[[*everything, "mps"], "mps", None, None, None]]
+
+
+def test_of_several_gpus_that_train_together_the_worst_counts(fake_nvml: FakeNvml, tmp_path: Path) -> None:
+    two = {
+        "nvmlDeviceGetCount": "2", "nvmlDeviceGetTemperature.1": "77", "nvmlDeviceGetDisplayActive.1": "1",
+        "nvmlDeviceGetUtilizationRates.0": "25 3", "nvmlDeviceGetUtilizationRates.1": "60 0",
+    }  # fmt: skip
+    (seen,) = look(fake_nvml, tmp_path, ("cpu", "cuda:0", "cuda:1"), **two)
+    assert seen[1:] == ["cuda:0", 77.0, True, 0.6]
+    silent = {"nvmlDeviceGetTemperature.1": None, "nvmlDeviceGetDisplayActive.1": None}
+    (seen,) = look(fake_nvml, tmp_path, ("cuda:0", "cuda:1"), **{**two, **silent})
+    assert seen[1:] == ["cuda:0", 41.0, None, 0.6], "one that says nothing does not hide what the other says"
 
 
 def test_a_gpu_that_is_lost_between_two_looks_is_no_longer_there(fake_nvml: FakeNvml, tmp_path: Path) -> None:
@@ -70,7 +82,7 @@ async def main():
             await asyncio.sleep(0.01)
     turning = asyncio.create_task(turn())
     senses = sensors.Sensors(Path("."), Limits)
-    await senses.refresh(None)
+    await senses.refresh(())
     turning.cancel()
     first = turns[0]
     seen = senses.readings(0.0)
@@ -104,8 +116,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def refresh(senses: Sensors, pid: int | None = None) -> None:
-    asyncio.run(senses.refresh(pid))
+def refresh(senses: Sensors, *pids: int) -> None:
+    asyncio.run(senses.refresh(pids))
 
 
 def test_only_what_a_rule_asks_for_is_measured(asked: list[str], tmp_path: Path) -> None:
@@ -141,7 +153,7 @@ def test_nothing_is_asked_twice_in_a_moment_and_old_values_are_unknown(asked: li
     refresh(senses)
     assert asked.count("look_at_gpus") == asked.count("read_battery") == 1
     now[0] = 5.0
-    refresh(senses, pid=1)
+    refresh(senses, 1)
     assert (asked.count("look_at_gpus"), asked.count("read_battery"), asked.count("read_metered")) == (2, 2, 1)
     now[0] += MAX_AGE_S
     assert senses.readings(0.0).temperature_c == 50.0

@@ -62,6 +62,19 @@ def test_the_share_is_kept_though_sleeps_are_too_long_or_too_short(share: float,
     assert waits, "the device is waited for, or its queue would work through the sleep"
 
 
+@pytest.mark.parametrize("waits_s", [0.0, 0.3])
+def test_waiting_for_other_devices_is_not_work(waits_s: float) -> None:
+    """They may be asleep; whoever rested for their rests would make them wait in turn, each time longer."""
+    sleeper, pacer, clock, _ = played(0.5)
+    pacer.rest()
+    for _ in range(100):
+        clock[0] += 0.1
+        with pacer.waiting():
+            clock[0] += waits_s
+        pacer.rest()
+    assert sleeper.slept == pytest.approx(10.0)
+
+
 def test_without_a_throttle_nothing_sleeps_or_waits() -> None:
     sleeper, pacer, clock, waits = played(1.0)
     work(pacer, clock)
