@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.api.errors import CoordinatorError, HedgerowError, UsageError
+from core.api.errors import HedgerowError, UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -166,20 +166,22 @@ def _join_larger(options: argparse.Namespace) -> None:
     """Make or complete the household in a process of its own: it knows the engine, the coordinator does not.
 
     Raises:
-        CoordinatorError: it was not made; the child has said why.
+        SystemExit: it was not made; the child has said why, and ended with this status.
     """
     command = [sys.executable, "-m", "core.household", "join", str(options.dir), options.forward]
-    command += ["--yes"] if options.yes else []
-    command += [f"--listen={options.listen}"] if options.listen else []
-    command += [f"--address={options.address}"] if options.address else []
-    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-        raise CoordinatorError(f"No household was made in {options.dir}.", "The line above says why.")
+    command += [f"--{name}" for name in ("yes", "json") if getattr(options, name)]
+    command += [f"--{name}={value}" for name in ("listen", "address") if (value := getattr(options, name))]
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        raise SystemExit(status if status > 0 else 1)
 
 
 def _words(line: dict[str, Any]) -> None:
     """One event for people."""
     if line.get("ready"):
         text = f"Ready at {line['address']}. Status page: {line['url']}"
+        if line.get("forwards_to"):
+            text += f"\nThe machines that join here are one volunteer of {line['forwards_to']}."
     else:
         rest = {
             key: value
@@ -208,6 +210,8 @@ def _status(options: argparse.Namespace) -> None:
     if found["running"]:
         state = f"running at {found['address']}"
     end = f"{_volunteers(found['volunteers'])}, {found['rounds_planned']} rounds planned"
+    if found["forwards_to"]:
+        end += f", the mean of each goes on to {found['forwards_to']}"
     _show(options, found, "\n".join((f"{found['name']}: {state}", *rows, end)))
 
 

@@ -70,7 +70,8 @@ class Service:
                     if self._evaluator is not None:
                         self._evaluator.start()
                     address = self._supervisor.address
-                    self._show({"ready": True, "address": address, "url": f"https://{address}/", "pid": os.getpid()})
+                    ready = {"ready": True, "address": address, "url": f"https://{address}/", "pid": os.getpid()}
+                    self._show(ready | {"forwards_to": self._federation.config.forwards_to.name})
                     self._loop(keep_serving, parent_pid)
                 finally:
                     self._store_address("")

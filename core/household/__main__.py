@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     join.add_argument("--yes", action="store_true")
     join.add_argument("--listen", default="127.0.0.1:0")
     join.add_argument("--address", default="")
+    join.add_argument("--json", action="store_true", help="errors as JSON on standard output too")
     commands.add_parser("forward").add_argument("dir", type=Path)
     options = parser.parse_args(arguments)
     os.umask(0o077)
@@ -37,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             asyncio.run(_forward(options.dir))
     except HedgerowError as error:
+        if getattr(options, "json", False):
+            named = {"code": error.code, "title": error.title, "message": error.message, "hint": error.hint}
+            sys.stdout.write(json.dumps({"error": named}) + "\n")
         sys.stderr.write(f"{error.title}: {error}\n")
         return 2 if isinstance(error, UsageError) else 1
     return 0

@@ -187,13 +187,17 @@ def _row(
 def in_words(invite: Invite, larger: FederationConfig) -> str:
     """What the owner agrees to, for a terminal."""
     view = plans.manifest_view(larger)
-    guarantee = "nothing formal" if view.unit == "none" else f"a {view.unit}"
+    rounds = "1 round" if view.rounds == 1 else f"{view.rounds:,} rounds"
+    if view.unit == "none":
+        said, guarantee = "keeps its own budget", "NO GUARANTEE: updates leave without noise and may reveal text."
+    else:
+        said, guarantee = "keeps its own budget and adds its own noise", f"One guarantee protects a {view.unit}."
     return "\n".join(
         (
             f"{view.name}, run by {view.operator}, at {invite.address}; key {fingerprint(invite.federation_key)}.",
             f"In their words: {view.purpose}" if view.purpose else "They gave no purpose.",
-            f"Model {view.preset} with {view.parameters:,} parameters, {view.rounds} rounds, protects {guarantee}.",
+            f"Model {view.preset} with {view.parameters:,} parameters, {rounds}. {guarantee}",
             f"From this household one update of {view.upload_bytes:,} bytes goes there each round: the mean of what",
-            "your machines trained. Each of them asks its own consent, keeps its own budget and adds its own noise.",
+            f"your machines trained. Each of them is asked for consent by itself and {said}.",
         )
     )

@@ -79,11 +79,11 @@ def test_terms_are_shown_and_a_no_or_a_wrong_folder_leaves_nothing(tmp_path: Pat
             )  # fmt: skip
 
         asked = run(home, "--forward", larger.invite())
-        assert asked.returncode == 1
+        assert asked.returncode == 2
         assert "Moor, run by" in asked.stderr
-        assert "Each of them asks its own consent" in asked.stderr
+        assert "is asked for consent by itself" in asked.stderr
         assert "add --yes" in asked.stderr
         assert not home.exists()
         theirs = run(larger.directory, "--forward", larger.invite(), "--yes")
-        assert theirs.returncode == 1
+        assert theirs.returncode == 2
         assert "holds a federation of its own" in theirs.stderr
