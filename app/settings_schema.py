@@ -321,6 +321,17 @@ SETTINGS: tuple[Setting, ...] = (
         high=3_600,
     ),
     Setting(
+        key="message_update_mb",
+        group=_DEEP,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Updates go up in pieces from")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Larger updates go up in pieces and are resumed after a cut.")),
+        kind="number",
+        default="32",
+        unit="MiB",
+        low=0,
+        high=32,
+    ),
+    Setting(
         key="devices",
         group=_DEEP,
         title=str(QT_TRANSLATE_NOOP("Settings", "Devices")),

@@ -439,6 +439,8 @@ class NodeConfig(Frozen, frozen=True, kw_only=True):
     """Python that runs reader and trainer; empty means the engine's own."""
     checkpoint_interval_s: float = 60.0
     """Most seconds of training that a crash may repeat."""
+    message_update_mb: float = 32.0
+    """Largest update in MiB that travels inside a message; a larger one goes up before it, in pieces."""
 
     def __post_init__(self) -> None:
         """Bound every number.
@@ -447,3 +449,4 @@ class NodeConfig(Frozen, frozen=True, kw_only=True):
             ValueError: a number is out of range.
         """
         _between("checkpoint_interval_s", self.checkpoint_interval_s, 1.0, 3_600.0)
+        _between("message_update_mb", self.message_update_mb, 0.0, 32.0)

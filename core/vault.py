@@ -16,6 +16,7 @@ import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +26,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from core.api.errors import StorageError
 
 KEY_BYTES = 32
+
+
+class DamagedFile(StorageError):
+    """An encrypted file that cannot be read, was cut or changed, or is meant for another key or context."""
+
+
 MAGIC = b"HGVF"
 VERSION = 1
 BLOCK_BYTES = 4 << 20
@@ -167,26 +174,83 @@ def decrypt_file(path: Path | str, key: bytes, context: bytes) -> bytes:
     Raises:
         StorageError: the file is missing, cut, changed, of a newer version, or meant for another key or context.
     """
+    with open_encrypted(path, key, context) as file:
+        return file.read(0, file.size)
+
+
+@contextlib.contextmanager
+def open_encrypted(path: Path | str, key: bytes, context: bytes) -> Iterator[EncryptedFile]:
+    """Open what ``encrypt_file`` wrote, to read it without holding it.
+
+    Raises:
+        StorageError: the file is missing, cut, of a newer version; or, when it is read, changed or of another key.
+    """
     path = Path(path)
     try:
-        raw = path.read_bytes()
+        stream = path.open("rb")
     except OSError as error:
-        raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
-    damaged = StorageError(f"{path} is damaged or was written with another key.", "It is not used.")
-    if len(raw) < _HEADER.size or raw[:4] != MAGIC:
-        raise damaged
-    _, version, salt, length = _HEADER.unpack_from(raw)
-    if version != VERSION:
-        raise StorageError(f"{path} has version {version}, this Hedgerow reads version {VERSION}.", "Update Hedgerow.")
-    blocks = _blocks(length)
-    if len(raw) != _HEADER.size + length + blocks * _TAG_BYTES:
-        raise damaged
-    cipher = AESGCM(_subkey(key, salt, context))
-    header, view, stride = raw[: _HEADER.size], memoryview(raw)[_HEADER.size :], BLOCK_BYTES + _TAG_BYTES
-    try:
-        return b"".join(
-            cipher.decrypt(_nonce(n, n == blocks - 1), view[n * stride : (n + 1) * stride], header)
-            for n in range(blocks)
-        )
-    except InvalidTag as error:
-        raise damaged from error
+        raise DamagedFile(f"{path} could not be read: {error.strerror or error}.") from error
+    with stream:
+        yield EncryptedFile(stream, path, key, context)
+
+
+class EncryptedFile:
+    """An open encrypted file: any part of its plaintext, with one block in memory."""
+
+    def __init__(self, stream: BinaryIO, path: Path, key: bytes, context: bytes) -> None:
+        """Check header and length; raises StorageError as ``open_encrypted`` says."""
+        self._stream, self._path = stream, path
+        self._header = self._bytes(0, _HEADER.size)
+        if len(self._header) < _HEADER.size or self._header[:4] != MAGIC:
+            raise self._damaged()
+        _, version, salt, self.size = _HEADER.unpack(self._header)
+        if version != VERSION:
+            raise DamagedFile(
+                f"{path} has version {version}, this Hedgerow reads version {VERSION}.", "Update Hedgerow."
+            )
+        self._blocks = _blocks(self.size)
+        if os.fstat(stream.fileno()).st_size != _HEADER.size + self.size + self._blocks * _TAG_BYTES:
+            raise self._damaged()
+        self._cipher = AESGCM(_subkey(key, salt, context))
+        self._kept = (-1, b"")
+        if not self.size:
+            self._block(0)  # an empty file is authenticated as well
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The plaintext from ``start`` to ``stop``.
+
+        Raises:
+            StorageError: the file was changed, cut meanwhile, or meant for another key or context.
+        """
+        stop = min(stop, self.size)
+        parts = []
+        while start < stop:
+            number = start // BLOCK_BYTES
+            at = start - number * BLOCK_BYTES
+            parts.append(self._block(number)[at : at + stop - start])
+            start += len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _block(self, number: int) -> bytes:
+        if self._kept[0] != number:
+            self._kept = (-1, b"")
+            stride = BLOCK_BYTES + _TAG_BYTES
+            raw = self._bytes(_HEADER.size + number * stride, stride)
+            try:
+                plain = self._cipher.decrypt(_nonce(number, number == self._blocks - 1), raw, self._header)
+            except InvalidTag as error:
+                raise self._damaged() from error
+            if len(plain) != min(BLOCK_BYTES, self.size - number * BLOCK_BYTES):
+                raise self._damaged()
+            self._kept = (number, plain)
+        return self._kept[1]
+
+    def _bytes(self, start: int, count: int) -> bytes:
+        try:
+            self._stream.seek(start)
+            return self._stream.read(count)
+        except OSError as error:
+            raise DamagedFile(f"{self._path} could not be read: {error.strerror or error}.") from error
+
+    def _damaged(self) -> DamagedFile:
+        return DamagedFile(f"{self._path} is damaged or was written with another key.", "It is not used.")

@@ -1,16 +1,18 @@
 """Admission: what a reply must be before it may move the model.
 
 Flower does not bind a reply to its sender, so nothing in the envelope is believed. A reply counts only if the node
-key enrolled for *this assignment* signed exactly this update for this round. Three verdicts:
+key enrolled for *this assignment* signed exactly this update for this round. Four verdicts:
 
 - ``Forged``: not signed by that key for this assignment. The slot is used up, the volunteer is asked again.
+- ``Missing``: signed, but the update that was to go up before the reply is not here. The volunteer is asked again.
 - ``Refused``: signed by the right key, but the content does not belong here. Quarantined, never kills a round.
 - ``Admitted``: decoded, finite, of the layout of the shard it was asked for.
+
+An update is read where it lies, in the message or in the spool, slice by slice and by the same rules.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,27 +21,23 @@ from typing import Any, Protocol
 from core.api.errors import HedgerowError, UpdateError
 from core.config import FederationConfig
 from core.federation.protocol import (
-    MAX_UPDATE_BYTES,
     ReplySeal,
+    SpooledUpdate,
     allowed_metrics,
     metrics_hash,
     read_seal,
 )
-from core.model.layout import Shapes
-from core.update import ModelUpdate
+from core.postprocess.compression.codec import Source, source_sha256
 
 
 class Updates(Protocol):
-    """How updates are read; ``core.coordinator.updates.UpdateReader`` is one."""
-
-    def shapes(self, shard: str) -> Shapes:
-        """Name → shape, in order."""
+    """How updates are judged; ``core.coordinator.updates.UpdateReader`` is one."""
 
     def size(self, shard: str) -> int:
         """Exact bytes."""
 
-    def decode(self, payload: bytes, shard: str) -> ModelUpdate:
-        """Sealed bytes → update; raises UpdateError."""
+    def check(self, source: Source, shard: str) -> None:
+        """Raises UpdateError unless these bytes are a finite update of this shard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +58,25 @@ class RawReply:
 
     seal: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    payload: bytes
+    payload: bytes | SpooledUpdate
+    """The update, or what was said of one that went up before."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the update, in the sender's words."""
+        return len(self.payload) if isinstance(self.payload, bytes) else self.payload.size_bytes
 
 
 @dataclass(frozen=True)
 class Forged:
     """Not from the volunteer it claims to be from, or not for this assignment."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Signed as it must be, but the update itself is not here or was damaged on the disk."""
 
     reason: str
 
@@ -87,7 +98,7 @@ class Admitted:
     metrics: dict[str, float]
 
 
-Verdict = Forged | Refused | Admitted
+Verdict = Forged | Missing | Refused | Admitted
 
 
 class Admission:
@@ -106,12 +117,13 @@ class Admission:
         self._manifest_hash = manifest_hash
         self._updates = updates
 
-    def examine(self, expected: Expected, reply: RawReply, known: Mapping[str, str]) -> Verdict:
+    def examine(self, expected: Expected, reply: RawReply, source: Source | None, known: Mapping[str, str]) -> Verdict:
         """Judge one reply.
 
         Args:
             expected: the assignment its message belonged to.
             reply: what came.
+            source: the update, wherever it lies; ``None`` if it is nowhere.
             known: update hash → key id of everything accepted so far, to notice copies.
         """
         try:
@@ -122,14 +134,20 @@ class Admission:
         if forgery:
             return Forged(forgery)
         sha256 = seal.update_sha256
+        if source is None:
+            return Missing("The update that the reply names is not here.")
+        if source_sha256(source).hex() != sha256:
+            if isinstance(reply.payload, bytes):
+                return Forged("The reply's bytes are not the ones that were signed.")
+            return Missing("The update was damaged on the coordinator's disk.")
         try:
             metrics = self._checked_metrics(reply.metrics)
-            self._check_update(reply.payload, expected.shard)
+            self._check_update(source, expected.shard)
         except HedgerowError as error:
             return Refused(error.message, sha256)
         if known.get(sha256, expected.key_id) != expected.key_id:
             return Refused("The update is a copy of another volunteer's.", sha256)
-        return Admitted(sha256, len(reply.payload), metrics)
+        return Admitted(sha256, source.size, metrics)
 
     def _forgery(self, expected: Expected, seal: ReplySeal, reply: RawReply) -> str:
         """Why the seal does not bind this reply to this assignment; empty if it does."""
@@ -147,8 +165,8 @@ class Admission:
         for name, value in wanted.items():
             if getattr(seal, name) != value:
                 return f"The reply is signed for another {name}."
-        if hashlib.sha256(reply.payload).hexdigest() != seal.update_sha256:
-            return "The reply's bytes are not the ones that were signed."
+        if isinstance(reply.payload, SpooledUpdate) and reply.payload.sha256 != seal.update_sha256:
+            return "The reply names another update than the one that was signed."
         try:
             digest = metrics_hash(reply.metrics)
         except (TypeError, ValueError, OverflowError):
@@ -170,15 +188,11 @@ class Admission:
             raise UpdateError(f"The reply says {steps:g} steps where {planned} were asked for.")
         return checked
 
-    def _check_update(self, payload: bytes, shard: str) -> None:
-        size, shapes = self._updates.size(shard), self._updates.shapes(shard)
-        if len(payload) > MAX_UPDATE_BYTES or len(payload) != size:
-            raise UpdateError(f"The update has {len(payload)} bytes instead of {size}.")
+    def _check_update(self, source: Source, shard: str) -> None:
+        size = self._updates.size(shard)
+        if source.size != size:
+            raise UpdateError(f"The update has {source.size} bytes instead of {size}.")
         try:
-            update = self._updates.decode(payload, shard)
+            self._updates.check(source, shard)
         except (ValueError, ArithmeticError, MemoryError, LookupError) as error:
             raise UpdateError(f"The update cannot be decoded: {type(error).__name__}.") from error
-        if update.shapes != shapes or list(update.arrays) != list(shapes):
-            raise UpdateError("The update has other parameters than the model.")
-        if not update.is_finite():
-            raise UpdateError("The update holds values that are not finite.")

@@ -6,16 +6,43 @@ after a power cut. Reading checks the hash again: a damaged disk is named, never
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from core.api.errors import StorageError
 
 _RESTORE = "Restore the folder from a backup."
 HASH_PATTERN = re.compile(r"[0-9a-f]{64}")
+
+
+class OpenFile:
+    """A file of which any part can be read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.size = os.fstat(stream.fileno()).st_size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` to ``stop``.
+
+        Raises:
+            StorageError: the disk cannot read them.
+        """
+        try:
+            self._stream.seek(start)
+            found = self._stream.read(stop - start)
+        except OSError as error:
+            raise StorageError(f"{self._stream.name} cannot be read: {error.strerror}.", _RESTORE) from error
+        if len(found) != stop - start:
+            raise StorageError(f"{self._stream.name} was cut while it was read.", _RESTORE)
+        return found
 
 
 class BlobStore:
@@ -55,6 +82,76 @@ class BlobStore:
                 f"The disk refused to store {target.name[:12]}…: {error.strerror}.", "Free some space."
             ) from error
         return sha256
+
+    def put_parts(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
+        """As ``put``, for content that is never whole in memory; returns hash and size in bytes.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        digest, size = hashlib.sha256(), 0
+        try:
+            descriptor, name = tempfile.mkstemp(prefix=".new-", dir=self._root)
+        except OSError as error:
+            raise StorageError(f"{self._root} cannot be written: {error.strerror}.", "Free some space.") from error
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                for part in parts:
+                    digest.update(part)
+                    size += len(part)
+                    stream.write(part)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, self.path(digest.hexdigest()))
+            sync_folder(self._root)
+        except OSError as error:
+            raise StorageError(
+                f"The disk refused to store a file of {self._root}: {error.strerror}.", "Free some space."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest.hexdigest(), size
+
+    def adopt(self, path: Path) -> None:
+        """Have the file at ``path``, named by its hash and durable already, as a blob; it stays where it is as well.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        target = self.path(path.name)
+        try:
+            if target.is_file() and target.stat().st_size == path.stat().st_size:
+                return
+            temporary = self._root / f".new-{path.name}"
+            temporary.unlink(missing_ok=True)
+            try:
+                os.link(path, temporary)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(path, temporary)
+                sync_file(temporary)
+            os.replace(temporary, target)
+            sync_folder(self._root)
+        except OSError as error:
+            raise StorageError(
+                f"The disk refused to store {target.name[:12]}…: {error.strerror}.", "Free some space."
+            ) from error
+
+    @contextlib.contextmanager
+    def opened(self, sha256: str) -> Iterator[OpenFile]:
+        """A blob to be read piece by piece, checked against its name first.
+
+        Raises:
+            StorageError: missing or damaged.
+        """
+        try:
+            stream = self.path(sha256).open("rb")
+        except OSError as error:
+            raise self._missing(sha256) from error
+        with stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+                raise self._damaged(sha256)
+            yield OpenFile(stream)
 
     def read(self, sha256: str) -> bytes:
         """The bytes of a blob, checked against its name.
@@ -107,6 +204,12 @@ def write_durably(path: Path, data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:

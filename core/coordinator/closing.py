@@ -1,5 +1,7 @@
 """Ending a round: mean, outer step, durable checkpoint, and only then the signed receipts.
 
+Whatever the size of the model, a few slices of it are in memory (``averaging``).
+
 Killed anywhere before the last transaction, the same updates give the same checkpoint again, bit for bit.
 """
 
@@ -8,36 +10,25 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import msgspec
-import numpy as np
 
-from core.aggregation import MeanAccumulator
 from core.api.errors import StorageError, UpdateError
-from core.coordinator.admission import Updates
+from core.coordinator.averaging import Mean, OuterStepSlices, UpdateLost
 from core.coordinator.home import Federation
-from core.coordinator.lottery import damping
 from core.coordinator.model_files import ModelFiles
-from core.coordinator.outer_optimizer import partial_step
 from core.coordinator.schema import Assignment, Checkpoint, Round
 from core.coordinator.store import Store
+from core.coordinator.updates import UpdateReader
 from core.federation.protocol import Receipt
-from core.update import Array, ModelUpdate
-
-
-class UpdateLost(StorageError):
-    """An accepted update is missing or damaged; its volunteer must be asked for it again."""
-
-    def __init__(self, assignment: Assignment, why: str) -> None:
-        super().__init__(f"The stored update was lost: {why}")
-        self.assignment = assignment
 
 
 class Closer:
     """Ends rounds of one federation."""
 
-    def __init__(self, federation: Federation, store: Store, updates: Updates, beat: Callable[[], None]) -> None:
+    def __init__(self, federation: Federation, store: Store, updates: UpdateReader, beat: Callable[[], None]) -> None:
         self._federation = federation
         self._config = federation.config
         self._store = store
@@ -52,18 +43,22 @@ class Closer:
             UpdateLost: an accepted update cannot be read any more; nothing was changed.
         """
         accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
-        totals = self._added(accepted)
         before = self._store.latest_checkpoint()
-        base = self._files.weights(current.base_hash)
-        try:
-            delta = self._mean(totals)
-            step = partial_step(self._config.outer, base, delta, self._files.momentum(before.momentum))
-        except UpdateError as error:
-            self.give_up(current, error.message)
-            return
-        sha256, size_bytes = self._files.put_weights(step.weights)
-        momentum = "" if step.momentum is None else self._files.put_momentum(step.momentum)
-        self._beat()
+        with ExitStack() as files:
+            base = files.enter_context(self._files.opened(current.base_hash))
+            old = files.enter_context(self._files.opened_momentum(before.momentum))
+            mean = self._mean(files, accepted, damped=self._config.shard.mode != "full")
+            step = OuterStepSlices(self._config.outer, base, mean, old, self._beat)
+            momentum = ""
+            try:
+                if step.keeps_momentum:
+                    momentum = self._files.put_momentum(step.momentum)
+                with self._files.opened_momentum(momentum) as after:
+                    sha256, size_bytes = self._files.put_weights(step.weights(after))
+            except UpdateError as error:
+                self.give_up(current, error.message)
+                self.sweep()
+                return
         now = time.time()
         checkpoint = Checkpoint(
             server_round=current.server_round, sha256=sha256, size_bytes=size_bytes, momentum=momentum, created_at=now
@@ -77,36 +72,24 @@ class Closer:
             upload_bytes=sum(item.size_bytes for item in accepted),
             dense_bytes=sum(4 * sum(map(math.prod, self._updates.shapes(item.shard).values())) for item in accepted),
             training_loss=sum(losses) / len(losses) if losses else None,
-            pseudo_gradient_norm=step.metrics["pseudo_gradient_norm"],
-            model_norm=step.metrics["model_norm"],
+            pseudo_gradient_norm=mean.norm.value(),
+            model_norm=step.norm.value(),
         )
         receipts = [(item.key_id, self.receipt(item, sha256)) for item in accepted]
         self._store.close_round(closed, checkpoint, receipts)
         self._forget(accepted, before.momentum, keep=momentum)
 
-    def _added(self, accepted: Sequence[Assignment]) -> dict[str, MeanAccumulator]:
-        """Shard → sum over those who trained it."""
-        totals: dict[str, MeanAccumulator] = {}
+    def _mean(self, files: ExitStack, accepted: Sequence[Assignment], *, damped: bool) -> Mean:
+        """The mean of what was accepted, read from the files as it is asked for."""
+        updates = []
         for item in accepted:
-            total = totals.setdefault(item.shard, MeanAccumulator(self._updates.shapes(item.shard)))
             try:
-                payload = self._federation.home.private.read(item.update_sha256)
-                total.add(self._updates.decode(payload, item.shard))
+                source = files.enter_context(self._federation.home.private.opened(item.update_sha256))
+                updates.append((item, self._updates.open(source, item.shard)))
             except (StorageError, UpdateError) as error:
                 raise UpdateLost(item, error.message) from error
             self._beat()
-        return totals
-
-    def _mean(self, totals: Mapping[str, MeanAccumulator]) -> ModelUpdate:
-        """The mean of each shard that somebody trained, in layout order; few trainers move a shard by a part of it."""
-        found: dict[str, Array] = {}
-        for total in totals.values():
-            mean = total.mean().arrays
-            if self._config.shard.mode != "full":
-                share = np.float32(damping(total.count))
-                mean = {name: share * array for name, array in mean.items()}
-            found |= mean
-        return ModelUpdate({name: found[name] for name in self._files.shapes if name in found})
+        return Mean(updates, list(self._files.shapes), damped=damped)
 
     def give_up(self, current: Round, reason: str) -> None:
         """End a round without a checkpoint; what had been accepted is told that it was not used."""

@@ -11,12 +11,14 @@ import dataclasses
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from core.coordinator.admission import Admission, Admitted, Expected, Forged, RawReply, Refused, Verdict
+from core.coordinator.admission import Admission, Admitted, Expected, Forged, Missing, RawReply, Refused, Verdict
 from core.coordinator.agenda import Opening, agenda_of
-from core.coordinator.closing import UpdateLost
+from core.coordinator.averaging import UpdateLost
+from core.coordinator.blobs import BlobStore, OpenFile
 from core.coordinator.forwarding import closer_of
 from core.coordinator.home import Federation
 from core.coordinator.lottery import alone, draw_shards
@@ -38,11 +40,15 @@ from core.coordinator.schema import Assignment, Round, Volunteer
 from core.coordinator.store import PRESENT, Store
 from core.coordinator.updates import UpdateReader
 from core.federation.protocol import NONCE_BYTES, TrainInstruction
+from core.postprocess.compression.codec import Held
 
 TICK_S = 0.2
+ARRIVING_S = 60.0
+"""Seconds since a large update last grew within which its round may still wait for it."""
 MAX_QUARANTINED = 64
 MAX_TOKENS = 1e15
 """Of one update, in the volunteer's own words; more is not believed."""
+MAX_QUARANTINED_BYTES = 2 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +103,7 @@ class Conductor:
         self._federation = federation
         self._config = federation.config
         self._store = store
+        self._spool = federation.home.spool
         self._transport = transport
         self._admission = admission
         self._beat = beat
@@ -306,7 +313,8 @@ class Conductor:
 
     def _view(self, current: Round) -> RoundView:
         schedule = self._config.schedule
-        arriving = self._transport.uploading(current.server_round)
+        # A large update goes up before its reply is announced.
+        arriving = self._transport.uploading(current.server_round) | self._spool.arriving(time.time() - ARRIVING_S)
         here = {item.key_id for item in self._store.volunteers()}
         members, assignments = [], self._store.assignments(current.server_round)
         for item in assignments:
@@ -354,19 +362,34 @@ class Conductor:
             base_hash=current.base_hash,
             shard=item.shard,
         )
-        verdict = self._admission.examine(expected, answer.reply, self._store.accepted_updates())
-        self._settle(item, verdict, answer.reply, letter, late=late)
+        self._admit(item, expected, answer.reply, letter, late=late)
+
+    def _admit(self, item: Assignment, expected: Expected, reply: RawReply, letter: Letter, *, late: bool) -> None:
+        """Judge a reply whose update lies in it or in the spool."""
+        known = self._store.accepted_updates()
+        if isinstance(reply.payload, bytes):
+            verdict = self._admission.examine(expected, reply, Held(reply.payload), known)
+            self._settle(item, verdict, reply, letter, late=late)
+            return
+        path = self._spool.find(letter.key_id, reply.payload.sha256)
+        with path.open("rb") if path is not None else nullcontext() as stream:
+            source = None if stream is None else OpenFile(stream)
+            verdict = self._admission.examine(expected, reply, source, known)
+        self._settle(item, verdict, reply, letter, late=late)
+        damaged = isinstance(verdict, Missing) and path is not None
+        if damaged or isinstance(verdict, Admitted | Refused):
+            self._spool.remove(letter.key_id, reply.payload.sha256)
 
     def _settle(self, item: Assignment, verdict: Verdict, reply: RawReply, letter: Letter, *, late: bool) -> None:
-        if isinstance(verdict, Forged):
+        if isinstance(verdict, Forged | Missing):
             if not late and item.nonce == letter.nonce:
-                self._fail(item, verdict.reason, forged=True)
+                self._fail(item, verdict.reason, forged=isinstance(verdict, Forged))
             return
         if isinstance(verdict, Refused):
-            self._quarantine(reply.payload)
+            self._quarantine(reply, letter.key_id)
             refused = dataclasses.replace(
                 item, state="refused", reason=verdict.reason, update_sha256=verdict.update_sha256,
-                size_bytes=len(reply.payload),
+                size_bytes=reply.size_bytes,
             )  # fmt: skip
             self._store.settle(refused, self._closer.receipt(refused))
             return
@@ -380,16 +403,25 @@ class Conductor:
             good = dataclasses.replace(good, reason="The round was closed before the update came.")
             self._store.settle(good, self._closer.receipt(good))
         else:
-            self._federation.home.private.put(reply.payload)
+            self._keep(self._federation.home.private, reply, letter.key_id)
             self._store.settle(good)
 
     def _fail(self, item: Assignment, reason: str, *, forged: bool) -> None:
         retry_at = time.time() + retry_delay_s(item.attempt, forged)
         self._store.settle(dataclasses.replace(item, state="failed", reason=reason, retry_at=retry_at))
 
-    def _quarantine(self, payload: bytes) -> None:
+    def _keep(self, store: BlobStore, reply: RawReply, key_id: str) -> None:
+        """Have an update durably, wherever it came in; the spool's own is removed once that is written down."""
+        if isinstance(reply.payload, bytes):
+            store.put(reply.payload)
+        elif (path := self._spool.find(key_id, reply.payload.sha256)) is not None:
+            store.adopt(path)
+
+    def _quarantine(self, reply: RawReply, key_id: str) -> None:
         folder = self._federation.home.root / "quarantine"
-        kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
-        for path in kept[: max(0, len(kept) - MAX_QUARANTINED + 1)]:
-            path.unlink(missing_ok=True)
-        self._federation.home.quarantine.put(payload)
+        self._keep(self._federation.home.quarantine, reply, key_id)
+        used = 0
+        for number, path in enumerate(sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)):
+            used += path.stat().st_size
+            if number >= MAX_QUARANTINED or used > MAX_QUARANTINED_BYTES:
+                path.unlink(missing_ok=True)

@@ -31,19 +31,16 @@ from core.coordinator.home import Federation, HostSettings
 from core.data.public import write_public
 from core.data.store import ShardFacts
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
-from core.federation.protocol import MAX_UPDATE_BYTES
 from core.model.presets import num_parameters, preset
 from core.model.recipes import default_outer, default_rounds, default_training
-from core.model.shard import divide
-from core.postprocess.compression.codec import encoded_size
 
 MAX_EVALUATION_BYTES = 64 << 20
 MAX_TOKENIZER_BYTES = 16 << 20
 NEARLY_FULL = 0.95
 """Share of a preset's embedding rows from which on a tokenizer keeps them all."""
-CLOSING_BYTES = 40
-"""Of the coordinator, per parameter, while a round is closed: sums in float64, an update as it came and decoded, base,
-mean, momentum before and after, new weights, and their file."""
+FOUNDING_BYTES = 8
+"""Of the coordinator's memory, per parameter, while the first weights are drawn and written. A round takes less: its
+updates, base, momentum and new weights stay in files."""
 RELATIONS: dict[UnitOfPrivacy, Literal["zero-out", "replace-one", "none"]] = {
     "document": "zero-out",
     "record": "zero-out",
@@ -178,7 +175,7 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
 
 
 def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None:
-    """Refuse by arithmetic, before a weight is drawn, a model that this machine or the way of its updates cannot hold.
+    """Refuse by arithmetic, before a weight is drawn, a model that this machine cannot hold.
 
     Args:
         config: the terms.
@@ -187,20 +184,10 @@ def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None
     Raises:
         UsageError: naming what is too large, with both figures.
     """
-    name, parameters = config.model.preset, num_parameters(config.model)
-    shards = divide(config.model, config.shard.count)
-    update = max(encoded_size(shard.shapes(), config.codec) for shard in shards)
-    part = name if len(shards) == 1 else f"one shard of {name}"
-    if update > MAX_UPDATE_BYTES:
-        raise UsageError(
-            f"An update of {part} has {update / 1e6:,.0f} MB as {config.codec.name}, but {MAX_UPDATE_BYTES >> 20} MB "
-            "is the most that can be sent.",
-            "Choose a smaller preset, or divide it with --shards.",
-        )
-    needed = CLOSING_BYTES * parameters
+    name, needed = config.model.preset, FOUNDING_BYTES * num_parameters(config.model)
     if 0 < machine_bytes < needed:
         raise UsageError(
-            f"Closing a round of {name} takes about {needed / 1e9:.1f} GB of memory, but this machine has "
+            f"Making the first weights of {name} takes about {needed / 1e9:.1f} GB of memory, but this machine has "
             f"{machine_bytes / 1e9:.1f} GB.",
             "Choose a smaller preset.",
         )

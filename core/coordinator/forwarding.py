@@ -10,14 +10,15 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from core.api.errors import HedgerowError, StorageError, UpdateError
 from core.config import FederationConfig
-from core.coordinator.admission import Updates
 from core.coordinator.closing import Closer
 from core.coordinator.home import Federation
 from core.coordinator.schema import Mean, Round
 from core.coordinator.store import Store
+from core.coordinator.updates import UpdateReader
 from core.federation.invite import parse
 from core.federation.manifest import open_manifest
 from core.postprocess.base import Chain
@@ -28,7 +29,7 @@ class HouseholdCloser(Closer):
     """Ends rounds of a household."""
 
     def __init__(
-        self, federation: Federation, store: Store, updates: Updates, beat: Callable[[], None], chain: Chain
+        self, federation: Federation, store: Store, updates: UpdateReader, beat: Callable[[], None], chain: Chain
     ) -> None:
         super().__init__(federation, store, updates, beat)
         self._chain = chain
@@ -43,9 +44,10 @@ class HouseholdCloser(Closer):
         if not accepted:
             self.give_up(current, "No machine of the household was there.")
             return
-        totals = self._added(accepted)
+        shapes = self._updates.shapes(accepted[0].shard)
         try:
-            mean = totals[accepted[0].shard].mean()
+            with ExitStack() as files:
+                mean = self._mean(files, accepted, damped=False).whole(shapes)
             payload, _ = self._chain.encode(mean)
         except UpdateError as error:
             self.give_up(current, error.message)
@@ -55,7 +57,7 @@ class HouseholdCloser(Closer):
         now = time.time()
         losses = [item.loss for item in accepted if item.loss is not None]
         loss = sum(losses) / len(losses) if losses else None
-        dense = 4 * sum(map(math.prod, self._updates.shapes(accepted[0].shard).values()))
+        dense = 4 * sum(map(math.prod, shapes.values()))
         closed = dataclasses.replace(
             current, state="closed", closed_at=now, volunteers=len(accepted), training_loss=loss,
             upload_bytes=sum(item.size_bytes for item in accepted), dense_bytes=dense * len(accepted),
@@ -115,7 +117,7 @@ def _damaged(federation: Federation, why: str) -> StorageError:
     return StorageError(f"The household in {federation.home.root} is damaged: {why}.", "Restore it from a backup.")
 
 
-def closer_of(federation: Federation, store: Store, updates: Updates, beat: Callable[[], None]) -> Closer:
+def closer_of(federation: Federation, store: Store, updates: UpdateReader, beat: Callable[[], None]) -> Closer:
     """What ends a federation's rounds: an outer step, or for a household the mean alone.
 
     Raises:

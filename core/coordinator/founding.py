@@ -16,7 +16,7 @@ from core.config import FederationConfig
 from core.coordinator import certificates
 from core.coordinator.blobs import sync_folder, write_durably
 from core.coordinator.home import FOLDERS, Federation, Home, HostSettings
-from core.coordinator.model_files import put_checkpoint
+from core.coordinator.model_files import put_checkpoint, values_of
 from core.coordinator.schema import Checkpoint
 from core.coordinator.store import Store
 from core.coordinator.superlink import make_keys
@@ -90,7 +90,9 @@ def _fill(
     store = Store(home.database_path, create=True)
     try:
         if larger is None:
-            sha256, size_bytes = put_checkpoint(home.blobs, config, seeded_weights(config.model, config.seed))
+            sha256, size_bytes = put_checkpoint(
+                home.blobs, config, values_of(seeded_weights(config.model, config.seed))
+            )
             first = Checkpoint(
                 server_round=0, sha256=sha256, size_bytes=size_bytes, momentum="", created_at=time.time()
             )

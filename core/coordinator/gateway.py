@@ -8,14 +8,13 @@ from the request, after the sender's key was found in the enrolment table and wi
 from __future__ import annotations
 
 import argparse
-import asyncio
 import base64
 import binascii
 import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -30,13 +29,12 @@ from core.api.errors import (
     ClockError,
     CoordinatorError,
     HedgerowError,
-    InviteError,
-    ManifestError,
     StorageError,
-    UsageError,
 )
+from core.coordinator.bodies import Refusal, bounded, refused
 from core.coordinator.enrolment import Enrolment
 from core.coordinator.home import Federation
+from core.coordinator.receiving import Receiver
 from core.coordinator.serving import listen, serve
 from core.coordinator.status_page import CONTENT_SECURITY_POLICY, StatusView, render
 from core.coordinator.superlink import HOST, Control, client_context
@@ -54,13 +52,11 @@ FLEET_LIMITS = {
 """Fleet route → largest body in bytes. Nothing else of Flower's is reachable."""
 FLEET = {f"/v1/fleet/{name}".encode(): name for name in FLEET_LIMITS}
 OWN_BODY_LIMIT = 8_192
-BODY_IDLE_S = 30.0
 ONLINE_S = 90.0
 _BLOB = re.compile(rb"/blobs/([0-9a-f]{64})")
 _RECEIPT = re.compile(rb"/receipts/([0-9a-f]{64})")
 _FORWARDED = ("content-type", "accept", "content-length", "flwr-timestamp", "flwr-public-key", "flwr-signature")
 _RETURNED = ("content-type", "content-length")
-_STATUS = {ClockError: 401, InviteError: 403, ManifestError: 409, UsageError: 400, CoordinatorError: 503}
 SECURITY_HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
@@ -73,14 +69,6 @@ SECURITY_HEADERS = {
 }
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class _Refusal(Exception):
-    """An answer found while something else was being done."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
 
 
 class Gateway:
@@ -97,12 +85,13 @@ class Gateway:
             trust_env=False,
             limits=httpx.Limits(max_connections=64, keepalive_expiry=2.0),
         )
+        self._receiver = Receiver(federation, self._store)
         self._seen: dict[str, float] = {}
-        self._routes: dict[bytes, tuple[str, Endpoint]] = {
-            b"/": ("GET", self._status),
-            b"/manifest": ("GET", self._manifest),
-            b"/enrol": ("POST", self._enrol),
-            b"/leave": ("POST", self._leave),
+        self._routes: dict[bytes, dict[str, Endpoint]] = {
+            b"/": {"GET": self._status},
+            b"/manifest": {"GET": self._manifest},
+            b"/enrol": {"POST": self._enrol},
+            b"/leave": {"POST": self._leave},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,10 +101,10 @@ class Gateway:
         request = Request(scope, receive)
         try:
             response = await self._answer(request)
-        except _Refusal as refusal:
+        except Refusal as refusal:
             response = refusal.response
         except HedgerowError as error:
-            response = _error(error)
+            response = refused(error)
         except ClientDisconnect:
             return
         for name, value in SECURITY_HEADERS.items():
@@ -125,21 +114,22 @@ class Gateway:
 
     async def _answer(self, request: Request) -> Response:
         raw: bytes = request.scope["raw_path"]
-        method, endpoint = self._find(raw)
-        if endpoint is None or request.scope["query_string"]:
+        endpoints = self._find(raw)
+        if not endpoints or request.scope["query_string"]:
             return Response(status_code=404)
-        if request.method != method:
-            return Response(status_code=405, headers={"allow": method})
-        return await endpoint(request)
+        if request.method not in endpoints:
+            return Response(status_code=405, headers={"allow": ", ".join(endpoints)})
+        return await endpoints[request.method](request)
 
-    def _find(self, raw: bytes) -> tuple[str, Endpoint | None]:
+    def _find(self, raw: bytes) -> dict[str, Endpoint]:
+        """Method → what answers it."""
         if raw in FLEET:
-            return "POST", self._fleet
+            return {"POST": self._fleet}
         if _BLOB.fullmatch(raw):
-            return "GET", self._blob
+            return {"GET": self._blob, "PUT": self._put}
         if _RECEIPT.fullmatch(raw):
-            return "GET", self._receipt
-        return self._routes.get(raw, ("", None))
+            return {"GET": self._receipt}
+        return self._routes.get(raw, {})
 
     # Flower's routes
 
@@ -154,7 +144,7 @@ class Gateway:
             return Response(status_code=413)
         headers = {key: request.headers[key] for key in _FORWARDED if key in request.headers}
         upstream = self._client.build_request(
-            "POST", self._upstream + name, headers=headers, content=_bounded(request, limit)
+            "POST", self._upstream + name, headers=headers, content=bounded(request, limit)
         )
         try:
             answer = await self._client.send(upstream, stream=True)
@@ -174,21 +164,21 @@ class Gateway:
         identity = key_id(public_key)
         volunteer = await run_in_threadpool(self._store.volunteer, identity) if public_key else None
         if volunteer is None or volunteer.left_at is not None:
-            raise _Refusal(_error(CoordinatorError("This key is not enrolled here.", "Join again."), 401))
+            raise Refusal(refused(CoordinatorError("This key is not enrolled here.", "Join again."), 401))
         self._seen[identity] = time.time()
 
     # Our own routes
 
     async def _signed(self, request: Request) -> tuple[bytes, bytes]:
         """The key (PEM) and body of a request of ours, its signature checked."""
-        body = b"".join([chunk async for chunk in _bounded(request, OWN_BODY_LIMIT)])
+        body = b"".join([chunk async for chunk in bounded(request, OWN_BODY_LIMIT)])
         try:
             path = request.scope["raw_path"].decode("ascii")
             return verify_request(request.headers, request.method, path, body), body
         except ClockError:
             raise
         except CoordinatorError as error:
-            raise _Refusal(_error(error, 401)) from error
+            raise Refusal(refused(error, 401)) from error
 
     async def _enrol(self, request: Request) -> Response:
         public_key, body = await self._signed(request)
@@ -219,6 +209,9 @@ class Gateway:
         headers = {"cache-control": "public, max-age=31536000, immutable"}
         return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
+    async def _put(self, request: Request) -> Response:
+        return await self._receiver.put(request, request.scope["raw_path"].decode("ascii").removeprefix("/blobs/"))
+
     async def _status(self, request: Request) -> Response:
         return HTMLResponse(await run_in_threadpool(self._render))
 
@@ -237,32 +230,9 @@ class Gateway:
                 online=sum(1 for at in self._seen.values() if at > recent),
                 rounds=self._store.rounds(),
                 checkpoints=self._store.checkpoints(),
+                arriving=self._federation.home.spool.size(),
             )
         )
-
-
-async def _bounded(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body, counted while it streams, each piece within ``BODY_IDLE_S``."""
-    count, stream = 0, request.stream()
-    while True:
-        try:
-            chunk = await asyncio.wait_for(anext(stream), BODY_IDLE_S)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise _Refusal(Response(status_code=408)) from error
-        count += len(chunk)
-        if count > limit:
-            raise _Refusal(Response(status_code=413))
-        if chunk:
-            yield chunk
-
-
-def _error(error: HedgerowError, status: int = 0) -> Response:
-    code = status or next((number for kind, number in _STATUS.items() if isinstance(error, kind)), 500)
-    body = {"code": error.code, "message": error.message, "hint": error.hint}
-    headers = {"retry-after": "2"} if code == 503 else None
-    return Response(msgspec.json.encode(body), code, headers, "application/json")
 
 
 def main(arguments: list[str] | None = None) -> int:

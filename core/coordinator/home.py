@@ -6,6 +6,7 @@
 ``keys/``                 federation key, gateway root and leaf, SuperLink certificate, superexec secret
 ``blobs/``                checkpoints and tokenizer, served by hash
 ``private/``              accepted updates until their round closes, outer momentum; never served
+``uploads/``              large updates on their way in, a folder for each node; never served
 ``quarantine/``           the newest refused updates, for the operator to look at
 ``coordinator.db``        see ``store``
 ``state.db``              Flower's SuperLink; may be lost, rebuilt from ``coordinator.db``
@@ -27,11 +28,12 @@ import msgspec
 from core.api.errors import HedgerowError, StorageError, UsageError
 from core.config import FederationConfig, Frozen
 from core.coordinator.blobs import BlobStore
+from core.coordinator.spool import Spool
 from core.coordinator.store import Store
 from core.federation.identity import FederationKey, federation_id
 from core.federation.manifest import open_manifest
 
-FOLDERS = ("keys", "blobs", "private", "quarantine", "flwr", "logs")
+FOLDERS = ("keys", "blobs", "private", "uploads", "quarantine", "flwr", "logs")
 
 
 class HostSettings(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +60,7 @@ class Home:
         self.root = root
         self.blobs = BlobStore(root / "blobs")
         self.private = BlobStore(root / "private")
+        self.spool = Spool(root / "uploads")
         self.quarantine = BlobStore(root / "quarantine")
         self.settings_path = root / "federation.toml"
         self.manifest_path = root / "manifest.json"

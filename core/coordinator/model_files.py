@@ -14,7 +14,7 @@ from pathlib import Path
 from core.config import FederationConfig
 from core.coordinator.blobs import BlobStore
 from core.coordinator.home import Federation
-from core.model.checkpoint_io import encode_weights, open_weights, read_weights, stream_weights
+from core.model.checkpoint_io import StoredWeights, Values, encoded_parts, open_weights, stream_weights
 from core.model.layout import parameter_shapes
 from core.model.parts import Part, encode_index, read_index
 from core.model.shard import units
@@ -31,8 +31,8 @@ class ModelFiles:
         self.shapes = parameter_shapes(self._config.model)
 
     @contextmanager
-    def opened(self, sha256: str) -> Iterator[Mapping[str, Array]]:
-        """A checkpoint whose arrays are read one by one.
+    def opened(self, sha256: str) -> Iterator[Stored]:
+        """A checkpoint whose arrays, or slices of them, are read when they are asked for.
 
         Raises:
             ModelError: not the federation's model.
@@ -43,7 +43,7 @@ class ModelFiles:
                 self._blobs.check(sha256)
                 yield stack.enter_context(open_weights(self._blobs.path(sha256), self.shapes))
                 return
-            stored: dict[str, Mapping[str, Array]] = {}
+            stored: dict[str, StoredWeights] = {}
             index = read_index(self._blobs.read(sha256), self._config.model)
             for part, unit in zip(index.parts, units(self._config.model), strict=True):
                 self._blobs.check(part.sha256)
@@ -78,28 +78,42 @@ class ModelFiles:
             stream_weights(path, self.shapes, stored)
             yield path
 
-    def put_weights(self, weights: Mapping[str, Array]) -> tuple[str, int]:
-        """Store a checkpoint durably; returns hash and size in bytes of what names it."""
-        return put_checkpoint(self._blobs, self._config, weights)
+    def put_weights(self, values: Values) -> tuple[str, int]:
+        """Store a checkpoint durably while it is made; returns hash and size in bytes of what names it."""
+        return put_checkpoint(self._blobs, self._config, values)
 
-    def momentum(self, sha256: str) -> dict[str, Array] | None:
-        """The outer momentum after the last step, ``None`` where there is none yet."""
-        return read_weights(self._private.path(sha256), self._config.model) if sha256 else None
+    @contextmanager
+    def opened_momentum(self, sha256: str) -> Iterator[Stored | None]:
+        """The outer momentum after the last step, read as a checkpoint is; ``None`` where there is none yet.
 
-    def put_momentum(self, momentum: Mapping[str, Array]) -> str:
-        """Store the momentum durably; returns its hash."""
-        return self._private.put(encode_weights(momentum))
+        Raises:
+            ModelError: not the federation's model.
+            StorageError: missing.
+        """
+        if not sha256:
+            yield None
+            return
+        with open_weights(self._private.path(sha256), self.shapes) as stored:
+            yield stored
+
+    def put_momentum(self, values: Values) -> str:
+        """Store the momentum durably while it is made; returns its hash."""
+        return self._private.put_parts(encoded_parts(self.shapes, values))[0]
 
 
 class _Joined(Mapping[str, Array]):
     """The arrays of several open files as one model."""
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], stored: Mapping[str, Mapping[str, Array]]) -> None:
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], stored: Mapping[str, StoredWeights]) -> None:
         self.shapes = dict(shapes)
         self._stored = stored
 
     def __getitem__(self, name: str) -> Array:
         return self._stored[name][name]
+
+    def part(self, parameter: str, start: int, stop: int) -> Array:
+        """Some values of an array, flat."""
+        return self._stored[parameter].part(parameter, start, stop)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -108,15 +122,30 @@ class _Joined(Mapping[str, Array]):
         return len(self.shapes)
 
 
-def put_checkpoint(blobs: BlobStore, config: FederationConfig, weights: Mapping[str, Array]) -> tuple[str, int]:
-    """Store a checkpoint durably, as the terms' shards ask; returns hash and size in bytes of what names it."""
+Stored = StoredWeights | _Joined
+"""Weights in files: a mapping, of which slices can be read as well."""
+
+
+def put_checkpoint(blobs: BlobStore, config: FederationConfig, values: Values) -> tuple[str, int]:
+    """Store a checkpoint durably, as the terms' shards ask; returns hash and size in bytes of what names it.
+
+    Args:
+        blobs: where to.
+        config: the terms.
+        values: the weights; where there are shards, each is asked for twice, for the wide and the narrow file.
+    """
     if config.shard.mode == "full":
-        data = encode_weights(weights)
-        return blobs.put(data), len(data)
+        return blobs.put_parts(encoded_parts(parameter_shapes(config.model), values))
     parts = []
     for unit in units(config.model):
-        arrays = {name: weights[name] for name in unit.shapes()}
-        whole, narrow = blobs.put(encode_weights(arrays)), blobs.put(encode_weights(arrays, narrow=True))
+        whole, narrow = (
+            blobs.put_parts(encoded_parts(unit.shapes(), values, narrow=narrow))[0] for narrow in (False, True)
+        )
         parts.append(Part(unit=unit.name, sha256=whole, narrow_sha256=narrow))
     index = encode_index(parts)
     return blobs.put(index), len(index)
+
+
+def values_of(weights: Mapping[str, Array]) -> Values:
+    """Weights in memory, as they are written."""
+    return lambda name, start, stop: weights[name].reshape(-1)[start:stop]

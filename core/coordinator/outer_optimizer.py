@@ -7,7 +7,8 @@ agree on θ_k.
 - ``fedmom`` (server momentum; Hsu et al., 2019, https://arxiv.org/abs/1909.06335): m ← μ·m + Δ.
 
 Everything is NumPy float32, multiply then add or subtract, so that replicas of the model stay bit-identical. With
-η = 1 and μ = 0 ``fedmom`` gives the same bits as ``fedavg`` with η = 1.
+η = 1 and μ = 0 ``fedmom`` gives the same bits as ``fedavg`` with η = 1. Each value is moved by itself, so a
+model may be moved slice by slice.
 """
 
 from __future__ import annotations
@@ -30,30 +31,17 @@ class OuterStep(NamedTuple):
     metrics: dict[str, float]
 
 
-def partial_step(
-    config: OuterConfig,
-    base: Mapping[str, Array],
-    delta: ModelUpdate,
-    momentum: Mapping[str, Array] | None,
-) -> OuterStep:
-    """As ``outer_step``, where ``delta`` may hold a part of the parameters only.
+def direction(config: OuterConfig, delta: Array, momentum: Array | None) -> Array:
+    """What is subtracted, before the learning rate; under ``fedmom`` this is the next momentum."""
+    if config.optimizer == "fedmom" and momentum is not None:
+        return np.float32(config.momentum) * momentum + delta
+    return delta
 
-    The others keep their weights and their momentum to the bit; a momentum that none has yet is zero.
 
-    Raises:
-        UpdateError: ``delta`` holds parameters that are not the model's, or the new weights are not finite.
-    """
-    if len(delta.arrays) == len(base):
-        return outer_step(config, base, delta, momentum)
-    trained = {name: base[name] for name in delta.arrays if name in base}
-    before = None if momentum is None else {name: momentum[name] for name in trained}
-    step = outer_step(config, trained, delta, before)
-    weights = {name: step.weights.get(name, array) for name, array in base.items()}
-    after = None
-    if step.momentum is not None:
-        kept = momentum or {name: np.zeros_like(array) for name, array in base.items()}
-        after = {name: step.momentum.get(name, kept[name]) for name in base}
-    return OuterStep(weights, after, step.metrics | {"model_norm": ModelUpdate(weights).norm()})
+def moved(config: OuterConfig, base: Array, direction: Array) -> Array:
+    """The new weights; who calls looks whether they are finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return base - np.float32(config.learning_rate) * direction
 
 
 def outer_step(
@@ -75,15 +63,11 @@ def outer_step(
     """
     if list(base) != list(delta.arrays) or any(base[n].shape != a.shape for n, a in delta.arrays.items()):
         raise UpdateError("The mean update has other parameters than the base checkpoint.")
-    direction = dict(delta.arrays)
-    if config.optimizer == "fedmom" and momentum is not None:
-        decay = np.float32(config.momentum)
-        direction = {name: decay * momentum[name] + delta.arrays[name] for name in base}
-    rate = np.float32(config.learning_rate)
-    with np.errstate(over="ignore", invalid="ignore"):
-        weights = {name: base[name] - rate * direction[name] for name in base}
+    before = momentum or {}
+    directions = {name: direction(config, delta.arrays[name], before.get(name)) for name in base}
+    weights = {name: moved(config, base[name], directions[name]) for name in base}
     model = ModelUpdate(weights)
     if not model.is_finite():
         raise UpdateError("The outer step gave weights that are not finite.")
     metrics = {"pseudo_gradient_norm": delta.norm(), "model_norm": model.norm()}
-    return OuterStep(weights, direction if config.optimizer == "fedmom" else None, metrics)
+    return OuterStep(weights, directions if config.optimizer == "fedmom" else None, metrics)

@@ -143,3 +143,8 @@ def retry_delay_s(attempt: int, forged: bool) -> float:
 def message_ttl_s(deadline_s: float, upload_allowance_s: float) -> float:
     """Life of a ``train`` message: deadline + upload allowance + two more rounds, so that late work still arrives."""
     return 3.0 * (deadline_s + upload_allowance_s)
+
+
+def late_s(deadline_s: float, upload_allowance_s: float) -> float:
+    """Seconds after a round's deadline until the last ``train`` message of it, sent as late as can be, is dead."""
+    return upload_allowance_s + message_ttl_s(deadline_s, upload_allowance_s)

@@ -29,7 +29,16 @@ from core.coordinator.processes import MAX_LOG_BYTES, started
 from core.coordinator.schema import Sign
 from core.coordinator.store import SERVER_APP, Store
 from core.coordinator.updates import UpdateReader
-from core.federation.protocol import INSTRUCTION, MAX_UPDATE_BYTES, MESSAGE_TYPE, METRICS, SEAL, UPDATE
+from core.federation.protocol import (
+    INSTRUCTION,
+    MAX_MESSAGE_UPDATE,
+    MESSAGE_TYPE,
+    METRICS,
+    SEAL,
+    UPDATE,
+    SpooledUpdate,
+    read_spooled,
+)
 
 SIGN_INTERVAL_S = 1.0
 HANG_S = 60.0
@@ -226,16 +235,20 @@ def read_reply(content: RecordDict) -> RawReply:
     """
     if set(content) != {UPDATE, METRICS, SEAL}:
         raise UpdateError("The reply holds other records than the schema allows.")
-    arrays, metrics, seal = content[UPDATE], content[METRICS], content[SEAL]
-    if (
-        not isinstance(arrays, ArrayRecord)
-        or not isinstance(metrics, MetricRecord)
-        or not isinstance(seal, ConfigRecord)
-    ):
+    update, metrics, seal = content[UPDATE], content[METRICS], content[SEAL]
+    if not isinstance(metrics, MetricRecord) or not isinstance(seal, ConfigRecord):
         raise UpdateError("The reply's records are of the wrong kinds.")
-    if list(arrays) != [UPDATE]:
+    return RawReply(seal=dict(seal), metrics=dict(metrics), payload=_payload(update))
+
+
+def _payload(update: object) -> bytes | SpooledUpdate:
+    if isinstance(update, ConfigRecord):
+        return read_spooled(dict(update))
+    if not isinstance(update, ArrayRecord):
+        raise UpdateError("The reply's records are of the wrong kinds.")
+    if list(update) != [UPDATE]:
         raise UpdateError("The reply must hold exactly one array.")
-    return RawReply(seal=dict(seal), metrics=dict(metrics), payload=uint8_bytes(arrays[UPDATE]))
+    return uint8_bytes(update[UPDATE])
 
 
 def uint8_bytes(array: Array) -> bytes:
@@ -244,7 +257,7 @@ def uint8_bytes(array: Array) -> bytes:
     Raises:
         UpdateError: another type or shape, or header and bytes disagree.
     """
-    if array.dtype != "uint8" or len(array.shape) != 1 or not 0 < array.shape[0] <= MAX_UPDATE_BYTES:
+    if array.dtype != "uint8" or len(array.shape) != 1 or not 0 < array.shape[0] <= MAX_MESSAGE_UPDATE:
         raise UpdateError("The update is not one row of uint8 of allowed length.")
     if array.stype == "raw":
         payload = array.data

@@ -57,6 +57,8 @@ class StatusView:
     online: int
     rounds: Sequence[Round]
     checkpoints: Sequence[Checkpoint]
+    arriving: int = 0
+    """Bytes of large updates that are on their way in."""
 
 
 def size(count: int) -> str:
@@ -81,7 +83,7 @@ def render(view: StatusView) -> str:
         ("Rounds done", f"{done} <small>of {view.rounds_planned}</small>"),
         ("Volunteers", f"{view.volunteers} <small>{view.online} seen just now</small>"),
         ("Bits per byte", latest),
-        ("Received", size(sent)),
+        ("Received", size(sent) + (f" <small>{size(view.arriving)} arriving</small>" if view.arriving else "")),
     )
     cells = "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in figures)
     return f"""<!doctype html>

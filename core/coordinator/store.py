@@ -31,6 +31,10 @@ from core.federation.protocol import Capability, Receipt
 SERVER_APP = "server_app"
 PRESENT = "present"
 """Named value: how many volunteers are there now, as the conductor sees it."""
+_AWAITED = (
+    "FROM assignments JOIN rounds USING (server_round) JOIN volunteers USING (key_id) WHERE left_at IS NULL "
+    "AND assignments.state IN ('assigned', 'failed') AND (rounds.state = 'open' OR deadline_at > ?)"
+)
 
 
 def token_hash(token: bytes) -> str:
@@ -162,6 +166,23 @@ class Store(Database):
         """All assignments of a round, in the order of key ids."""
         rows = self._read("SELECT * FROM assignments WHERE server_round = ? ORDER BY key_id", (server_round,))
         return [Assignment(**row) for row in rows]
+
+    def awaited(self, key_id: str, late_s: float, now: float) -> list[Assignment]:
+        """Assignments of one present volunteer whose update may still come.
+
+        Args:
+            key_id: whose.
+            late_s: how long after its round's deadline a message may still be answered.
+            now: Unix seconds.
+        """
+        rows = self._read(
+            f"SELECT assignments.* {_AWAITED} AND key_id = ? ORDER BY server_round", (now - late_s, key_id)
+        )
+        return [Assignment(**row) for row in rows]
+
+    def awaited_volunteers(self, late_s: float, now: float) -> frozenset[str]:
+        """Key ids of everybody of whom an update may still come."""
+        return frozenset(row["key_id"] for row in self._read(f"SELECT key_id {_AWAITED}", (now - late_s,)))
 
     def accepted_updates(self) -> dict[str, str]:
         """Update hash → key id of everything that was good."""

@@ -6,8 +6,7 @@ from core.config import FederationConfig
 from core.model.layout import Shapes
 from core.model.shard import divide
 from core.postprocess.base import build_chain
-from core.postprocess.compression.codec import encoded_size
-from core.update import ModelUpdate
+from core.postprocess.compression.codec import EncodedUpdate, Source, encoded_size
 
 
 class UpdateReader:
@@ -29,10 +28,19 @@ class UpdateReader:
         """Exact bytes of an update of this shard."""
         return encoded_size(self._shapes[shard], self._chain.codec)
 
-    def decode(self, payload: bytes, shard: str) -> ModelUpdate:
-        """The chain, backwards.
+    def open(self, source: Source, shard: str) -> EncodedUpdate:
+        """The chain, backwards; the update stays where it lies until its values are asked for.
 
         Raises:
             UpdateError: the bytes are not an update of this shard.
         """
-        return self._chain.decode(payload, self._shapes[shard])
+        return self._chain.open(source, self._shapes[shard])
+
+    def check(self, source: Source, shard: str) -> None:
+        """Look at every value, holding a slice at a time.
+
+        Raises:
+            UpdateError: the bytes are not an update of this shard, or a value is not finite.
+        """
+        for _ in self.open(source, shard).slices():
+            pass

@@ -25,9 +25,14 @@ class Journal(msgspec.Struct, kw_only=True):
     metrics: dict[str, float] = {}
     session: Session | None = None
     answered: str = ""
-    """Message id of the delivery that was answered in full."""
+    """Message id of the delivery that was answered in full; another one asks for the same bytes again."""
     corpora: tuple[CorpusRef, ...] = ()
     """The generation of each corpus that the round trains with, from its first step to its seal."""
+
+    @property
+    def asked_again(self) -> bool:
+        """Whether it was answered and its newest message was not."""
+        return self.answered not in ("", self.delivery.message_id)
 
 
 def load(ledger: Ledger, release_id: int) -> Journal | None:

@@ -40,6 +40,8 @@ DISK_RETRY_S = 20.0
 SEND_RETRY_S = 15.0
 MAX_DEATHS = 4
 _RECEIPT_GRACE_S = 300.0
+_REMEMBERED = 16
+"""Newest releases that may still be asked for again."""
 log = logging.getLogger("hedgerow.participation")
 
 
@@ -50,7 +52,7 @@ class Participation:
         self._desk = desk
         self.member = member
         self._rounds = work
-        self._sender = Sender(desk, member)
+        self._sender = Sender(desk, member, work)
         self._inbox = Inbox(desk.home / "rounds" / f"inbox-{member.row.federation_id}")
         self._wake = asyncio.Event()
         self._kick = asyncio.Event()
@@ -60,6 +62,8 @@ class Participation:
         self._deaths: dict[int, int] = {}
         self._orphans: dict[int, str] = {}
         """Releases whose Flower run ended before they were sent, with the message that nobody waits for any more."""
+        self._again: set[int] = set()
+        """Releases that were asked for again after they were answered: the same bytes go out once more."""
         self._resent: set[int] = set()
         """Releases that had ended and were sent again; a receipt may overrule how they ended."""
         self.last_error = ""
@@ -70,6 +74,7 @@ class Participation:
     def start(self) -> None:
         """Begin to take part."""
         self.count_budget()
+        self._again = {release.release_id for release in self._unanswered()}
         self._tasks = [asyncio.create_task(self._forever(loop)) for loop in (self._listen, self._work)]
 
     async def stop(self) -> None:
@@ -93,6 +98,18 @@ class Participation:
     def _open(self) -> list[Release]:
         mine = self.member.row.federation_id
         return [r for r in self._desk.ledger.open_releases() if r.federation_id == mine]
+
+    def _unanswered(self) -> list[Release]:
+        """What was asked for again and not yet sent when the engine ended."""
+        mine = self.member.row.federation_id
+        found = []
+        for release in self._desk.ledger.uploads(_REMEMBERED):
+            if release.federation_id != mine or (release.state in OPEN_STATES and release.state != "sent"):
+                continue
+            journal = journals.load(self._desk.ledger, release.release_id)
+            if journal is not None and journal.asked_again and time.time() < journal.delivery.expires_at:
+                found.append(release)
+        return found
 
     async def _forever(self, loop: Callable[[], object]) -> None:
         while True:
@@ -206,10 +223,7 @@ class Participation:
         journal.instruction, journal.delivery = instruction, delivery
         journals.save(ledger, release.release_id, journal)
         if release.state not in OPEN_STATES or release.state == "sent":
-            # Asked again after it was answered: the same bytes go out once more.
-            await self._send(release)
-            if release.state not in ("accepted", "sent"):
-                self._resent.add(release.release_id)
+            self._again.add(release.release_id)
         self._wake.set()
         self.on_change()
 
@@ -260,7 +274,9 @@ class Participation:
             await _wait(self._wake, 3_600.0 if release is None else await self._advance(release))
 
     def _next(self) -> Release | None:
-        """The oldest release with something to do."""
+        """The oldest release with something to do; first of all one that is asked for again."""
+        if self._again:
+            return self._desk.ledger.release(min(self._again))
         pending = [r for r in self._open() if r.state != "sent"]
         for release in pending:
             journal = journals.load(self._desk.ledger, release.release_id)
@@ -275,8 +291,9 @@ class Participation:
         journal = journals.load(self._desk.ledger, release.release_id)
         if journal is None:  # begun, but the engine ended before the message was filed: the inbox still has it
             return POLL_S
+        again = release.release_id in self._again
         try:
-            if release.state in ("assigned", "training"):
+            if not again and release.state in ("assigned", "training"):
                 if not await self._train(release, journal):
                     return POLL_S
                 release = self._desk.ledger.release(release.release_id)
@@ -284,10 +301,10 @@ class Participation:
             if not self._rounds.may_send:  # sealed and kept; the owner's rule about the network says when
                 progress.show(self._desk.board, self.member, release, journal.instruction, "uploading")
                 return SEND_RETRY_S
-            await self._send(release)
-            return 0.0
+            return await self._send(release)
         except RunEnded:
             # The same round comes again under a new run, with another message.
+            self._again.discard(release.release_id)
             self._orphans[release.release_id] = journal.delivery.message_id
             return 0.0
         except Unreachable as error:
@@ -322,15 +339,29 @@ class Participation:
             self.exhausted = exhausted
             self.on_change()
 
-    async def _send(self, release: Release) -> None:
-        """Send the sealed bytes and note how that went."""
+    async def _send(self, release: Release) -> float:
+        """Send the sealed bytes and note how that went; returns the seconds after which to look again."""
+        release_id = release.release_id
         match await self._sender.send(release):
             case Outcome.SENT:
+                if release_id in self._again and release.state not in ("accepted", "sent"):
+                    self._resent.add(release_id)
+                journal = journals.load(self._desk.ledger, release_id)
+                if journal is None or not journal.asked_again:
+                    self._again.discard(release_id)
+                else:  # in the last moment
+                    self._again.add(release_id)
                 self._kick.set()
+            case Outcome.HELD:
+                return SEND_RETRY_S
+            case Outcome.TOO_LATE:
+                self._again.discard(release_id)
+                if release.state in OPEN_STATES:
+                    reason = f"{self.member.row.name} had closed the round before the update was sent."
+                    self._end(release, "late", reason)
             case Outcome.ASKED_AGAIN:
-                self._wake.set()
-            case Outcome.TOO_LATE if release.state in OPEN_STATES:
-                self._end(release, "late", f"{self.member.row.name} had closed the round before the update was sent.")
+                pass
+        return 0.0
 
     async def _died(self, release: Release, journal: Journal, error: ChildDied) -> float:
         """Start the trainer again a few times; it goes on from its checkpoint."""
@@ -341,9 +372,12 @@ class Participation:
         return 2.0 * deaths
 
     async def _give_up(self, release: Release, journal: Journal, error: HedgerowError) -> float:
-        """This round will not be answered; a charge stays."""
+        """This round, or this message of a round that was answered, will not be answered; a charge stays."""
         self._desk.board.error(error)
-        self._end(release, "abandoned", str(error)[:300])
+        if release.release_id in self._again:
+            self._again.discard(release.release_id)
+        else:
+            self._end(release, "abandoned", str(error)[:300])
         await self._decline(journal.delivery)
         return 0.0
 

@@ -13,7 +13,7 @@ from core.api.errors import EngineError, HedgerowError, from_code
 from core.api.messages import CorpusOffer, ManifestView
 from core.config import FederationConfig, Frozen, UnitOfPrivacy
 from core.engine.children import converse
-from core.federation.protocol import MAX_UPDATE_BYTES, Capability, allowed_metrics
+from core.federation.protocol import Capability, allowed_metrics
 from core.jobs import PrivacyPlan
 from core.ledger.rows import CorpusRow, EventSpec
 from core.model.parts import MAX_INDEX_BYTES, download_bytes
@@ -259,8 +259,6 @@ def too_big(config: FederationConfig, allowed_bytes: int, shard: Shard | None = 
             f"A round needs about {needed / 2**30:.1f} GB of memory, your limit is {allowed_bytes / 2**30:.1f} GB. "
             "Raise the limit memory_gb, or stay out."
         )
-    if upload_bytes(config) > MAX_UPDATE_BYTES:
-        return "Its updates are larger than 32 MB, which this version cannot send."
     return ""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -39,6 +38,7 @@ from core.ledger.rows import Release, ReleaseAttributes
 from core.ledger.store import Ledger
 from core.model.presets import num_parameters
 from core.model.shard import FULL
+from core.postprocess.compression.codec import source_sha256
 
 SEALED_CONTEXT = b"sealed-update"
 _SLOW_FLOPS_PER_S = 2e9
@@ -341,10 +341,10 @@ class Round:
         if plan.unit != "none":
             _check_record(self._recorded, plan, self._shard.size())
         path = self.folder / "update.sealed"
-        payload = vault.decrypt_file(path, self._room.key, SEALED_CONTEXT)
-        if hashlib.sha256(payload).hexdigest() != sealed.sha256 or len(payload) != sealed.size_bytes:
-            raise UpdateError("The sealed update is not what the trainer said it is.", "It is not sent.")
-        if len(payload) != plans.upload_bytes(config, self._shard):
+        with vault.open_encrypted(path, self._room.key, SEALED_CONTEXT) as update:
+            if update.size != sealed.size_bytes or source_sha256(update).hex() != sealed.sha256:
+                raise UpdateError("The sealed update is not what the trainer said it is.", "It is not sent.")
+        if sealed.size_bytes != plans.upload_bytes(config, self._shard):
             raise UpdateError("The sealed update has another size than the codec fixes.", "It is not sent.")
         return path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -16,8 +15,8 @@ from core.engine.rounds import SEALED_CONTEXT
 from core.federation.manifest import open_manifest
 from core.ledger.rows import FederationRow, Release
 from core.ledger.store import Ledger
-from core.model.layout import parameter_shapes
-from core.postprocess.compression.codec import decode
+from core.model.shard import parse_shard
+from core.postprocess.compression.codec import EncodedUpdate, source_sha256
 
 BINS = 41
 SHOWN = {"sealed", "uploading", "sent", "accepted", "refused", "late"}
@@ -70,16 +69,22 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
         raise UsageError(
             f"The bytes of upload {upload_id} are no longer kept; hash and size are.", "Raise the limit disk_gb."
         )
-    payload = vault.decrypt_file(release.path, key, SEALED_CONTEXT)
-    if hashlib.sha256(payload).hexdigest() != release.sha256:
-        raise StorageError(f"The file of upload {upload_id} is not what was sealed.", "It is not used.")
     federation = ledger.federation(release.federation_id)
     config = open_manifest(federation.manifest, federation.federation_key).config
-    update = decode(payload, parameter_shapes(config.model), config.codec)
+    shapes = parse_shard(config.model, release.attributes.shard).shapes()
+    with vault.open_encrypted(release.path, key, SEALED_CONTEXT) as file:
+        if source_sha256(file).hex() != release.sha256:
+            raise StorageError(f"The file of upload {upload_id} is not what was sealed.", "It is not used.")
+        update = EncodedUpdate(file, shapes, config.codec)
+        layers = [
+            LayerNorm(name=name, size=array.size, norm=float(np.linalg.norm(array.astype(np.float64))))
+            for name, array in update.arrays()
+        ]
+        spread = max((float(np.max(np.abs(values))) for values in update.slices()), default=0.0) or 1.0
+        counts = np.zeros(BINS, np.int64)
+        for values in update.slices():
+            counts += np.histogram(values, bins=BINS, range=(-spread, spread))[0]
     journal = journals.load(ledger, release.release_id)
-    values = update.flat()
-    spread = float(np.max(np.abs(values), initial=0.0)) or 1.0
-    counts, _ = np.histogram(values, bins=BINS, range=(-spread, spread))
     return UploadDetail(
         upload=info(release, {federation.federation_id: federation}),
         codec=config.codec.name,
@@ -87,10 +92,7 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
         nonce=journal.instruction.nonce.hex() if journal else "",
         manifest_hash=release.attributes.manifest_hash,
         metrics=dict(journal.metrics) if journal else {},
-        layers=[
-            LayerNorm(name=name, size=array.size, norm=float(np.linalg.norm(array.astype(np.float64))))
-            for name, array in update.arrays.items()
-        ],
+        layers=layers,
         histogram=[int(count) for count in counts],
         histogram_low=-spread,
         histogram_high=spread,

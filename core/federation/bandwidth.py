@@ -39,6 +39,11 @@ class Bucket:
         """Whether there is a limit at all."""
         return self._rate > 0
 
+    @property
+    def bytes_per_s(self) -> float:
+        """The limit, 0 where there is none."""
+        return self._rate
+
     def limit(self, mbit_s: float) -> None:
         """Set the rate in megabits a second; 0 means none."""
         self._rate = mbit_s * _BYTES_PER_MBIT

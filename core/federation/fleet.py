@@ -56,7 +56,7 @@ from google.protobuf.message import Message as Protobuf
 
 from core.api.errors import CoordinatorError
 from core.federation.identity import NodeKey
-from core.federation.protocol import INSTRUCTION, METRICS, SEAL, UPDATE
+from core.federation.protocol import INSTRUCTION, METRICS, SEAL, UPDATE, SpooledUpdate
 from core.federation.transport import Answer, Transport, Unreachable
 
 MAX_SMALL = 64 << 10
@@ -236,17 +236,31 @@ class Fleet:
         await self._call("confirm-message-received", request, ConfirmMessageReceivedResponse, MAX_SMALL)
 
     async def announce(
-        self, delivery: Delivery, payload: bytes, metrics: Mapping[str, float], seal: Mapping[str, Any]
+        self,
+        delivery: Delivery,
+        payload: bytes | SpooledUpdate,
+        metrics: Mapping[str, float],
+        seal: Mapping[str, Any],
     ) -> Session:
         """Open an upload session for a reply; ``Session.too_late`` says whether it was taken.
+
+        Args:
+            delivery: the message it answers.
+            payload: the update, or what stands for one that went up before.
+            metrics: numbers beside it.
+            seal: hashes and signature.
 
         Raises:
             RunEnded: the run is over; keep the update, the round may come again.
         """
-        array = Array(np.frombuffer(payload, dtype=np.uint8))
+        update = (
+            ArrayRecord({UPDATE: Array(np.frombuffer(payload, dtype=np.uint8))})
+            if isinstance(payload, bytes)
+            else ConfigRecord(payload.to_record())
+        )
         content = RecordDict(
             {
-                UPDATE: ArrayRecord({UPDATE: array}),
+                UPDATE: update,
                 METRICS: MetricRecord({name: float(value) for name, value in metrics.items()}),
                 SEAL: ConfigRecord(dict(seal)),
             }

@@ -1,4 +1,4 @@
-"""Our own routes of the gateway, as the volunteer calls them: manifest, enrolment, blobs, receipts, leaving.
+"""Our own routes of the gateway, as the volunteer calls them: manifest, enrolment, blobs both ways, receipts, leaving.
 
 Requests after consent are signed with the node key over method, path, time and body.
 """
@@ -10,25 +10,30 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from core.api.errors import CoordinatorError, HedgerowError, InviteError, StorageError, from_code
-from core.federation.identity import NodeKey, sign_request, verify_federation
+from core.federation.identity import HEADER_DIGEST, NodeKey, sign_request, verify_federation
 from core.federation.manifest import MAX_ENVELOPE
-from core.federation.protocol import Capability, EnrolAnswer, EnrolRequest, Receipt
-from core.federation.transport import Answer, Transport
+from core.federation.protocol import MAX_PIECE, Capability, EnrolAnswer, EnrolRequest, PutAnswer, Receipt
+from core.federation.transport import Answer, Transport, Unreachable
 from core.vault import storage_error, sync_folder
 
 MAX_SMALL = 64 << 10
 DISK_MARGIN = 64 << 20
 T = TypeVar("T")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+MIN_PIECE = 256 << 10
+PIECE_S = 4.0
+"""Seconds that a piece takes at the owner's rate: so long may pass until a rule that forbids the next one is heard."""
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
+Read = Callable[[int, int], bytes]
+"""Bytes of a file from a start to a stop; called in a thread."""
 
 
 class _Refusal(msgspec.Struct):
@@ -143,6 +148,56 @@ class Gateway:
                     os.fsync(stream.fileno())
             except OSError as error:
                 raise storage_error(part, error) from error
+
+    async def put_blob(self, sha256: str, size: int, read: Read, before: Callable[[int, int], Awaitable[None]]) -> bool:
+        """Hand over a large file piece by piece, going on where an earlier try ended.
+
+        Args:
+            sha256: its hash.
+            size: its bytes.
+            read: gives a part of it.
+            before: awaited before each piece, and after the last, with bytes done and bytes in all; may raise to stop.
+
+        Returns:
+            Whether all of it is there; ``False`` if nobody waits for it.
+
+        Raises:
+            Unreachable: the connection broke, or what arrived was of another hash; call again.
+            StorageError: no room at the coordinator; call again later.
+            CoordinatorError: the answers make no sense.
+        """
+        done = await self._offer(sha256, f"bytes */{size}", b"", size)
+        while done is not None and done < size:
+            await before(done, size)
+            piece = await asyncio.to_thread(read, done, min(size, done + self._piece_bytes()))
+            there = await self._offer(sha256, f"bytes {done}-{done + len(piece) - 1}/{size}", piece, size)
+            if there is not None and there <= done:
+                raise Unreachable("The coordinator lost a part of the update.", "It is sent again.")
+            done = there
+        if done is not None:
+            await before(done, size)
+        return done is not None
+
+    def _piece_bytes(self) -> int:
+        rate = self.transport.traffic.up.bytes_per_s
+        return min(MAX_PIECE, max(MIN_PIECE, int(PIECE_S * rate))) if rate else MAX_PIECE
+
+    async def _offer(self, sha256: str, part: str, piece: bytes, size: int) -> int | None:
+        """Send one piece, or none to ask; how much is there, or ``None`` if nobody waits for it."""
+        path = f"/blobs/{sha256}"
+        headers = self._headers("PUT", f"{path} {part}", piece) | {
+            HEADER_DIGEST: hashlib.sha256(piece).hexdigest(),
+            "content-range": part,
+            "content-length": str(len(piece)),
+            "content-type": "application/octet-stream",
+        }
+        answer = await self.transport.request("PUT", path, body=piece, headers=headers, max_bytes=MAX_SMALL)
+        if answer.status == 410:
+            return None
+        there = _decode(_expect(answer, (200, 409, 422), self), PutAnswer).offset
+        if not 0 <= there <= size:
+            raise CoordinatorError("The coordinator says that it has more of the update than there is.")
+        return there
 
     def _headers(self, method: str, path: str, body: bytes) -> dict[str, str]:
         return {} if self._key is None else sign_request(self._key, method, path, body)

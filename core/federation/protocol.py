@@ -3,6 +3,15 @@
 ``TrainInstruction`` travels in a Flower ``ConfigRecord`` named ``INSTRUCTION``. The reply holds an ``ArrayRecord``
 named ``UPDATE`` with one uint8 array ``UPDATE``, a ``MetricRecord`` named ``METRICS`` and a ``ConfigRecord`` named
 ``SEAL`` built from ``ReplySeal``. This module knows no Flower: it converts to and from plain dictionaries of scalars.
+
+An update of more than ``MAX_MESSAGE_UPDATE`` goes up before its reply, piece by piece, as ``PUT /blobs/<sha256>``; the
+reply then holds a ``ConfigRecord`` named ``UPDATE`` built from ``SpooledUpdate`` instead of the array. A piece says
+``content-range: bytes FIRST-LAST/TOTAL``, with an empty body ``bytes */TOTAL``; ``hedgerow-body-sha256`` is the hash of
+its body. It is signed as every request of ours, over the path followed by a blank and the range. The answer is
+``PutAnswer``: how much is there. That is where the next piece begins (409 if this one began elsewhere), and what an
+empty piece asks for after a cut. The total must be the exact size of an update that this node was asked for and that
+is still waited for (else 413 and 410). The last piece makes the gateway check the hash of the whole (422 and nothing
+is there). 503: another piece of this node is being written. 507: the disk is full.
 """
 
 from __future__ import annotations
@@ -26,7 +35,11 @@ MESSAGE_TYPE = "train"
 NONCE_BYTES = 16
 SHARD_NAME = re.compile(r"full|embedding|blocks:[0-9]{1,3}-[0-9]{1,3}")
 """Form of a shard's name; whether the model has such a part is checked against the manifest."""
-MAX_UPDATE_BYTES = 32 << 20
+MAX_MESSAGE_UPDATE = 32 << 20
+"""Bytes of the largest update that travels inside a Flower message."""
+MAX_PIECE = 4 << 20
+"""Bytes of the largest piece of a file that goes up."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 Capability = Literal["any", "blocks", "embedding"]
 PUBLIC_METRICS = ("steps",)
 """Sent under every unit: fixed by the instruction, so it says nothing about the text."""
@@ -152,6 +165,40 @@ def read_seal(record: Mapping[str, Any]) -> ReplySeal:
         return msgspec.convert(dict(record), ReplySeal, builtin_types=(bytes,))
     except (msgspec.ValidationError, ValueError, TypeError) as error:
         raise UpdateError(f"The reply's seal was refused: {error}.") from error
+
+
+class SpooledUpdate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a reply says in place of an update that went up before it."""
+
+    sha256: str
+    """Must be the one that the seal signs."""
+    size_bytes: int
+
+    def to_record(self) -> dict[str, Any]:
+        """As a flat dictionary of scalars."""
+        return msgspec.structs.asdict(self)
+
+
+def read_spooled(record: Mapping[str, Any]) -> SpooledUpdate:
+    """Check the form of what stands for an update.
+
+    Raises:
+        UpdateError: unknown, missing or wrongly typed fields, or no hash.
+    """
+    try:
+        spooled = msgspec.convert(dict(record), SpooledUpdate)
+    except (msgspec.ValidationError, ValueError, TypeError) as error:
+        raise UpdateError(f"The reply's update was refused: {error}.") from error
+    if not _SHA256.fullmatch(spooled.sha256) or spooled.size_bytes < 1:
+        raise UpdateError("The reply names no update.")
+    return spooled
+
+
+class PutAnswer(msgspec.Struct, frozen=True):
+    """What ``PUT /blobs/<sha256>`` answers."""
+
+    offset: int
+    """Bytes that are there, from the first on; all of them once the hash was checked."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

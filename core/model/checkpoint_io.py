@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,12 +25,18 @@ from core.model.layout import parameter_shapes
 from core.update import Array
 
 MAX_HEADER_BYTES = 1 << 20
+SLICE = 1 << 20
+"""Values of a parameter in memory at a time, where weights are made as they are written."""
 _PREFIX_BYTES = 8
 _ALIGNMENT = 8
 _WIDTHS = {"F32": 4, "BF16": 2}
 _NUMPY = {"F32": "<f4", "BF16": "<u2"}
 """NumPy has no bfloat16; its bits are the upper half of a float32."""
 _HINT = "It is not used; the coordinator must send the weights its manifest describes."
+
+
+Values = Callable[[str, int, int], Array]
+"""(parameter, start, stop) → those of its values, flat float32."""
 
 
 def encode_weights(arrays: Mapping[str, Array], *, narrow: bool = False) -> bytes:
@@ -78,7 +84,38 @@ def _dtype(shape: tuple[int, ...], narrow: bool) -> str:
 def _parts(
     shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array], narrow: bool = False
 ) -> Iterator[bytes | memoryview]:
-    """Length, header and data as safetensors writes them: wide before narrow, then by name."""
+    """As ``encoded_parts``, of whole arrays."""
+    text, order = _header(shapes, narrow)
+    yield text
+    for name in order:
+        array = arrays[name]
+        if array.dtype != np.float32:
+            raise ModelError(f"{name} is {array.dtype}, not float32.")
+        if array.shape != tuple(shapes[name]):
+            raise ModelError(f"{name} has the shape {array.shape}, not {tuple(shapes[name])}.")
+        yield _stored(np.ascontiguousarray(array, "<f4").reshape(-1), _dtype(array.shape, narrow))
+
+
+def encoded_parts(
+    shapes: Mapping[str, tuple[int, ...]], values: Values, *, narrow: bool = False
+) -> Iterator[bytes | memoryview]:
+    """The safetensors file of weights that are made as they are written, with one slice in memory at a time.
+
+    Args:
+        shapes: what the file is to hold.
+        values: float32 values of a parameter; asked for in the order of the file.
+        narrow: as ``encode_weights``.
+    """
+    text, order = _header(shapes, narrow)
+    yield text
+    for name in order:
+        size = math.prod(shapes[name])
+        for start in range(0, size, SLICE):
+            yield _stored(values(name, start, min(size, start + SLICE)), _dtype(shapes[name], narrow))
+
+
+def _header(shapes: Mapping[str, tuple[int, ...]], narrow: bool) -> tuple[bytes, list[str]]:
+    """Length and header as safetensors writes them, and the order of the data: wide before narrow, then by name."""
     # "format" is what transformers asks for before it opens a file.
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     order = sorted(shapes, key=lambda name: (-_WIDTHS[_dtype(shapes[name], narrow)], name))
@@ -90,15 +127,11 @@ def _parts(
         at = stop
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    yield len(text).to_bytes(_PREFIX_BYTES, "little") + text
-    for name in order:
-        array = arrays[name]
-        if array.dtype != np.float32:
-            raise ModelError(f"{name} is {array.dtype}, not float32.")
-        if array.shape != tuple(shapes[name]):
-            raise ModelError(f"{name} has the shape {array.shape}, not {tuple(shapes[name])}.")
-        flat = np.ascontiguousarray(array, "<f4").reshape(-1)
-        yield (flat if _dtype(array.shape, narrow) == "F32" else _to_bfloat16(flat)).view(np.uint8).data
+    return len(text).to_bytes(_PREFIX_BYTES, "little") + text, order
+
+
+def _stored(flat: Array, dtype: str) -> memoryview:
+    return (flat.astype("<f4", copy=False) if dtype == "F32" else _to_bfloat16(flat)).view(np.uint8).data
 
 
 def _to_bfloat16(flat: Array) -> NDArray[np.uint16]:
@@ -179,9 +212,14 @@ class StoredWeights(Mapping[str, Array]):
             ModelError: a value is not finite, or the file was cut meanwhile.
         """
         shape = self.shapes[parameter]
-        array = np.empty(shape, _NUMPY[_dtype(shape, self._narrow)])
-        self._stream.seek(self._data_at + self._offsets[parameter])
-        if self._stream.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes:  # type: ignore[attr-defined]
+        return self.part(parameter, 0, math.prod(shape)).reshape(shape)
+
+    def part(self, parameter: str, start: int, stop: int) -> Array:
+        """Read some values of an array, flat; raises as reading all of it does."""
+        kind = _dtype(self.shapes[parameter], self._narrow)
+        array = np.empty(stop - start, _NUMPY[kind])
+        self._stream.seek(self._data_at + self._offsets[parameter] + _WIDTHS[kind] * start)
+        if self._stream.readinto(array.view(np.uint8)) != array.nbytes:  # type: ignore[attr-defined]
             raise ModelError(f"{self._name} changed while it was read.", _HINT)
         if array.dtype.itemsize == 2:
             array = (array.astype("<u4") << np.uint32(16)).view("<f4")

@@ -24,6 +24,7 @@ from typing import Literal, Protocol
 
 from core.config import CodecConfig, PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
+from core.postprocess.compression.codec import EncodedUpdate, Flat, Held, Source
 from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
@@ -54,7 +55,7 @@ class Postprocessor(Protocol):
         """Client hook: the new update, and figures that stay on this machine."""
 
     def backward(self, update: ModelUpdate) -> ModelUpdate:
-        """Server hook."""
+        """Server hook. It treats each value by itself, since a large update is decoded slice by slice."""
 
 
 class Chain:
@@ -95,15 +96,26 @@ class Chain:
         return self._compress.forward(update), metrics
 
     def decode(self, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> ModelUpdate:
-        """Server: decode, then all links backwards.
+        """Server: decode, with all links backwards.
 
         Raises:
             UpdateError: the bytes are not an update of this layout.
         """
-        update = self._compress.backward(payload, shapes)
+        return ModelUpdate(dict(self.open(Held(payload), shapes).arrays()))
+
+    def open(self, source: Source, shapes: Mapping[str, tuple[int, ...]]) -> EncodedUpdate:
+        """Server: the same, but the update stays where it lies until its values are asked for.
+
+        Raises:
+            UpdateError: the bytes are not an update of this layout; single values are checked when they are read.
+        """
+        return self._compress.backward(source, shapes, self._backward)
+
+    def _backward(self, values: Flat) -> Flat:
+        update = ModelUpdate({"": values})
         for link in reversed(self.links):
             update = link.backward(update)
-        return update
+        return update.arrays[""]
 
 
 def _check_mechanism(roles: Sequence[Role]) -> None:

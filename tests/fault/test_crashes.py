@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from support.live_federation import Coordinator, Volunteer, federation, wait_for
 
+from core.api.messages import LimitsParams
+
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 SMALL = {
@@ -43,10 +45,12 @@ def sealed(volunteer: Volunteer) -> dict[int, str]:
     return {u.server_round: u.sha256 for u in volunteer.call("uploads.list").uploads if u.sha256}
 
 
-def begin(coordinator: Coordinator, volunteer: Volunteer, text: Path) -> None:
+def begin(coordinator: Coordinator, volunteer: Volunteer, text: Path, **settings: str) -> None:
     """Run the coordinator, join with one corpus, start."""
     coordinator.start()
     volunteer.start()
+    for key, value in settings.items():
+        volunteer.call("limits.set", LimitsParams(key=key, value=value))
     corpus = volunteer.add_text(text)
     volunteer.join(coordinator.invite(), corpus)
     volunteer.call("start")
@@ -122,6 +126,43 @@ def test_engine_killed_during_upload(tmp_path: Path, text: Path) -> None:
         after = sealed(one)
         assert before, "the update was sealed before it was sent"
         assert {k: after[k] for k in before} == before
+
+
+def spool(coordinator: Coordinator) -> list[Path]:
+    """What lies in the folder of large updates on their way in."""
+    return [path for path in (coordinator.directory / "uploads").rglob("*") if path.is_file()]
+
+
+def part_of_an_update(coordinator: Coordinator) -> Path | None:
+    """The file of an update of which a part is there."""
+    parts = [path for path in spool(coordinator) if path.suffix == ".part" and path.stat().st_size > 100_000]
+    return parts[0] if parts else None
+
+
+@pytest.mark.parametrize("victim", ["engine", "gateway"])
+def test_killed_while_a_large_update_goes_up(tmp_path: Path, text: Path, victim: str) -> None:
+    with federation(tmp_path, privacy="record", **SMALL) as (coordinator, (one,), link):
+        begin(coordinator, one, text, message_update_mb="0")
+        wait_for(lambda: phase_of(one) == "training", 90, "training", 0.02)
+        link.bytes_per_s = 300_000
+        part = wait_for(lambda: part_of_an_update(coordinator), 90, "a part of the update", 0.01)
+        before, there = sealed(one), part.stat().st_size
+        assert there < one.call("uploads.list").uploads[0].size_bytes, "the fault came too late"
+        if victim == "engine":
+            one.kill()
+        else:
+            (gateway,) = coordinator.children("core.coordinator.gateway")
+            gateway.kill()
+            wait_for(lambda: coordinator.children("core.coordinator.gateway") not in ([], [gateway]), 60, "a new one")
+        assert part.stat().st_size >= there, "what had come is kept"
+        sent = link.up_bytes
+        link.bytes_per_s = 0.0
+        if victim == "engine":
+            one.start()
+        finish(coordinator, one)
+        assert sealed(one) == before, "the same bytes, computed once"
+        assert link.up_bytes - sent < one.call("uploads.list").uploads[0].size_bytes, "not all of it went up again"
+        assert spool(coordinator) == []
 
 
 def test_superlink_killed_during_training(tmp_path: Path, text: Path) -> None:

@@ -6,15 +6,17 @@
     payload (length fixed by codec, block size and number of values) · sha256 of everything before it, 32
 
 All integers little-endian. The receiver knows the layout from the manifest, so the whole length is known before a
-byte is read, nothing is allocated from what the sender claims, and a byte more or less is refused.
+byte is read, nothing is allocated from what the sender claims, and a byte more or less is refused. Every value can be
+read without the others: a large update stays in its file, and whoever adds it up holds a slice of it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +29,45 @@ from core.update import ModelUpdate, layout_hash
 MAGIC = b"HGUP"
 VERSION = 1
 DIGEST_BYTES = 32
+SLICE: Final = 1 << 20
+"""Values decoded at a time."""
+_PIECE: Final = 4 << 20
 _HEADER = struct.Struct("<4sBBHIQ32s")
 
 Flat = NDArray[np.float32]
+Read = Callable[[int, int], bytes | memoryview]
+"""Bytes from a start to a stop."""
+
+
+class Source(Protocol):
+    """Where the bytes of an encoded update lie."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+
+    def read(self, start: int, stop: int) -> bytes | memoryview:
+        """The bytes from ``start`` to ``stop``."""
+
+
+class Held:
+    """A source in memory."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._view = memoryview(payload)
+        self.size = len(payload)
+
+    def read(self, start: int, stop: int) -> memoryview:
+        """The bytes from ``start`` to ``stop``, not copied."""
+        return self._view[start:stop]
+
+
+def source_sha256(source: Source, stop: int | None = None) -> bytes:
+    """SHA-256 of a source, or of its first ``stop`` bytes, read piece by piece."""
+    digest, end = hashlib.sha256(), source.size if stop is None else stop
+    for start in range(0, end, _PIECE):
+        digest.update(source.read(start, min(end, start + _PIECE)))
+    return digest.digest()
 
 
 class Codec(NamedTuple):
@@ -41,16 +79,16 @@ class Codec(NamedTuple):
     payload_size: Callable[[int, int], int]
     """(values, block size) → bytes."""
     write: Callable[[Flat, int], bytes]
-    read: Callable[[memoryview, int, int], Flat]
-    """(payload, values, block size) → flat float32."""
+    read: Callable[[Read, int, int, int, int], Flat]
+    """(read from the payload, first value, value after the last, values in all, block size) → those values."""
 
 
 def _write_fp32(values: Flat, _block: int) -> bytes:
     return values.astype("<f4").tobytes()
 
 
-def _read_fp32(payload: memoryview, _count: int, _block: int) -> Flat:
-    return np.frombuffer(payload, dtype="<f4").astype(np.float32)
+def _read_fp32(read: Read, start: int, stop: int, _count: int, _block: int) -> Flat:
+    return np.frombuffer(read(4 * start, 4 * stop), dtype="<f4").astype(np.float32)
 
 
 def _blocks(count: int, block: int) -> int:
@@ -62,16 +100,16 @@ def _write_int8(values: Flat, block: int) -> bytes:
     return scales.astype("<f4").tobytes() + codes.tobytes()
 
 
-def _read_int8(payload: memoryview, count: int, block: int) -> Flat:
-    split = 4 * _blocks(count, block)
-    scales = np.frombuffer(payload[:split], dtype="<f4").astype(np.float32)
-    codes = np.frombuffer(payload[split:], dtype=np.int8)
+def _read_int8(read: Read, start: int, stop: int, count: int, block: int) -> Flat:
+    first, split = start // block, 4 * _blocks(count, block)
+    scales = np.frombuffer(read(4 * first, 4 * _blocks(stop, block)), dtype="<f4").astype(np.float32)
+    codes = np.frombuffer(read(split + start, split + stop), dtype=np.int8)
     if codes.size and int(codes.min()) < -LEVELS:
         raise UpdateError("The update holds a code that no encoder writes.")
     if scales.size and (not np.isfinite(scales).all() or float(scales.min()) < 0):
         raise UpdateError("The update holds a scale that is negative or not finite.")
     with np.errstate(over="ignore"):
-        return dequantize_int8(scales, codes, block)
+        return dequantize_int8(scales, codes, block, skip=start - first * block)
 
 
 CODECS: dict[str, Codec] = {
@@ -104,6 +142,74 @@ def encode(update: ModelUpdate, config: CodecConfig) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
+class EncodedUpdate:
+    """An update that stays where it lies; any of its values are decoded when they are asked for."""
+
+    def __init__(
+        self,
+        source: Source,
+        shapes: Mapping[str, tuple[int, ...]],
+        config: CodecConfig,
+        after: Callable[[Flat], Flat] = lambda values: values,
+    ) -> None:
+        """Check everything but the values.
+
+        Args:
+            source: its bytes.
+            shapes: its layout.
+            config: how it was written.
+            after: what is done to decoded values, each by itself.
+
+        Raises:
+            UpdateError: anything differs from what layout and configuration say, or the digest is wrong.
+        """
+        expected, count = encoded_size(shapes, config), _count(shapes)
+        if source.size != expected:
+            raise UpdateError(f"The update has {source.size} bytes, but {expected} were expected.")
+        end = expected - DIGEST_BYTES
+        if source_sha256(source, end) != bytes(source.read(end, expected)):
+            raise UpdateError("The update was damaged on its way.")
+        codec = CODECS[config.name]
+        wanted = (MAGIC, VERSION, codec.wire_id, 0, config.block_size, count, layout_hash(shapes))
+        if _HEADER.unpack(source.read(0, _HEADER.size)) != wanted:
+            raise UpdateError("The update has another format, codec or layout than the federation's.")
+        self.shapes = dict(shapes)
+        self.count = count
+        self._source, self._codec, self._block, self._after = source, codec, config.block_size, after
+
+    def values(self, start: int, stop: int) -> Flat:
+        """The values from ``start`` to ``stop`` of the flat vector; at most ``SLICE`` are best.
+
+        Raises:
+            UpdateError: a value is not finite or is one that no encoder writes.
+        """
+
+        def read(first: int, after: int) -> bytes | memoryview:
+            return self._source.read(_HEADER.size + first, _HEADER.size + after)
+
+        found = self._after(self._codec.read(read, start, stop, self.count, self._block))
+        if not np.isfinite(found).all():
+            raise UpdateError("The update is not finite.")
+        return found
+
+    def slices(self) -> Iterator[Flat]:
+        """All values, ``SLICE`` at a time; raises as ``values`` does."""
+        for start in range(0, self.count, SLICE):
+            yield self.values(start, min(self.count, start + SLICE))
+
+    def arrays(self) -> Iterator[tuple[str, Flat]]:
+        """The parameters one after the other, in layout order; raises as ``values`` does."""
+        at = 0
+        for name, shape in self.shapes.items():
+            size = math.prod(shape)
+            flat = np.empty(size, np.float32)
+            for start in range(0, size, SLICE):
+                stop = min(size, start + SLICE)
+                flat[start:stop] = self.values(at + start, at + stop)
+            at += size
+            yield name, flat.reshape(shape)
+
+
 def decode(payload: bytes, shapes: Mapping[str, tuple[int, ...]], config: CodecConfig) -> ModelUpdate:
     """Read an update of a known layout.
 
@@ -111,23 +217,4 @@ def decode(payload: bytes, shapes: Mapping[str, tuple[int, ...]], config: CodecC
         UpdateError: anything differs from what layout and configuration say, the digest is wrong, or a value is
             not finite.
     """
-    expected = encoded_size(shapes, config)
-    if len(payload) != expected:
-        raise UpdateError(f"The update has {len(payload)} bytes, but {expected} were expected.")
-    view = memoryview(payload)
-    if hashlib.sha256(view[:-DIGEST_BYTES]).digest() != view[-DIGEST_BYTES:]:
-        raise UpdateError("The update was damaged on its way.")
-    wanted = (MAGIC, VERSION, CODECS[config.name].wire_id, 0, config.block_size, _count(shapes), layout_hash(shapes))
-    if _HEADER.unpack_from(view) != wanted:
-        raise UpdateError("The update has another format, codec or layout than the federation's.")
-    body = view[_HEADER.size : -DIGEST_BYTES]
-    flat = CODECS[config.name].read(body, _count(shapes), config.block_size)
-    arrays, at = {}, 0
-    for name, shape in shapes.items():
-        size = int(np.prod(shape, dtype=np.int64))
-        arrays[name] = flat[at : at + size].reshape(shape)
-        at += size
-    update = ModelUpdate(arrays)
-    if not update.is_finite():
-        raise UpdateError("The update is not finite.")
-    return update
+    return ModelUpdate(dict(EncodedUpdate(Held(payload), shapes, config).arrays()))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from core.config import CodecConfig
-from core.postprocess.compression.codec import CODECS, decode, encode
+from core.postprocess.compression.codec import CODECS, EncodedUpdate, Flat, Source, encode
 from core.update import ModelUpdate
 
 
@@ -34,10 +34,12 @@ class Compress:
         """
         return encode(update, self.codec)
 
-    def backward(self, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> ModelUpdate:
-        """Server: the update in these bytes.
+    def backward(
+        self, source: Source, shapes: Mapping[str, tuple[int, ...]], after: Callable[[Flat], Flat]
+    ) -> EncodedUpdate:
+        """Server: the update in these bytes, with ``after`` done to its values as they are decoded.
 
         Raises:
             UpdateError: they are not an update of this layout.
         """
-        return decode(payload, shapes, self.codec)
+        return EncodedUpdate(source, shapes, self.codec, after)

@@ -29,6 +29,8 @@ def quantize_int8(values: NDArray[np.float32], block_size: int) -> tuple[NDArray
     return scales, codes.ravel()[: values.size]
 
 
-def dequantize_int8(scales: NDArray[np.float32], codes: NDArray[np.int8], block_size: int) -> NDArray[np.float32]:
-    """The inverse up to rounding; flat float32."""
-    return codes.astype(np.float32) * np.repeat(scales, block_size)[: codes.size]
+def dequantize_int8(
+    scales: NDArray[np.float32], codes: NDArray[np.int8], block_size: int, skip: int = 0
+) -> NDArray[np.float32]:
+    """The inverse up to rounding; flat float32. ``skip`` values of the first scale's block come before the codes."""
+    return codes.astype(np.float32) * np.repeat(scales, block_size)[skip : skip + codes.size]

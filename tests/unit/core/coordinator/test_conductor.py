@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -21,7 +24,7 @@ from core.coordinator.model_files import ModelFiles
 from core.coordinator.store import Store
 from core.coordinator.updates import UpdateReader
 from core.federation.identity import NodeKey, key_id, verify_federation
-from core.federation.protocol import ReplySeal, metrics_hash
+from core.federation.protocol import ReplySeal, SpooledUpdate, metrics_hash
 from core.postprocess.compression.codec import decode, encode
 from core.update import ModelUpdate
 
@@ -49,6 +52,8 @@ class Post:
     behave: Callable[[Letter], tuple[bytes, NodeKey] | str | None]
     federation: Federation
     nodes: set[str] = field(default_factory=set)
+    spooled: bool = False
+    """Updates go up before their reply, as large ones do."""
     sent: list[Letter] = field(default_factory=list)
     _waiting: list[Answer] = field(default_factory=list)
 
@@ -73,7 +78,18 @@ class Post:
         if isinstance(outcome, str):
             self._waiting.append(Answer(letter=letter, reply=None, error=outcome))
             return
-        self._waiting.append(Answer(letter=letter, reply=self.sealed(letter, *outcome)))
+        reply = self.sealed(letter, *outcome)
+        if self.spooled:
+            reply = dataclasses.replace(reply, payload=self.put_up(letter.key_id, outcome[0]))
+        self._waiting.append(Answer(letter=letter, reply=reply))
+
+    def put_up(self, key_id: str, payload: bytes) -> SpooledUpdate:
+        """Have the update in the spool, as the gateway would."""
+        sha256, spool = hashlib.sha256(payload).hexdigest(), self.federation.home.spool
+        if spool.find(key_id, sha256) is None:
+            spool.write(key_id, sha256, 0, payload)
+            assert spool.finish(key_id, sha256)
+        return SpooledUpdate(sha256=sha256, size_bytes=len(payload))
 
     def sealed(self, letter: Letter, payload: bytes, key: NodeKey) -> RawReply:
         metrics = {"steps": 4.0, "loss": 3.0}
@@ -97,12 +113,12 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conductor_module, "TICK_S", 0.002)
 
 
-def people(federation: Federation, count: int) -> list[Person]:
+def people(federation: Federation, count: int, keys: Sequence[NodeKey] = ()) -> list[Person]:
     store = federation.store()
     store.add_token(TOKEN, count, time.time() + 60)
     made = []
     for number in range(count):
-        person = Person(NodeKey.generate(), str(1_000 + number))
+        person = Person(keys[number] if keys else NodeKey.generate(), str(1_000 + number))
         store.bind(person.key.public_pem, TOKEN, time.time())
         store.set_node_id(person.identity, person.node_id)
         made.append(person)
@@ -397,3 +413,118 @@ def test_a_letter_says_exactly_what_the_round_says(make_federation: Callable[...
         assert letter.record["deadline_at"] == opened.deadline_at
         assert letter.record["manifest_hash"] == federation.manifest_hash
         assert letter.ttl_s == 3 * (30.0 + 600.0)
+
+
+def test_updates_that_went_up_before_give_the_same_checkpoints(tmp_path: Path, terms: FederationConfig) -> None:
+    checkpoints, crowd_keys = [], [NodeKey.generate() for _ in range(2)]
+    for spooled in (False, True):
+        federation = found(tmp_path / str(spooled), terms, HostSettings(), b"t")
+        crowd = people(federation, 2, crowd_keys)
+        post = Post(honest(federation, crowd), federation, {person.node_id for person in crowd}, spooled=spooled)
+        store = conduct(federation, post)
+        checkpoints.append([(item.sha256, item.size_bytes) for item in store.checkpoints()])
+        states = [[item.state for item in store.assignments(number)] for number in (1, 2)]
+        assert states == [["accepted"] * 2] * 2
+        assert store.rounds()[0].upload_bytes == 2 * len(update(federation, 100))
+        assert federation.home.spool.size() == 0
+        kept = {path.name for path in (federation.home.root / "private").iterdir()}
+        assert kept == {store.checkpoints()[-1].momentum}, "no single volunteer's update"
+    assert checkpoints[0] == checkpoints[1]
+
+
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_an_update_that_is_not_in_the_spool_is_asked_for_again(
+    make_federation: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(conductor_module, "retry_delay_s", lambda attempt, forged: 0.0)
+    federation = make_federation(rounds=1)
+    crowd = people(federation, 2)
+    good, spool = honest(federation, crowd), federation.home.spool
+    seen: list[str] = []
+
+    class Lossy(Post):
+        def put_up(self, key_id: str, payload: bytes) -> SpooledUpdate:
+            said = super().put_up(key_id, payload)
+            if not seen:
+                seen.append(key_id)
+                spool.path(key_id, said.sha256).write_bytes(bytes(len(payload)))
+                if damage == "missing":
+                    spool.remove(key_id, said.sha256)
+            return said
+
+    post = Lossy(good, federation, {person.node_id for person in crowd}, spooled=True)
+    store = conduct(federation, post)
+    assert store.rounds()[0].state == "closed"
+    assert {item.key_id: item.attempt for item in store.assignments(1)}[seen[0]] == 2
+    assert sorted(item.attempt for item in store.assignments(1)) == [1, 2]
+
+
+def test_a_bad_update_from_the_spool_is_quarantined(make_federation: Callable[..., Federation]) -> None:
+    federation = make_federation(rounds=1)
+    crowd = people(federation, 3)
+    good = honest(federation, crowd)
+    bad = update(federation, 1)[:-1] + b"?"
+    first: list[str] = []
+
+    def behave(letter: Letter) -> tuple[bytes, NodeKey]:
+        payload, key = good(letter)
+        first.append(letter.key_id)
+        return (bad, key) if letter.key_id == first[0] else (payload, key)
+
+    store = conduct(federation, Post(behave, federation, {person.node_id for person in crowd}, spooled=True))
+    assert {item.key_id: item.state for item in store.assignments(1)}[first[0]] == "refused"
+    assert federation.home.quarantine.has(hashlib.sha256(bad).hexdigest())
+    assert federation.home.spool.size() == 0
+
+
+def test_killed_after_an_update_was_taken_from_the_spool_it_is_still_there(
+    make_federation: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation = make_federation(rounds=1)
+    crowd = people(federation, 2)
+    good, everybody = honest(federation, crowd), {person.node_id for person in crowd}
+    with monkeypatch.context() as dying:
+
+        def die(*arguments: object) -> None:
+            raise Killed
+
+        dying.setattr(Store, "settle", die)
+        with pytest.raises(Killed):
+            conduct(federation, Post(good, federation, everybody, spooled=True))
+    assert federation.home.spool.size() == 2 * len(update(federation, 100)), "nobody has to send it again"
+    store = conduct(federation, Post(good, federation, everybody, spooled=True))
+    assert store.rounds()[0].volunteers == 2
+    assert federation.home.spool.size() == 0
+
+
+def test_a_round_waits_for_a_large_update_that_is_going_up(
+    make_federation: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation = make_federation(rounds=1, quorum=1, deadline_s=5.0, upload_allowance_s=60.0)
+    crowd = people(federation, 2)
+    good, spool = honest(federation, crowd), federation.home.spool
+    begun, shift = time.time(), [0.0]
+    monkeypatch.setattr(conductor_module.time, "time", lambda: begun + shift[0])
+    slow: list[Letter] = []
+
+    def behave(letter: Letter) -> tuple[bytes, NodeKey] | None:
+        if letter.key_id == crowd[0].identity:
+            slow.append(letter)
+            spool.write(letter.key_id, "c" * 64, 0, b"a first piece")
+            return None
+        return good(letter)
+
+    post = Post(behave, federation, {person.node_id for person in crowd}, spooled=True)
+    uploading = post.uploading
+
+    def passing(server_round: int) -> frozenset[str]:
+        shift[0] += 1.0
+        os.utime(spool.path(slow[0].key_id, "c" * 64 + ".part"), (begun + shift[0], begun + shift[0]))
+        if shift[0] == 20.0:  # long after the deadline
+            spool.remove(slow[0].key_id, "c" * 64)
+            post.deliver(slow[0], good(slow[0]))
+            spool.write(slow[0].key_id, "c" * 64, 0, b"x")
+        return uploading(server_round)
+
+    post.uploading = passing  # type: ignore[method-assign]
+    assert conduct(federation, post).rounds()[0].volunteers == 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.api.errors import UsageError
+from core.coordinator import creation
 from core.coordinator.creation import Choices, configure, create, refuse_what_cannot_run
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.model.presets import num_parameters, preset
@@ -39,18 +40,21 @@ def test_a_preset_brings_the_seeds_rounds_and_outer_optimiser_and_choices_win() 
     assert (chosen.schedule.rounds, chosen.outer.learning_rate, chosen.outer.momentum) == (2, 0.5, 0.0)
 
 
-@pytest.mark.parametrize("name", ["125m", "3b", "30b", "30b-gpt2"])
-def test_what_cannot_be_sent_is_refused_before_a_weight_is_drawn(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["3b", "30b", "30b-gpt2"])
+def test_what_the_coordinators_machine_cannot_hold_is_refused_before_a_weight_is_drawn(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(creation, "_machine_bytes", lambda: 8 << 30)
     began = time.process_time()
-    with pytest.raises(UsageError, match=r"An update of .* has [\d,]+ MB as int8, but 32 MB"):
+    with pytest.raises(UsageError, match=r"takes about [\d.]+ GB of memory, but this machine has 8\.6 GB"):
         create(tmp_path / "new", Choices(name="Test", preset=name, unit="none"))
     assert time.process_time() - began < 2
     assert not (tmp_path / "new").exists()
 
 
-def test_what_the_coordinators_machine_cannot_hold_is_refused() -> None:
+def test_what_fits_or_is_not_known_to_be_too_large_is_allowed() -> None:
     config = configure(Choices(name="Test", preset="10m"), Tokenizer.load(builtin_tokenizer_path()))
     refuse_what_cannot_run(config, 1 << 34)
     refuse_what_cannot_run(config, 0)
-    with pytest.raises(UsageError, match=r"takes about 0\.4 GB of memory, but this machine has 0\.2 GB"):
-        refuse_what_cannot_run(config, 200_000_000)
+    with pytest.raises(UsageError, match=r"takes about 0\.1 GB of memory, but this machine has 0\.0 GB"):
+        refuse_what_cannot_run(config, 20_000_000)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
 from core.config import OuterConfig
-from core.coordinator.outer_optimizer import outer_step, partial_step
+from core.coordinator.outer_optimizer import outer_step
 from core.update import ModelUpdate, pseudo_gradient
 
 SHAPES = {"a": (3, 4), "b": (5,)}
@@ -88,33 +88,3 @@ def test_the_mean_is_the_mean_and_the_order_of_a_cohort_gives_the_same_bits() ->
 def test_no_update_has_no_mean() -> None:
     with pytest.raises(ValueError, match="no update"):
         MeanAccumulator(SHAPES).mean()
-
-
-def test_a_step_over_a_part_leaves_the_rest_to_the_bit() -> None:
-    terms, base = OuterConfig(learning_rate=0.5, momentum=0.9), weights(0)
-    part = ModelUpdate({"a": weights(1)["a"]})
-    first = partial_step(terms, base, part, None)
-    whole = outer_step(terms, base, ModelUpdate({"a": part.arrays["a"], "b": np.zeros(5, np.float32)}), None)
-    assert first.momentum is not None
-    assert whole.momentum is not None
-    assert np.array_equal(first.weights["a"], whole.weights["a"])
-    assert first.weights["b"].tobytes() == base["b"].tobytes()
-    assert not first.momentum["b"].any()
-    second = partial_step(terms, first.weights, ModelUpdate({"b": weights(2)["b"]}), first.momentum)
-    assert second.momentum is not None
-    assert second.weights["a"].tobytes() == first.weights["a"].tobytes()
-    assert second.momentum["a"].tobytes() == first.momentum["a"].tobytes(), "momentum waits for its shard"
-    assert np.array_equal(second.momentum["b"], weights(2)["b"])
-    assert list(second.weights) == list(second.momentum) == list(base)
-    assert second.metrics["model_norm"] == pytest.approx(ModelUpdate(second.weights).norm())
-
-
-def test_a_step_over_everything_is_the_ordinary_one() -> None:
-    terms, base, delta = OuterConfig(), weights(0), ModelUpdate(weights(1))
-    one, other = partial_step(terms, base, delta, None), outer_step(terms, base, delta, None)
-    assert all(one.weights[name].tobytes() == other.weights[name].tobytes() for name in base)
-
-
-def test_a_part_that_is_not_the_models_is_refused() -> None:
-    with pytest.raises(UpdateError, match="other parameters"):
-        partial_step(OuterConfig(), weights(0), ModelUpdate({"c": np.zeros(3, np.float32)}), None)

@@ -87,8 +87,9 @@ def test_a_shard_nobody_trains_keeps_its_weights_momentum_and_blobs(house: Calla
     here = house(2, 5, outer=OuterConfig(learning_rate=0.5, momentum=0.9))
     here.conductor().run()
     files, blobs = here.files, here.federation.home.blobs
-    momentum = files.momentum(here.store.latest_checkpoint().momentum)
-    assert momentum is not None
+    with files.opened_momentum(here.store.latest_checkpoint().momentum) as stored:
+        assert stored is not None
+        momentum = dict(stored)
     checkpoints = here.store.checkpoints()
     for before, after in itertools.pairwise(checkpoints):
         trained = set(drawn(here, after.server_round).values())

@@ -25,7 +25,7 @@ from core.api.errors import InviteError
 from core.api.messages import FederationInfo, Notice
 from core.coordinator import certificates
 from core.engine import participation as participations
-from core.engine import plans, rounds
+from core.engine import plans, rounds, sending
 from core.engine.config_store import Presence
 from core.engine.membership import Membership
 from core.engine.participation import Participation
@@ -37,7 +37,7 @@ from core.federation.fleet import Delivery, Fleet, RunEnded, Session
 from core.federation.identity import FederationKey, NodeKey, federation_id
 from core.federation.invite import Invite
 from core.federation.manifest import open_manifest, seal_manifest
-from core.federation.protocol import EnrolAnswer, Receipt, TrainInstruction, read_seal
+from core.federation.protocol import EnrolAnswer, Receipt, SpooledUpdate, TrainInstruction, read_seal
 from core.federation.transport import RegistrationLost, Unreachable
 from core.hardware.limits import Readings
 from core.ledger.rows import Choice, FederationRow, Release
@@ -106,7 +106,13 @@ class Wire:
         self.records: dict[str, dict[str, Any]] = {}
         self.confirmed: list[str] = []
         self.declined: list[str] = []
-        self.announced: list[tuple[str, bytes, dict[str, float], dict[str, Any]]] = []
+        self.announced: list[tuple[str, bytes | SpooledUpdate, dict[str, float], dict[str, Any]]] = []
+        self.spool = bytearray()
+        self.offered: list[int] = []
+        """Where each piece of a large update began."""
+        self.waited_for = True
+        self.between = lambda: None
+        """Called between two pieces."""
         self.pushed: list[tuple[str, str]] = []
         self.ended: set[int] = set()
         self.late = False
@@ -142,7 +148,11 @@ class Wire:
         self.declined.append(delivery.message_id)
 
     async def announce(
-        self, delivery: Delivery, payload: bytes, metrics: Mapping[str, float], seal: Mapping[str, Any]
+        self,
+        delivery: Delivery,
+        payload: bytes | SpooledUpdate,
+        metrics: Mapping[str, float],
+        seal: Mapping[str, Any],
     ) -> Session:
         self._alive(delivery)
         self.announced.append((delivery.message_id, payload, dict(metrics), dict(seal)))
@@ -151,6 +161,21 @@ class Wire:
             delivery=delivery, session_id=f"s{len(self.announced)}", message_id="m", objects={}, chunks=[],
             to_push=to_push, touched_at=time.time(),
         )  # fmt: skip
+
+    async def put_blob(
+        self, sha256: str, size: int, read: Callable[[int, int], bytes], before: Callable[[int, int], Awaitable[None]]
+    ) -> bool:
+        while self.waited_for and len(self.spool) < size:
+            await before(len(self.spool), size)
+            if self.down:
+                raise Unreachable("The line is cut.")
+            self.offered.append(len(self.spool))
+            self.spool += read(len(self.spool), min(size, len(self.spool) + 300_000))
+            self.between()
+        if self.waited_for:
+            await before(size, size)
+            assert hashlib.sha256(self.spool).hexdigest() == sha256
+        return self.waited_for
 
     async def push_next(self, session: Session, payload: bytes) -> None:
         self._alive(session.delivery)
@@ -322,6 +347,7 @@ def test_a_round_from_instruction_to_receipt(tmp_path: Path) -> None:
         ((message_id, payload, metrics, record),) = bench.wire.announced
         assert message_id == delivery.message_id
         assert metrics == {"steps": 3.0}, "loss and counts stay here under a unit with a guarantee"
+        assert isinstance(payload, bytes)
         assert hashlib.sha256(payload).hexdigest() == release.sha256
         seal = read_seal(record)
         assert seal.is_genuine(bench.node_key.public_pem)
@@ -355,6 +381,129 @@ def test_a_repeat_is_answered_with_the_same_bytes_and_one_charge(tmp_path: Path)
         assert len({seal["nonce"] for _, _, _, seal in bench.wire.announced}) == 3
         assert bench.charges() == 1
         assert (await bench.state("accepted")).sha256 == release.sha256
+
+    run(bench, what)
+
+
+def large(bench: Bench) -> Bench:
+    """Every update is too large for a message."""
+    bench.house.config.set("message_update_mb", "0")
+    return bench
+
+
+def test_a_large_update_goes_up_first_and_the_reply_names_it(tmp_path: Path) -> None:
+    bench = large(Bench(tmp_path))
+    shown: list[tuple[int, int]] = []
+
+    def look() -> None:
+        assert bench.house.board.progress is not None
+        shown.append((bench.house.board.progress.done_bytes, bench.house.board.progress.total_bytes))
+
+    bench.wire.between = look
+
+    async def what() -> None:
+        delivery = bench.wire.ask()
+        release = await bench.state("sent")
+        ((message_id, payload, _, record),) = bench.wire.announced
+        assert message_id == delivery.message_id
+        assert payload == SpooledUpdate(sha256=release.sha256, size_bytes=release.size_bytes)
+        assert read_seal(record).update_sha256 == release.sha256
+        assert read_seal(record).is_genuine(bench.node_key.public_pem)
+        assert hashlib.sha256(bench.wire.spool).hexdigest() == release.sha256
+        assert shown == [(at, release.size_bytes) for at in bench.wire.offered]
+        assert len(shown) > 2
+        accept(bench, release)
+        await bench.state("accepted")
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize("moment", ["pieces", "reply", "parts of the reply"])
+def test_after_a_crash_a_large_update_goes_on_where_it_was(tmp_path: Path, moment: str) -> None:
+    bench = large(Bench(tmp_path))
+    wire = bench.wire
+
+    async def what() -> None:
+        if moment == "pieces":
+            wire.between = lambda: setattr(wire, "down", len(wire.offered) == 2)
+        elif moment == "reply":
+            wire.ended.add(1)
+        else:
+            wire.drop_after = 1
+        wire.ask()
+        release = await bench.state("uploading")
+        reached = {
+            "pieces": lambda: wire.down,
+            "reply": lambda: len(wire.spool) == release.size_bytes and bench.one._orphans,
+            "parts of the reply": lambda: wire.drop_after == 0,
+        }
+        await bench.until(reached[moment], "the fault")
+        await bench.crash()
+        wire.between, wire.down, wire.drop_after = (lambda: None), False, None
+        wire.ended.clear()
+        release = await bench.state("sent")
+        assert wire.offered == sorted(set(wire.offered)), "no piece went up twice"
+        assert len(wire.announced) == 1
+        assert [object_id for _, object_id in wire.pushed] == ["a", "b", "c"]
+        assert (bench.charges(), bench.starts(release)) == (1, 1)
+
+    run(bench, what)
+
+
+def test_a_large_update_stops_between_two_pieces_when_the_network_becomes_metered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(participations, "SEND_RETRY_S", 0.1)
+    monkeypatch.setattr(sending, "TICK_S", 0.0)
+    bench, metered = large(Bench(tmp_path)), [False]
+    bench.house.governor._read = lambda week: Readings(now=time.time(), week_seconds=week, metered=metered[0])
+    bench.wire.between = lambda: metered.__setitem__(0, len(bench.wire.offered) == 2)
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.until(lambda: metered[0], "the second piece")
+        await asyncio.sleep(0.4)
+        assert len(bench.wire.offered) == 2
+        assert bench.wire.announced == []
+        metered[0] = False
+        release = await bench.state("sent")
+        assert bench.wire.offered == list(range(0, release.size_bytes, 300_000))
+
+    run(bench, what)
+
+
+def test_a_large_update_that_nobody_waits_for_is_still_answered_for(tmp_path: Path) -> None:
+    bench = large(Bench(tmp_path))
+    bench.wire.waited_for, bench.wire.late = False, True
+
+    async def what() -> None:
+        bench.wire.ask()
+        assert "closed the round" in (await bench.state("late")).reason
+        assert bench.wire.offered == []
+
+    run(bench, what)
+
+
+def test_a_second_question_outlives_a_crash(tmp_path: Path) -> None:
+    """It is taken over at once and answered when its turn comes; the engine may end in between."""
+    bench = large(Bench(tmp_path))
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        bench.wire.spool = bytearray()
+
+        async def never(release: Release) -> Any:
+            await asyncio.sleep(3_600)
+
+        bench.one._sender.send = never  # type: ignore[method-assign]
+        asked = bench.wire.ask(run=2)
+        await bench.until(lambda: asked.message_id in bench.wire.confirmed, "the message to be taken over")
+        await bench.crash()
+        await bench.until(lambda: len(bench.wire.announced) == 2, "the second answer")
+        assert bench.wire.announced[1][0] == asked.message_id
+        accept(bench, release)
+        await bench.state("accepted")
 
     run(bench, what)
 

@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from support.https import Asked, Site, site
 
-from core.api.errors import CoordinatorError, InviteError, StorageError
+from core.api.errors import CoordinatorError, InviteError, StorageError, UsageError
 from core.federation import gateway as gateways
 from core.federation.gateway import Gateway
-from core.federation.identity import FederationKey, NodeKey, verify_request
-from core.federation.protocol import EnrolAnswer, EnrolRequest, Receipt
+from core.federation.identity import HEADER_DIGEST, FederationKey, NodeKey, verify_request
+from core.federation.protocol import MAX_PIECE, EnrolAnswer, EnrolRequest, PutAnswer, Receipt
 from core.federation.transport import Endpoint, Transport, Unreachable
 
 KEY = NodeKey.generate()
@@ -187,3 +187,124 @@ def test_a_full_disk_is_named_before_anything_is_fetched(
     with pytest.raises(StorageError, match="MB left, but"):
         fetch(here, tmp_path)
     assert here.asked == []
+
+
+LARGE = bytes(range(256)) * 40_000
+"""10 MB: three pieces."""
+BLOB = hashlib.sha256(LARGE).hexdigest()
+
+
+class Taking:
+    """A gateway's side of an upload, as a test wants it to be."""
+
+    def __init__(self, here: Site) -> None:
+        self.here, self.data = here, bytearray()
+        self.failing: list[tuple[int, bytes]] = []
+        """Answers given before anything is taken."""
+        here.routes["PUT", f"/blobs/{BLOB}"] = self.respond
+
+    def respond(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
+        part, digest = asked.headers["content-range"], asked.headers[HEADER_DIGEST]
+        assert digest == hashlib.sha256(asked.body).hexdigest()
+        path = f"/blobs/{BLOB} {part}"
+        assert verify_request(asked.headers, "PUT", path, asked.body) == KEY.public_pem
+        if asked.body and self.failing:
+            status, body = self.failing.pop(0)
+            return status, {}, body
+        if asked.body:
+            assert part.startswith(f"bytes {len(self.data)}-")
+            self.data += asked.body
+        return 200, {}, msgspec.json.encode(PutAnswer(offset=len(self.data)))
+
+
+async def nothing(done: int, total: int) -> None:
+    """Before a piece."""
+
+
+def put(here: Site, before: Callable[[int, int], Awaitable[None]] = nothing, mbit_s: float = 0.0) -> bool:
+    async def what(gateway: Gateway) -> bool:
+        gateway.transport.traffic.limit(mbit_s, 0.0)
+        return await gateway.put_blob(BLOB, len(LARGE), lambda a, b: LARGE[a:b], before)
+
+    return ask(here.endpoint, what)
+
+
+def test_a_large_file_goes_up_in_pieces(here: Site) -> None:
+    taking, seen = Taking(here), []
+
+    async def before(done: int, total: int) -> None:
+        seen.append((done, total))
+
+    assert put(here, before)
+    assert bytes(taking.data) == LARGE
+    assert [len(asked.body) for asked in here.asked] == [0, MAX_PIECE, MAX_PIECE, len(LARGE) - 2 * MAX_PIECE]
+    assert seen == [(at, len(LARGE)) for at in (0, MAX_PIECE, 2 * MAX_PIECE, len(LARGE))]
+
+
+def test_an_upload_goes_on_where_it_is(here: Site) -> None:
+    taking = Taking(here)
+    taking.data += LARGE[:9_000_001]
+    assert put(here)
+    assert bytes(taking.data) == LARGE
+    assert [len(asked.body) for asked in here.asked] == [0, len(LARGE) - 9_000_001]
+    assert put(here), "all of it is there"
+    assert len(here.asked) == 3
+
+
+def test_an_upload_can_be_stopped_between_pieces(here: Site) -> None:
+    taking = Taking(here)
+
+    async def before(done: int, total: int) -> None:
+        if done:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        put(here, before)
+    assert len(taking.data) == MAX_PIECE
+
+
+def test_a_slow_line_gets_small_pieces(here: Site) -> None:
+    taking = Taking(here)
+    taking.data += LARGE[:-300_000]
+    assert put(here, mbit_s=50.0)
+    assert len(here.asked[-1].body) == 300_000
+    assert Gateway(Transport(here.endpoint), KEY)._piece_bytes() == MAX_PIECE
+    slow = Transport(here.endpoint)
+    slow.traffic.limit(1.0, 0.0)
+    assert Gateway(slow, KEY)._piece_bytes() == 500_000
+    slow.traffic.limit(0.01, 0.0)
+    assert Gateway(slow, KEY)._piece_bytes() == 256 << 10
+
+
+def answered(offset: int) -> bytes:
+    return msgspec.json.encode(PutAnswer(offset=offset))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "sentence"),
+    [
+        (422, answered(0), Unreachable, "lost a part"),
+        (200, answered(0), Unreachable, "lost a part"),
+        (200, answered(-1), CoordinatorError, "more of the update than there is"),
+        (200, answered(1 << 40), CoordinatorError, "more of the update than there is"),
+        (200, b"{}", CoordinatorError, "was refused"),
+        (503, b"", Unreachable, "cannot answer now"),
+        (401, b"", CoordinatorError, "does not know this machine"),
+        (413, b'{"code":"usage","message":"Too large.","hint":""}', UsageError, "Too large"),
+        (507, b'{"code":"storage","message":"The coordinator is full.","hint":""}', StorageError, "is full"),
+    ],
+)
+def test_what_a_coordinator_may_say_to_a_piece(
+    here: Site, status: int, body: bytes, error: type[Exception], sentence: str
+) -> None:
+    taking = Taking(here)
+    taking.failing.append((status, body))
+    with pytest.raises(error, match=sentence):
+        put(here)
+    assert put(here), "it is tried again"
+    assert bytes(taking.data) == LARGE
+
+
+def test_nobody_waits_for_it(here: Site) -> None:
+    here.give("PUT", f"/blobs/{BLOB}", b'{"code":"coordinator","message":"No.","hint":""}', 410)
+    assert not put(here)
