@@ -15,6 +15,7 @@ from pathlib import Path
 
 from core.api.client import default_home, engine_paths
 from core.api.errors import HedgerowError
+from core.engine.ending import Deadline
 from core.engine.keystore import open_keystore
 from core.engine.lock import EngineLock, prepare_home
 
@@ -55,14 +56,26 @@ async def _serve(home: Path, keystore: object) -> None:
 
     engine = Engine(home, keystore, _version())  # type: ignore[arg-type]
     loop = asyncio.get_running_loop()
+    deadline = Deadline(home / "logs" / "engine.log")
+
+    def stop(*_: object) -> None:
+        deadline.set()
+        loop.call_soon_threadsafe(engine.stopping.set)
+
+    async def stopped_by_request() -> None:
+        await engine.stopping.wait()
+        deadline.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, engine.stopping.set)
+        signal.signal(number, stop)  # not the loop's own way, which would wait for a loop that hangs
+    waiting = asyncio.create_task(stopped_by_request())
 
     def ready(address: str) -> None:
         sys.stdout.write(json.dumps({"ready": True, "socket": address}) + "\n")
         sys.stdout.flush()
 
     await engine.run(ready)
+    await waiting
 
 
 def _version() -> str:

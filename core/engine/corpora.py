@@ -29,6 +29,7 @@ from core.engine.blame import Blame
 from core.engine.board import Board
 from core.engine.children import Child, ChildDied
 from core.engine.config_store import ConfigStore
+from core.engine.ending import end_tasks
 from core.jobs import ReadJob, ReadProgress, ReadResult, Ready, Skipped
 from core.ledger.rows import Choice, CorpusFacts, CorpusRow
 from core.ledger.store import Ledger
@@ -233,8 +234,8 @@ class Corpora:
 
     async def close(self) -> None:
         """End all readers; they begin anew next time."""
-        for corpus_id in list(self._readers):
-            await self._stop(corpus_id)
+        await end_tasks(self._readers.values())
+        self._readers.clear()
 
     async def _stop(self, corpus_id: str) -> None:
         task = self._readers.pop(corpus_id, None)

@@ -26,6 +26,7 @@ from core.engine import generations
 from core.engine.children import Child, ChildDied
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import READER, Corpora, sketched
+from core.engine.ending import end_tasks
 from core.federation.gateway import Gateway
 from core.jobs import ReadJob, ReadResult
 from core.ledger.rows import CorpusRow
@@ -124,10 +125,7 @@ class Editions:
 
     async def close(self) -> None:
         """End all readings; they begin anew when asked for."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._tasks.values())
 
     async def _read(self, row: CorpusRow, config: FederationConfig, folder: Path) -> None:
         async with self._turn:

@@ -18,6 +18,7 @@ from core.api.errors import BudgetExhausted, ClockError, CoordinatorError, Hedge
 from core.engine import journal as journals
 from core.engine import progress, rounds
 from core.engine.children import ChildDied
+from core.engine.ending import end_tasks
 from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
 from core.engine.room import Desk
@@ -79,9 +80,7 @@ class Participation:
 
     async def stop(self) -> None:
         """Stop; whatever was begun goes on next time."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await self.member.close()
 
     def kick(self) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from core import jobs
 from core.api.errors import CorpusError, EngineError
 from core.api.messages import PreviewTicket
+from core.engine.ending import end_tasks
 from core.engine.ipc import same_user
 from core.jobs import PreviewJob
 from core.ledger.rows import CorpusRow
@@ -86,8 +87,5 @@ class PreviewDesk:
 
     async def close(self) -> None:
         """Take back what was not used."""
-        tasks = list(self._open)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._open)
         await asyncio.sleep(0)

@@ -62,6 +62,7 @@ from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.corpora import Corpora
 from core.engine.editions import Editions
+from core.engine.ending import end_part
 from core.engine.governor import Governor
 from core.engine.ipc import Server
 from core.engine.joining import Registrar
@@ -231,13 +232,11 @@ class Engine:
 
     async def _close(self) -> None:
         self.governor.problem = True
-        await self.governor.stop()
-        for one in self.joined.values():
-            await one.stop()
-        await self.editions.close()
-        await self.corpora.close()
-        await self.previews.close()
-        await self.server.stop()
+        await end_part("The trainer", self.governor.stop())
+        reading = [self.editions.close(), self.corpora.close(), self.previews.close()]
+        speaking = [one.stop() for one in self.joined.values()]
+        await asyncio.gather(*(end_part("A part of the engine", part) for part in (*reading, *speaking)))
+        await end_part("The socket", self.server.stop())
         self.volume.close()
         self.ledger.close()
 
