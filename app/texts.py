@@ -27,7 +27,8 @@ from core.api.messages import (
 corpus = typer.Typer(help="Your text: add, list, inspect, change, refresh, preview, remove.", no_args_is_help=True)
 
 Include = Annotated[
-    list[str] | None, typer.Option("--include", help="Read only what a pattern like those of .gitignore means.")
+    list[str] | None,
+    typer.Option("--include", help="Read only what a pattern like those of .gitignore means, also inside archives."),
 ]
 Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Leave out what such a pattern means.")]
 Weight = Annotated[float | None, typer.Option("--weight", help="How often it is drawn beside other texts; 1 is usual.")]

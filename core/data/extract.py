@@ -17,6 +17,7 @@ from core.data.formats import registry
 from core.data.formats.ceiling import Ceiling, size_of
 from core.data.formats.cutting import clean, cut
 from core.data.formats.intake import Intake, Watch, buffered, guarded
+from core.data.patterns import Wanted
 from core.data.pieces import pieces
 
 VERSION: Final = 3
@@ -25,7 +26,14 @@ EMPTY: Final = "empty"
 _MARKS_AT_ONCE: Final = 1 << 12
 
 
-def documents(name: str, source: bytes | BinaryIO, text_field: str = "", watch: Watch | None = None) -> Iterator[str]:
+def documents(
+    name: str,
+    source: bytes | BinaryIO,
+    text_field: str = "",
+    watch: Watch | None = None,
+    wanted: Wanted | None = None,
+    place: tuple[str, ...] = (),
+) -> Iterator[str]:
     """The documents in a file, one by one.
 
     Args:
@@ -33,6 +41,8 @@ def documents(name: str, source: bytes | BinaryIO, text_field: str = "", watch: 
         source: all its bytes, or a stream at its start; one that can seek lets large archives be read in place.
         text_field: field or column that holds the text; empty means that it is found.
         watch: told of every read and of parts that are set aside; may raise to stop.
+        wanted: what of an archive is read; without it all but hidden and generated files.
+        place: names from the chosen folder to the file; empty where the file itself was chosen.
 
     Raises:
         Unusable: nothing can be read, or nothing more; what was yielded before is good.
@@ -41,7 +51,10 @@ def documents(name: str, source: bytes | BinaryIO, text_field: str = "", watch: 
     watch = watch or Watch()
     stream = buffered(io.BytesIO(source) if isinstance(source, bytes) else source, watch)
     ceiling = Ceiling(size_of(stream) if stream.seekable() else 0)
-    intake = Intake(name=name, stream=stream, watch=watch, text_field=text_field, ceiling=ceiling, reader=registry.read)
+    intake = Intake(
+        name=name, stream=stream, watch=watch, text_field=text_field, ceiling=ceiling, reader=registry.read,
+        wanted=wanted or Wanted(), place=place,
+    )  # fmt: skip
     empty = True
     for text in guarded(registry.read(intake)):
         watch.pulse()

@@ -38,6 +38,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What it is known by; empty where it could not be read to its end."""
     stamp: bytes = b""
     """What the file system said of it; empty where it was too young to be told from its next change."""
+    choice: bytes = b""
+    """What its members were chosen by, if it is an archive; see ``Surveyor.choice``."""
     documents: bytes = b""
     """Numbers of its documents on the roll, each once, also where another file has the same."""
     reason: str = ""

@@ -9,9 +9,10 @@ lower case apart:
   (``notes/*.md``, ``/todo.txt``). A slash at the end means folders alone (``drafts/``).
 * A pattern that means a folder means everything in it.
 
-There is no ``!``: what is read is what some include pattern means (everything, where there is none) and no exclude
-pattern means. Including narrows; it brings in neither hidden nor generated files, which have switches of their own. A
-file that the owner chose itself, not by its folder, is always wanted.
+An archive is like a folder: its members lie below its name (``old.zip/notes/a.md``), and the same patterns and switches
+hold for them. There is no ``!``: what is read is what some include pattern means (everything, where there is none) and
+no exclude pattern means. Including narrows; it brings in neither hidden nor generated files, which have switches of
+their own. A file that the owner chose itself, not by its folder, is always wanted; an archive so chosen is the folder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.api.errors import CorpusError
+from core.data.formats.names import is_archive
 
 MAX_PATTERNS: Final = 200
 MAX_PATTERN: Final = 500
@@ -38,6 +40,7 @@ GENERATED_FILES: Final = (
     "*.generated.*", "*.designer.cs", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
     "cargo.lock", "poetry.lock", "pipfile.lock", "composer.lock", "gemfile.lock", "go.sum", "uv.lock",
 )  # fmt: skip
+NOT_INCLUDED: Final = "not among the included patterns"
 _GENERATED: Final = re.compile("|".join(fnmatch.translate(name) for name in GENERATED_FILES))
 
 
@@ -109,12 +112,14 @@ class Wanted:
             raise CorpusError(f"There are more than {MAX_PATTERNS} patterns.", "Say it with fewer.")
         self._include = [Pattern(text) for text in include]
         self._exclude = [Pattern(text) for text in exclude]
+        self.said = "\0".join((*include, "", *exclude, f"{hidden:d}{generated:d}"))
+        """All of it in one line, to tell one choice from another."""
         self._hidden = hidden
         self._generated = generated
         self._inside = functools.lru_cache(maxsize=64)(self._meant_by_include)
 
     def refuses(self, parts: tuple[str, ...], folder: bool) -> str:
-        """Why what lies at ``parts`` is left out; empty if it is not, and for a folder that must be looked into."""
+        """Why what lies at ``parts`` is left out; empty if it is not, and for what must be looked into."""
         name = parts[-1]
         if name.startswith(".") and not self._hidden:
             return "hidden"
@@ -122,12 +127,17 @@ class Wanted:
             return "made by a program"
         if any(pattern.means(parts, folder) for pattern in self._exclude):
             return "left out by a pattern"
-        if not folder and self._include and not self._included(parts):
-            return "not among the included patterns"
+        if not (folder or is_archive(name) or self.includes(parts)):
+            return NOT_INCLUDED
         return ""
 
-    def _included(self, parts: tuple[str, ...]) -> bool:
-        return self._inside(parts[:-1]) or any(pattern.means(parts, folder=False) for pattern in self._include)
+    def includes(self, parts: tuple[str, ...]) -> bool:
+        """Whether what lies at ``parts`` is among what to take, whatever else is said of it."""
+        return (
+            not self._include
+            or self._inside(parts[:-1])
+            or any(pattern.means(parts, folder=False) for pattern in self._include)
+        )
 
     def _meant_by_include(self, parts: tuple[str, ...]) -> bool:
         """Whether this folder or one above it is meant; asked anew for each file in it, so it is kept."""

@@ -210,7 +210,10 @@ class Reading:
                         raise Unusable(watch.excluded)
                     if self.packer.full:
                         raise TooMany
-                    for text in extract.documents(file.path, opened.source(), self.job.text_field, watch):
+                    texts = extract.documents(
+                        file.path, opened.source(), self.job.text_field, watch, self.surveyor.wanted, file.parts
+                    )
+                    for text in texts:
                         new |= self._pack(text, watch, kept)
                         read += 1
                     again = source.stamp != opened.settled_stamp()  # it changed meanwhile
@@ -225,6 +228,7 @@ class Reading:
         source = msgspec.structs.replace(
             source, hash=b"" if again else source.hash, documents=kept.tobytes(), aside=tuple(watch.parts),
             aside_total=watch.parts_total, repeats=read - len(kept),
+            choice=self.surveyor.choice(file) if watch.has_members else b"",
         )  # fmt: skip
         self._say_aside(file, source, new, self.packer.drops)
         self.sources.append(source)

@@ -6,6 +6,7 @@ extracted.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class Surveyor:
 
     def __init__(self, job: ReadJob, tokenizer_sha256: str, telling: Telling, alarm: Callable[[float], None]) -> None:
         self.opener = Opener()
+        self.wanted = Wanted(job.include, job.exclude, job.hidden, job.generated)
         self._job = job
         self._tokenizer_sha256 = tokenizer_sha256
         self._telling = telling
@@ -63,8 +65,7 @@ class Surveyor:
         Raises:
             CorpusError: there are too many files.
         """
-        job = self._job
-        files = find(job.paths, self._telling.skip, Wanted(job.include, job.exclude, job.hidden, job.generated))
+        files = find(self._job.paths, self._telling.skip, self.wanted)
         self._telling.files_total = len(files)
         if not sources:
             return [Item(file, None) for file in files]
@@ -80,11 +81,20 @@ class Surveyor:
         try:
             with content.opened(self.opener, file, self._job.max_file_bytes) as opened, self.watch(file) as watch:
                 if old is not None and old.hash and old.stamp and old.stamp == opened.stamp:
-                    return old
+                    return old if self._chosen_alike(old, file) else None
                 same = by_hash.get(self.hash(opened, watch))
-                return None if same is None else msgspec.structs.replace(same, name=name, stamp=opened.settled_stamp())
+                if same is None or not self._chosen_alike(same, file):
+                    return None
+                return msgspec.structs.replace(same, name=name, stamp=opened.settled_stamp())
         except Unusable as error:
             return Source(name=name, reason=str(error))
+
+    def _chosen_alike(self, old: Source, file: Found) -> bool:
+        return not old.choice or old.choice == self.choice(file)
+
+    def choice(self, file: Found) -> bytes:
+        """Fingerprint of what would be chosen of an archive at this place."""
+        return hashlib.sha256(f"{self.wanted.said}\0{file.parts!r}".encode()).digest()[:16]
 
     def watch(self, file: Found, note: AtWork | None = None) -> FileWatch:
         """Limits for one file; ``note`` says on disk that it is at work."""

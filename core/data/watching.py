@@ -54,6 +54,8 @@ class FileWatch(Watch):
         self._bytes = 0
         self.parts: list[tuple[str, str]] = []
         self.parts_total = 0
+        self.has_members = False
+        """Whether it is an archive, of which the owner may have chosen parts."""
 
     def __enter__(self) -> FileWatch:
         self._alarm(HANG_S)
@@ -86,6 +88,7 @@ class FileWatch(Watch):
 
     def enter(self, member: str) -> None:
         """See ``Watch``."""
+        self.has_members = True
         name = generation.path_hash(f"{self._path}\0{member}")
         if reason := self._excluded.get(name):
             raise Unusable(reason)
@@ -94,6 +97,7 @@ class FileWatch(Watch):
 
     def aside(self, member: str, reason: str) -> None:
         """See ``Watch``."""
+        self.has_members = self.has_members or bool(member)
         self.parts_total += 1
         if len(self.parts) < MAX_ASIDE:
             self.parts.append((member, reason))

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 from core.api.errors import HedgerowError
 from core.data.corpora import Unusable
 from core.data.formats.ceiling import Ceiling, WholeFile
+from core.data.patterns import Wanted
 
 HEAD_BYTES: Final = 1 << 16
 _BUFFER_BYTES: Final = 1 << 17
@@ -101,6 +102,10 @@ class Intake:
     """How many archives may still be opened on the way inwards."""
     path: str = ""
     """Where in the outermost archive this is; empty for the file itself."""
+    wanted: Wanted = field(default_factory=Wanted)
+    """What of an archive is read."""
+    place: tuple[str, ...] = ()
+    """Names from the folder that the owner chose to this, an archive being a folder; empty for a file chosen itself."""
     reader: Callable[[Intake], Iterator[str]]
     """Reads a thing of any format; an archive hands its members to it."""
 
@@ -109,7 +114,8 @@ class Intake:
         path = f"{self.path}/{name}" if self.path else name
         inner = Intake(
             name=name, stream=buffered(stream, self.watch), watch=self.watch, text_field=self.text_field,
-            levels=self.levels - 1, path=path, ceiling=self.ceiling, reader=self.reader,
+            levels=self.levels - 1, path=path, ceiling=self.ceiling, reader=self.reader, wanted=self.wanted,
+            place=(*self.place, *names_in(name)),
         )  # fmt: skip
         try:
             self.watch.enter(path)
@@ -147,6 +153,11 @@ class Intake:
     def aside(self, reason: str) -> None:
         """Say that part of this is set aside."""
         self.watch.aside(self.path, reason)
+
+
+def names_in(member: str) -> tuple[str, ...]:
+    """The names on the way to a member of an archive; nothing leads out of it."""
+    return tuple(part for part in member.replace("\\", "/").split("/") if part not in ("", ".", ".."))
 
 
 def buffered(stream: _Source, watch: Watch) -> io.BufferedReader:

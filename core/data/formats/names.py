@@ -65,3 +65,9 @@ def looks_readable(name: str) -> bool:
         return bool(family)
     inner = unpacked(name)
     return not os.path.splitext(inner)[1] or family_of(inner) not in ("", "gz", "zst")
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name holds files, as a folder does."""
+    family = family_of(name)
+    return family in ("zip", "tar") or (family in ("gz", "zst") and family_of(unpacked(name)) == "tar")

@@ -12,6 +12,7 @@ from core.data.formats import archives, compressed, encoding, html, mail, office
 from core.data.formats.cutting import cut
 from core.data.formats.intake import Intake
 from core.data.formats.names import family_of
+from core.data.patterns import NOT_INCLUDED
 
 
 def _text(intake: Intake) -> Iterator[str]:
@@ -64,6 +65,8 @@ def read(intake: Intake) -> Iterator[str]:
     family = choose(intake)
     if family in _ARCHIVES and not intake.levels:
         raise Unusable("an archive in an archive in an archive")
+    if family not in _ARCHIVES and intake.place and not intake.wanted.includes(intake.place):
+        raise Unusable(NOT_INCLUDED)  # its name promised an archive to look into
     yield from READERS[family](intake)
 
 

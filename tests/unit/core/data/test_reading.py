@@ -3,13 +3,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from support.documents import docx, paragraph, tarred, zipped
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, StorageError
@@ -537,3 +538,59 @@ def test_what_one_text_has_no_room_for_is_said_and_read_when_there_is_room(
     (desk.text / "a.jsonl").unlink()
     second = desk.read()
     assert (second.documents, desk.skips) == (21, {})
+
+
+MEMBERS = {
+    "notes/a.md": PROSE.format(n=1), "notes/deep/b.md": PROSE.format(n=2), "log.txt": PROSE.format(n=3),
+    ".hidden/c.md": PROSE.format(n=4), "build/d.md": PROSE.format(n=5),
+    "inner.zip": zipped({"e.md": PROSE.format(n=6), "f.txt": PROSE.format(n=7)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("choice", "lanes"),
+    [
+        ({}, {1, 2, 3, 6, 7}),
+        ({"include": ("*.md",)}, {1, 2, 6}),
+        ({"exclude": ("*.txt",)}, {1, 2, 6}),
+        ({"exclude": ("deep/", "inner.zip")}, {1, 3}),
+        ({"include": ("old/pack.zip/notes/",)}, {1, 2}),
+        ({"include": ("pack.zip",), "exclude": ("/old/pack.zip/log.txt",)}, {1, 2, 6, 7}),
+        ({"include": ("*.md",), "hidden": True, "generated": True}, {1, 2, 4, 5, 6}),
+    ],
+    ids=["all", "include", "exclude", "names", "path", "archive", "switches"],
+)
+@pytest.mark.parametrize(
+    "pack",
+    [zipped, lambda m: tarred({k: v if isinstance(v, bytes) else v.encode() for k, v in m.items()})],
+    ids=["zip", "tar"],
+)
+def test_the_owners_choice_holds_inside_archives(
+    desk: Desk, choice: dict[str, Any], lanes: set[int], pack: Callable[[Any], bytes]
+) -> None:
+    desk.put("old/pack.zip", pack(MEMBERS))
+    desk.put("old/plain.md", PROSE.format(n=1))
+    result = desk.read(**choice)
+    assert "".join(desk.documents(result)).count("The hedgerow along lane") == 12 * len(lanes)
+    assert {n for n in range(1, 8) if any(f"lane {n} " in text for text in desk.documents(result))} == lanes
+
+
+def test_another_choice_opens_archives_again_and_nothing_else(desk: Desk) -> None:
+    path = desk.put("pack.zip", zipped(MEMBERS))
+    desk.put("plain.md", PROSE.format(n=9))
+    desk.read()
+    assert desk.extracted == 2
+    second = desk.read(include=("*.md",))
+    assert (second.documents, desk.extracted) == (4, 1)
+    assert desk.skips["log.txt"] == "not among the included patterns"
+    assert desk.read(include=("*.md",)) == second
+    assert desk.extracted == 0
+    assert desk.read(path, include=("/notes/*.md",)).documents == 1, "an archive chosen itself is the folder"
+
+
+def test_an_archive_in_name_only_is_no_way_around_the_patterns(desk: Desk) -> None:
+    desk.put("a.md", PROSE.format(n=1))
+    desk.put("b.zip", docx(paragraph(PROSE.format(n=2))))
+    assert desk.read(include=("*.md",)).documents == 1
+    assert desk.skips == {"b.zip": "not among the included patterns"}
+    assert desk.read(include=("*.md", "b.*")).documents == 2

@@ -55,11 +55,14 @@ def test_members_keep_the_rules_of_folders_and_a_third_level_is_refused() -> Non
     raw = zipped(
         {
             "good.txt": "good", "../../outside.txt": "a name is only a name", ".git/config.txt": "no",
-            "node_modules/m.txt": "no", "picture.png": "no", "two.zip": zipped({"three.zip": third, "in.txt": "inner"}),
+            ".git/more/x.txt": "no", "node_modules/m.txt": "no", "picture.png": "no",
+            "two.zip": zipped({"three.zip": third, "in.txt": "inner"}),
         }
     )  # fmt: skip
     assert read("a.zip", raw) == ["good", "a name is only a name", "inner"]
     assert aside("a.zip", raw) == [
+        (".git", "hidden"),
+        ("node_modules", "made by a program"),
         ("picture.png", "not a format that is read"),
         ("two.zip/three.zip", "an archive in an archive in an archive"),
     ]
