@@ -36,7 +36,8 @@ class ChoicePane(Panel):
         self.leave = Button(theme, self.tr("Close without changes"), self.close_pane, size="small")
         note = self.tr(
             "One pattern a line, such as *.md or drafts/, on the path below the folder; an archive counts as a folder,"
-            " so old.zip/drafts/ works too. What is left out is not trained on from the next round; everything but the weight is read anew."
+            " so old.zip/drafts/ works too. What is left out is not trained on from the next round; everything but the"
+            " weight is read anew."
         )
         grid = QGridLayout()
         grid.setHorizontalSpacing(theme.px(3))

@@ -39,7 +39,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stamp: bytes = b""
     """What the file system said of it; empty where it was too young to be told from its next change."""
     choice: bytes = b""
-    """What its members were chosen by, if it is an archive; see ``Surveyor.choice``."""
+    """What its members were chosen by, if it is an archive or is called one; see ``Surveyor.choice``."""
     documents: bytes = b""
     """Numbers of its documents on the roll, each once, also where another file has the same."""
     reason: str = ""

@@ -20,6 +20,7 @@ from core.data.at_work import AtWork
 from core.data.corpora import Found, Unusable, shown
 from core.data.digests import Elsewhere
 from core.data.formats.intake import TookTooLong
+from core.data.formats.names import is_archive
 from core.data.generation import Generation, Source
 from core.data.packing import Identity, Packer, TooMany
 from core.data.past import Past
@@ -228,7 +229,7 @@ class Reading:
         source = msgspec.structs.replace(
             source, hash=b"" if again else source.hash, documents=kept.tobytes(), aside=tuple(watch.parts),
             aside_total=watch.parts_total, repeats=read - len(kept),
-            choice=self.surveyor.choice(file) if watch.has_members else b"",
+            choice=self.surveyor.choice(file) if watch.has_members or is_archive(file.path) else b"",
         )  # fmt: skip
         self._say_aside(file, source, new, self.packer.drops)
         self.sources.append(source)

@@ -594,3 +594,4 @@ def test_an_archive_in_name_only_is_no_way_around_the_patterns(desk: Desk) -> No
     assert desk.read(include=("*.md",)).documents == 1
     assert desk.skips == {"b.zip": "not among the included patterns"}
     assert desk.read(include=("*.md", "b.*")).documents == 2
+    assert desk.read(include=("*.md",)).documents == 1
