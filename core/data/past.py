@@ -14,7 +14,7 @@ import numpy as np
 
 from core.api.errors import StorageError
 from core.data.generation import Generation, Source
-from core.data.roll import Numbers, Roll, numbers
+from core.data.roll import Numbers, Roll, first_of_each, numbers
 from core.data.store import Shard, Tokens
 
 _MOST_OPEN = 16
@@ -61,9 +61,7 @@ class Past:
         for shard, part in zip(made.result.shards, made.contents, strict=True):
             found, number = here[numbers(part)], len(self._shards)
             where = np.arange(len(found), dtype=np.int32)
-            first = np.zeros(len(found), dtype=np.bool_)
-            first[np.unique(found, return_index=True)[1]] = True
-            first &= self._shard_of[found] == _NOWHERE
+            first = first_of_each(found) & (self._shard_of[found] == _NOWHERE)
             self._shard_of[found[first]], self._index_of[found[first]] = number, where[first]
             for index in np.flatnonzero(free[found] & ~first).tolist():
                 self._more.setdefault(int(found[index]), []).append((number, index))

@@ -63,11 +63,11 @@ class Reading:
             CorpusError: a path is not there, or there is nothing usable.
             StorageError: the disk is full. In every such case the previous generation stands.
         """
-        current = generation.load(self.folder, self.key)
-        standing = () if current is None else current.result.shards
+        loaded = [generation.load(self.folder, self.key)]
+        standing = () if loaded[0] is None else loaded[0].result.shards
         self.note = AtWork(self.folder)
         try:
-            current = self._next([current])
+            current = self._next(loaded)
         except BrokenPipeError:
             raise  # the engine is gone; what is spooled waits for the next reader
         except BaseException:
@@ -80,12 +80,12 @@ class Reading:
         finally:
             self.surveyor.opener.close()
 
-    def _next(self, standing: list[Generation | None]) -> Generation:
-        """The generation after the one that is taken out of ``standing``; that one itself where nothing changed.
+    def _next(self, loaded: list[Generation | None]) -> Generation:
+        """The generation after the one that is taken out of ``loaded``; that one itself where nothing changed.
 
         Of a corpus with millions of documents each of these is large, so none is held longer than it is needed.
         """
-        before = standing.pop()
+        before = loaded.pop()
         number = 1 if before is None else before.number + 1
         if before is not None and not (self._comparable(before) and (self.job.glance or self._is_whole(before))):
             before = None

@@ -8,7 +8,7 @@ where it is stored.
 from __future__ import annotations
 
 from array import array
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,15 @@ _UNKNOWN_LANGUAGE: Final = 0xFF
 """No language was looked for."""
 
 Numbers = NDArray[np.uint32]
+
+
+class Columns(NamedTuple):
+    """What of a roll is stored; see ``Roll``."""
+
+    digests: bytes
+    words: bytes
+    languages: bytes
+    names: tuple[str, ...]
 
 
 class Roll:
@@ -78,6 +87,15 @@ class Roll:
             self.names.append(name)
         self.languages[number] = self.names.index(name)
 
+    def columns(self, these: Numbers) -> Columns:
+        """What is known of these documents, in this order."""
+        return Columns(
+            np.frombuffer(self.digests, dtype=f"V{DIGEST_BYTES}")[these].tobytes(),
+            numbers(self.words)[these].tobytes(),
+            np.frombuffer(self.languages, dtype=np.uint8)[these].tobytes(),
+            tuple(self.names),
+        )
+
     def _slot(self, digest: bytes) -> int:
         """Where a digest's number is, or would be. Digests are keyed, so nobody can choose them to collide."""
         if not self._slots:
@@ -110,3 +128,13 @@ def numbers(raw: bytes | bytearray | array[int]) -> Numbers:
     """Numbers as they are stored, little-endian and 32 bits each, as an array."""
     found: NDArray[Any] = np.frombuffer(raw, dtype="<u4")
     return found.astype(np.uint32, copy=False)
+
+
+def first_of_each(these: Numbers) -> NDArray[np.bool_]:
+    """Which of ``these`` come for the first time. (``np.unique`` imports more of numpy, too late for a sandbox.)"""
+    order = np.argsort(these, kind="stable")
+    new = np.ones(len(these), dtype=np.bool_)
+    new[1:] = these[order[1:]] != these[order[:-1]]
+    first = np.zeros(len(these), dtype=np.bool_)
+    first[order[new]] = True
+    return first

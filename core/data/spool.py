@@ -8,6 +8,7 @@ generation is complete; until then they take the room of the tokens once more. A
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from core import vault
 from core.api.errors import StorageError
 from core.data import generation
 from core.data.generation import Generation, Source
-from core.data.roll import Numbers, Roll, numbers
+from core.data.roll import Numbers, Roll, first_of_each, numbers
 from core.data.store import Document, write_shard
 from core.data.tokenizer import Tokenizer
 from core.jobs import ReadResult, ShardRef
@@ -95,30 +96,25 @@ class Spool:
             shards=(shard,), documents=0, records=0, tokens=0, text_bytes=0, words=0, held_out_tokens=0,
             skipped_total=0,
         )  # fmt: skip
-        own = Roll()
+        placed = np.array([document.number for document in documents], dtype=np.uint32)
+        named = np.concatenate([placed, *(numbers(source.documents) for source in sources)])
+        mine = np.sort(named[first_of_each(named)])
+        here = functools.partial(_renumbered, mine)
+        columns = self._roll.columns(mine)
         part = Generation(
             number=0, tokenizer_sha256=self._tokenizer.sha256, extractor_version=extractor_version,
-            text_field=text_field, result=result,
-            contents=(self._moved(np.array([document.number for document in documents], dtype=np.uint32), own),),
-            sources=tuple(
-                msgspec.structs.replace(source, documents=self._moved(numbers(source.documents), own))
-                for source in sources
-            ),
-            digests=bytes(own.digests), words=own.words.tobytes(), languages=bytes(own.languages),
-            language_names=tuple(own.names),
+            text_field=text_field, result=result, contents=(here(placed),),
+            sources=tuple(msgspec.structs.replace(s, documents=here(numbers(s.documents))) for s in sources),
+            digests=columns.digests, words=columns.words, languages=columns.languages, language_names=columns.names,
         )  # fmt: skip
         self._number += 1
         path = self._folder / f"spool-{self._number:08}"
         vault.encrypt_file(path, self._key, generation.encode(part), _CONTEXT)
 
-    def _moved(self, documents: Numbers, own: Roll) -> bytes:
-        """Enter documents on the part's own roll, and give their numbers there."""
-        moved = np.empty(len(documents), dtype=np.uint32)
-        for place, number in enumerate(documents.tolist()):
-            moved[place] = here = own.enter(self._roll.digest(number), self._roll.words[number])
-            if (language := self._roll.language(number)) is not None:
-                own.set_language(here, language)
-        return moved.tobytes()
+
+def _renumbered(mine: Numbers, documents: Numbers) -> bytes:
+    """Numbers on the roll of a part, on which only ``mine`` are."""
+    return np.searchsorted(mine, documents).astype(np.uint32).tobytes()
 
 
 def load(folder: Path, key: bytes) -> list[Generation]:

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from core import jobs
-from core.data import reading, telling
+from core.data import reading, spool, telling
 from core.data.reader import Pipe, work
 from core.data.tokenizer import BUILTIN, builtin_tokenizer_path
 from core.jobs import Alive, Failed, Job, ReadJob, ReadProgress, ReadResult, Ready, Skipped
@@ -150,12 +150,21 @@ def run_measured(one: ReadJob, log: Path) -> tuple[ReadResult, int]:
 
 
 def test_a_file_of_many_records_takes_little_memory_for_each(tmp_path: Path) -> None:
-    records(tmp_path / "few.jsonl", 1_000)
-    records(tmp_path / "many.jsonl", 41_000)
-    few, least = run_measured(job(tmp_path / "few.jsonl", tmp_path / "one", memory=512 << 20), tmp_path / "log")
-    many, most = run_measured(job(tmp_path / "many.jsonl", tmp_path / "two", memory=512 << 20), tmp_path / "log")
-    assert (few.documents, many.documents, many.skipped_total) == (1_000, 41_000, 0)
-    assert most - least < 40_000 * 1_500, "most of it is the shard that is about to be written"
+    few, many = tmp_path / "few.jsonl", tmp_path / "many.jsonl"
+    records(few, 1_000)
+    records(many, 61_000)
+    small, least = run_measured(job(few, tmp_path / "one", memory=512 << 20), tmp_path / "log")
+    one = job(many, tmp_path / "two", memory=512 << 20)
+    large, most = run_measured(one, tmp_path / "log")
+    assert (small.documents, large.documents, large.skipped_total) == (1_000, 61_000, 0)
+    assert large.tokens > spool.FLUSH_TOKENS, "what is finished is written down under the sandbox as well"
+    assert most - least < 60_000 * 1_500, "most of it is the shard that is about to be written"
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    many.rename(copy / "many.jsonl")
+    (copy / "new.txt").write_text("One document more.")
+    again, _ = run_measured(msgspec.structs.replace(one, paths=(str(copy),)), tmp_path / "log")
+    assert again.documents == 61_001
 
 
 @pytest.mark.skipif("HEDGEROW_CAMPAIGN" not in os.environ, reason="make campaign")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from array import array
 
-from core.data.roll import NOBODY, Roll, numbers
+from core.data.roll import NOBODY, Roll, first_of_each, numbers
 
 
 def digest(number: int) -> bytes:
@@ -45,3 +46,9 @@ def test_a_document_takes_little_memory() -> None:
         roll.enter(digest(number), 1)
     columns = (roll.digests, roll.words, roll.languages, roll._slots)
     assert sum(map(sys.getsizeof, columns)) < 70 * len(roll)
+
+
+def test_the_first_of_each_is_told_from_its_copies() -> None:
+    these = numbers(array("I", [5, 3, 5, 0, 3, 9]))
+    assert first_of_each(these).tolist() == [True, True, False, True, False, True]
+    assert first_of_each(these[:0]).tolist() == []
