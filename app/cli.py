@@ -83,7 +83,7 @@ def privacy_root(context: typer.Context, json: commands.Json = False) -> None:
 
 
 def estimate(
-    unit: Annotated[str, typer.Option(help="record or corpus.")],
+    unit: Annotated[str, typer.Option(help="document, record or corpus.")],
     noise_multiplier: Annotated[float, typer.Option(min=0.01)],
     steps: Annotated[int, typer.Option(min=1)],
     delta: Annotated[float, typer.Option(min=1e-15, max=0.5)],
@@ -91,8 +91,8 @@ def estimate(
     json: commands.Json = False,
 ) -> None:
     """The ε of a plan, by the same filters that guard the ledger."""
-    if unit not in {"record", "corpus"}:
-        raise typer.BadParameter(f"{unit!r} is not record or corpus", param_hint="--unit")
+    if unit not in {"document", "record", "corpus"}:
+        raise typer.BadParameter(f"{unit!r} is not document, record or corpus", param_hint="--unit")
     asked = {"unit": unit, "noise_multiplier": noise_multiplier, "sampling_prob": sampling_prob}
     found = _plan({"estimate": {**asked, "steps": steps, "delta": delta}})
     if json:

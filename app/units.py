@@ -29,13 +29,22 @@ def unit_title(unit: str) -> str:
     return words.get(unit, unit)
 
 
-def epsilon_meaning(epsilon: float) -> str:
-    """What a limit means for the worst case of one guess, in words.
+def epsilon_meaning(epsilon: float, unit: str) -> str:
+    """What a limit means for the worst case of one guess about one unit, in words.
 
     An attacker who starts from a coin flip ends at most e^ε / (1 + e^ε) sure (δ aside).
     """
     sure = min(99.99, 100 / (1 + math.exp(-epsilon)))
     shown = f"{math.ceil(sure * 100) / 100:.2f}" if sure > 99 else f"{math.ceil(sure)}"
-    return QCoreApplication.translate(
+    guesses = {
+        "document": QCoreApplication.translate(
+            "Units", "Who guesses whether a document is in there goes from 50 % to at most {0} % sure."
+        ),
+        "corpus": QCoreApplication.translate(
+            "Units", "Who guesses whether it was your text or another goes from 50 % to at most {0} % sure."
+        ),
+    }
+    passage = QCoreApplication.translate(
         "Units", "Who guesses whether a passage is in there goes from 50 % to at most {0} % sure."
-    ).format(shown)
+    )
+    return guesses.get(unit, passage).format(shown)

@@ -212,7 +212,7 @@ class ProbeJob(Job, frozen=True, kw_only=True, tag="probe"):
 
     model: ModelSpec
     training: TrainingConfig
-    unit: Literal["record", "corpus", "none"]
+    unit: Literal["document", "record", "corpus", "none"]
     device: str = "cpu"
     threads: int = 1
     memory_bytes: int = 0

@@ -118,7 +118,6 @@ class LimitChoice(QWidget):
         for value, name in zip(EPSILON_STEPS, names, strict=True):
             radio = QRadioButton(self.tr("ε {0}").format(f"{value:g}"))
             radio.setAccessibleName(self.tr("Stop at ε {0}, {1}").format(f"{value:g}", name))
-            radio.setAccessibleDescription(epsilon_meaning(value))
             radio.setToolTip(name)
             radio.toggled.connect(lambda on, v=value: on_epsilon(v) if on else None)
             group.addButton(radio)
@@ -132,13 +131,14 @@ class LimitChoice(QWidget):
         column.addLayout(line)
         column.addWidget(self.meaning)
 
-    def show_choice(self, epsilon: float) -> None:
-        """Mark the step that holds."""
+    def show_choice(self, epsilon: float, unit: str) -> None:
+        """Mark the step that holds, and say what each means for the federation's unit."""
         for value, radio in zip(EPSILON_STEPS, self.radios, strict=True):
             radio.blockSignals(True)
             radio.setChecked(value == epsilon)
             radio.blockSignals(False)
-        self.meaning.setText(epsilon_meaning(epsilon))
+            radio.setAccessibleDescription(epsilon_meaning(value, unit))
+        self.meaning.setText(epsilon_meaning(epsilon, unit))
 
 
 class Price(Panel):
@@ -201,7 +201,7 @@ class Price(Panel):
         """Show the price of the chosen texts."""
         manifest = terms.manifest
         self.limit.setVisible(manifest.unit != "none")
-        self.limit.show_choice(epsilon)
+        self.limit.show_choice(epsilon, manifest.unit)
         self._show_rounds(terms, chosen)
         noises = [o.noise_multiplier for o in chosen if o.noise_multiplier > 0]
         steps = (figures.count(manifest.steps_per_round), figures.count(manifest.batch_size))

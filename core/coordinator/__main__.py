@@ -42,7 +42,10 @@ def parser() -> argparse.ArgumentParser:
     create.add_argument("--operator", default="An operator who gave no name")
     create.add_argument("--purpose", default="")
     create.add_argument("--preset", default="tiny")
-    create.add_argument("--privacy", default="record", choices=("document", "record", "corpus", "none"), metavar="UNIT")
+    create.add_argument(
+        "--privacy", default="document", choices=("document", "record", "corpus", "none"), metavar="UNIT"
+    )
+    create.add_argument("--windows-per-document", type=int, default=1, help="most that one document gives to a step")
     create.add_argument("--cohort", type=int, default=2)
     for name in ("--rounds", "--quorum", "--local-steps", "--batch-size", "--seq-len", "--seed"):
         create.add_argument(name, type=int)
@@ -118,6 +121,7 @@ def _create(options: argparse.Namespace) -> None:
         purpose=options.purpose,
         preset=options.preset,
         unit=options.privacy,
+        windows_per_document=options.windows_per_document,
         rounds=options.rounds,
         cohort=options.cohort,
         quorum=options.quorum,

@@ -57,7 +57,9 @@ class Choices:
     operator: str = "An operator who gave no name"
     purpose: str = ""
     preset: str = "tiny"
-    unit: UnitOfPrivacy = "record"
+    unit: UnitOfPrivacy = "document"
+    windows_per_document: int = 1
+    """Most windows that one document gives to a step."""
     rounds: int | None = None
     cohort: int = 2
     quorum: int | None = None
@@ -128,8 +130,6 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
     Raises:
         UsageError: naming the choice that is wrong.
     """
-    if choices.unit == "document":
-        raise UsageError("The unit of privacy 'document' is not supported by this version.", "Choose record or corpus.")
     try:
         if not 0 < choices.public_weight <= 1e6:
             raise ValueError(f"public_weight is {choices.public_weight}, but must lie above 0 and up to 1e+06")
@@ -139,6 +139,7 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
             unit=choices.unit,
             relation=RELATIONS[choices.unit],
             clip_norm=1.0 if choices.clip_norm is None else choices.clip_norm,
+            windows_per_document=choices.windows_per_document,
         )
         config = FederationConfig(
             run_id=secrets.token_hex(16),

@@ -21,6 +21,11 @@ PADDING = -1
 """Behind the last token of a shorter window; no token has this id."""
 
 
+def num_documents(shards: Sequence[Shard], seq_len: int) -> int:
+    """How many units of privacy the training documents are: those long enough for one window."""
+    return sum(int(np.count_nonzero(window_counts(shard, seq_len))) for shard in shards)
+
+
 class DocumentSampler:
     """Poisson draws over the documents of all shards.
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.api.errors import HedgerowError
-from core.demo.run import RECORD_STEPS, Options, run
+from core.demo.run import DP_STEPS, Options, run
 
-UNITS = ("record", "corpus", "none")
+UNITS = ("document", "record", "corpus", "none")
 PRESETS = ("tiny", "10m", "tiny-gpt2", "10m-gpt2")
 """What several volunteers and a coordinator train on one machine without a card."""
 
@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         corpora=tuple(path.expanduser().absolute() for path in given.corpus),
         keep=given.keep,
         as_json=given.json,
-        local_steps=given.local_steps or (RECORD_STEPS if given.privacy == "record" else None),
+        local_steps=given.local_steps or (DP_STEPS if given.privacy in ("document", "record") else None),
         shards=given.shards,
         window_command=() if given.headless else given.window_command,
     )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from core.api.errors import CoordinatorError, CorpusError, EngineError, HedgerowError
 from core.config import PrivacyTerms, UnitOfPrivacy
+from core.data.stream import MIN_RECORD_TOKENS
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.demo import report
 from core.demo.folder import demo_folder, model_folder, signals_ignored, signals_interrupt
@@ -31,7 +32,7 @@ from core.model.recipes import default_training
 from core.postprocess.privacy.accountant import bucket
 
 EPSILON = 8.0
-RECORD_STEPS = 16
+DP_STEPS = 16
 """DP-SGD steps a round; on two processor cores three rounds then take about three minutes."""
 _RECORD_TOKENS = 128
 _TRAINED = 0.93
@@ -78,25 +79,28 @@ def run(options: Options) -> None:
 
 
 def refuse_small_shares(texts: Split, options: Options) -> None:
-    """Refuse by name, before anything starts, a share with fewer records than the plan needs.
+    """Refuse by name, before anything starts, a share with fewer units of privacy than the plan needs.
 
     Raises:
-        CorpusError: naming the volunteer, its records and how many are needed.
+        CorpusError: naming the volunteer, what it has and how much is needed.
     """
-    needed = needed_records(options.preset, options.privacy)
+    needed = needed_units(options.preset, options.privacy)
     tokenizer = Tokenizer.load(builtin_tokenizer_path())
+    whole = options.privacy == "document"
     for number, share in enumerate(texts.shares, 1):
-        records = sum(len(tokenizer.encode(document.text)) // _RECORD_TOKENS for document in share)
-        if records < needed:
+        tokens = [len(tokenizer.encode(document.text)) for document in share]
+        units = sum(count >= MIN_RECORD_TOKENS if whole else count // _RECORD_TOKENS for count in tokens)
+        if units < needed:
+            named = "documents" if whole else f"records of {_RECORD_TOKENS} tokens"
             raise CorpusError(
-                f"The share of volunteer {number} has {records} records of {_RECORD_TOKENS} tokens, "
-                f"but unit {options.privacy} needs at least {needed}.",
+                f"The share of volunteer {number} has {units} {named}, but unit {options.privacy} needs at least "
+                f"{needed}.",
                 "Give more text with --corpus, or fewer --volunteers.",
             )
 
 
-def needed_records(preset: str, unit: UnitOfPrivacy) -> int:
-    """Fewest records a share may have: enough that a batch is a small enough sample of what is not held out."""
+def needed_units(preset: str, unit: UnitOfPrivacy) -> int:
+    """Fewest records, or documents, of a share: enough that a batch is a small sample of what is not held out."""
     training = default_training(preset, unit)
     if unit in {"record", "document"}:
         largest = PrivacyTerms(unit=unit, relation="zero-out").max_sampling_prob

@@ -34,7 +34,11 @@ def privacy_line(unit: str) -> Text:
     """The unit in words; red where nothing is guaranteed."""
     if unit == "none":
         return Text(NO_GUARANTEE, style="bold red")
-    what = {"record": "any sequence of 128 tokens", "corpus": "the whole text of a volunteer"}.get(unit, unit)
+    what = {
+        "document": "any document",
+        "record": "any sequence of 128 tokens",
+        "corpus": "the whole text of a volunteer",
+    }.get(unit, unit)
     return Text(f"unit {unit}: the guarantee covers {what}", style="blue")
 
 

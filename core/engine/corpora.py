@@ -20,8 +20,10 @@ import msgspec
 
 from core.api.errors import CorpusError, HedgerowError
 from core.api.messages import ChangeParams, CorpusInfo
+from core.config import UnitOfPrivacy
 from core.data import digests
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
+from core.data.documents import num_documents
 from core.data.store import Shard
 from core.data.stream import num_records
 from core.engine import choices, corpus_view, generations
@@ -95,15 +97,18 @@ class Corpora:
         """Whether every path of it is there now."""
         return all(os.path.exists(path) for path in row.paths)
 
-    async def records_at(self, row: CorpusRow, seq_len: int) -> int:
-        """How many training windows of ``seq_len`` tokens a corpus has; from document offsets alone.
+    async def units_at(self, row: CorpusRow, unit: UnitOfPrivacy, seq_len: int) -> int:
+        """How many training windows of ``seq_len`` tokens a corpus has, or documents with at least one.
+
+        From document offsets alone; under units other than ``document`` it is windows.
 
         Raises:
             StorageError: a shard is gone or damaged.
         """
-        if seq_len == RECORD_TOKENS:
+        if unit != "document" and seq_len == RECORD_TOKENS:
             return row.facts.records
-        return await asyncio.to_thread(_count_records, row, self._key, seq_len)
+        count = num_documents if unit == "document" else num_records
+        return await asyncio.to_thread(_count, row, self._key, seq_len, count)
 
     def infos(self, most_skipped: int = MAX_SHOWN_SKIPPED) -> list[CorpusInfo]:
         """All corpora as the window shows them; long lists are cut, ``info`` has them whole."""
@@ -407,10 +412,10 @@ def sketched(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
     return digests.load(result.digests_path, key).batches(BIND_BATCH)
 
 
-def _count_records(row: CorpusRow, key: bytes, seq_len: int) -> int:
+def _count(row: CorpusRow, key: bytes, seq_len: int, units: Callable[[Sequence[Shard], int], int]) -> int:
     shards = [Shard(shard.path, key) for shard in row.facts.shards]
     try:
-        return num_records(shards, seq_len)
+        return units(shards, seq_len)
     finally:
         for shard in shards:
             shard.close()

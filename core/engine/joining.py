@@ -211,8 +211,8 @@ class Registrar:
         if reason:
             return plans.offer(row, reason)
         try:
-            records = await self._records(config, row)
-            plan = await self.planner.plan(config, records, epsilon, self._delta(config, row, records))
+            units = await self._units(config, row)
+            plan = await self.planner.plan(config, units, epsilon, self._delta(config, row, units))
             self._check_limit(row, config.privacy.unit, epsilon)
         except PrivacyError as error:
             return plans.offer(row, str(error))
@@ -237,10 +237,10 @@ class Registrar:
         tokenizer = config.tokenizer.sha256 if ready else ""
         return plans.unusable(config, row, tokenizer, self.corpora.present(row))
 
-    async def _records(self, config: FederationConfig, row: CorpusRow) -> int:
+    async def _units(self, config: FederationConfig, row: CorpusRow) -> int:
         """Units of a corpus in this federation's own tokens."""
         edition = check_edition(self.editions.row(row, config), row.name)
-        return await self.corpora.records_at(edition, config.training.seq_len)
+        return await self.corpora.units_at(edition, config.privacy.unit, config.training.seq_len)
 
     def _with_history(self, row: CorpusRow, plan: Plan) -> Plan:
         """The same plan, with the rounds that what was spent before leaves room for."""
@@ -255,9 +255,9 @@ class Registrar:
                 return budget.limit, budget.delta
         return None
 
-    def _delta(self, config: FederationConfig, row: CorpusRow, records: int) -> float:
+    def _delta(self, config: FederationConfig, row: CorpusRow, units: int) -> float:
         budget = self._budget(row, config.privacy.unit)
-        return budget[1] if budget else plans.fresh_delta(config, records)
+        return budget[1] if budget else plans.fresh_delta(config, units)
 
     def _check_limit(self, row: CorpusRow, unit: UnitOfPrivacy, epsilon: float) -> None:
         """Refuse before consent what the ledger would refuse after it.
@@ -283,7 +283,7 @@ class Registrar:
             return {}
         epsilon = {choice.corpus_id: choice.epsilon for choice in choices}
         rows = [self.corpora.row(corpus_id) for corpus_id in epsilon]
-        records: dict[str, int] = {}
+        units: dict[str, int] = {}
         for row in rows:
             reason = self._unusable(config, row)
             if reason:
@@ -293,9 +293,9 @@ class Registrar:
                     f"ε {epsilon[row.corpus_id]:g} is not a budget.", "Choose 1, 3, 8, or a figure between."
                 )
             self._check_limit(row, config.privacy.unit, epsilon[row.corpus_id])
-            records[row.corpus_id] = await self._records(config, row)
-        deltas = {row.corpus_id: self._delta(config, row, records[row.corpus_id]) for row in rows}
-        joint = await self.planner.plan(config, sum(records.values()), min(epsilon.values()), min(deltas.values()))
+            units[row.corpus_id] = await self._units(config, row)
+        deltas = {row.corpus_id: self._delta(config, row, units[row.corpus_id]) for row in rows}
+        joint = await self.planner.plan(config, sum(units.values()), min(epsilon.values()), min(deltas.values()))
         if joint.unit == "none":
             return dict.fromkeys(epsilon, joint)
         return {

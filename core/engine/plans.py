@@ -23,7 +23,9 @@ from core.postprocess.compression.codec import encoded_size
 from core.postprocess.privacy.accountant import bucket, target_delta
 
 PLANNER = "core.postprocess.privacy.planner"
-MECHANISM = {"record": "sampled_gaussian", "corpus": "gaussian", "none": "none"}
+MECHANISM = {"record": "sampled_gaussian", "document": "sampled_gaussian", "corpus": "gaussian", "none": "none"}
+PER_EXAMPLE = ("document", "record")
+"""Units of which DP-SGD draws examples."""
 MAX_HEADER = 1 << 20
 
 
@@ -47,17 +49,17 @@ class Plan(Frozen, frozen=True, kw_only=True):
     noise_multiplier: float
     clip_norm: float
     steps: int
-    """Mechanism steps charged per round: local steps under ``record``, 1 under ``corpus``."""
+    """Mechanism steps charged per round: local steps under ``record`` and ``document``, 1 under ``corpus``."""
     relation: str
     rdp_per_step: tuple[float, ...]
     epsilon_limit: float
     epsilon_planned: float
     delta: float
     rounds_affordable: int
+    windows_per_document: int = 1
 
     def mechanism(self) -> PrivacyPlan:
         """As the trainer is told."""
-        assert self.unit != "document"
         return PrivacyPlan(
             unit=self.unit,
             clip_norm=self.clip_norm,
@@ -65,6 +67,7 @@ class Plan(Frozen, frozen=True, kw_only=True):
             sampling_prob=self.sampling_prob,
             steps=self.steps,
             units=self.units,
+            windows_per_document=self.windows_per_document,
         )
 
     def event(self, rounds: int = 1) -> EventSpec:
@@ -103,22 +106,22 @@ class Planner:
         self._log_path = log_path
         self._known: dict[bytes, Solved | HedgerowError] = {}
 
-    async def plan(self, config: FederationConfig, records: int, epsilon: float, delta: float) -> Plan:
-        """Solve one plan over so many records.
+    async def plan(self, config: FederationConfig, units: int, epsilon: float, delta: float) -> Plan:
+        """Solve one plan over so many units of privacy: records, documents, or the records of a corpus.
 
         Raises:
             PrivacyError: the text is too little, or no noise makes the plan fit.
             ChildDied: the planner failed.
         """
         terms, training = config.privacy, config.training
-        steps = training.local_steps if terms.unit == "record" else 1
+        steps = training.local_steps if terms.unit in PER_EXAMPLE else 1
         if terms.unit == "none":
-            solved = Solved(records, 1.0, 0.0, (), 0.0, config.schedule.rounds)
+            solved = Solved(units, 1.0, 0.0, (), 0.0, config.schedule.rounds)
         else:
             solved = await self._solve(
                 {
                     "unit": terms.unit,
-                    "n": max(1, records) if terms.unit == "corpus" else records,
+                    "n": max(1, units) if terms.unit == "corpus" else units,
                     "batch_size": training.batch_size,
                     "steps_per_round": training.local_steps,
                     "rounds": config.schedule.rounds,
@@ -141,6 +144,7 @@ class Planner:
             epsilon_planned=solved.epsilon_planned,
             delta=0.0 if terms.unit == "none" else delta,
             rounds_affordable=solved.rounds_affordable,
+            windows_per_document=terms.windows_per_document,
         )
 
     async def _solve(self, question: dict[str, object]) -> Solved:
@@ -165,9 +169,9 @@ def _answer(raw: bytes) -> Solved | HedgerowError:
         raise EngineError("The planner's answer cannot be read.") from error
 
 
-def fresh_delta(config: FederationConfig, records: int) -> float:
+def fresh_delta(config: FederationConfig, units: int) -> float:
     """δ at the first consent: min(cap, 1/(10 n))."""
-    return target_delta(1 if config.privacy.unit == "corpus" else bucket(records), config.privacy.delta_cap)
+    return target_delta(1 if config.privacy.unit == "corpus" else bucket(units), config.privacy.delta_cap)
 
 
 def unusable(config: FederationConfig, corpus: CorpusRow, tokenizer_sha256: str, present: bool) -> str:
@@ -180,8 +184,6 @@ def unusable(config: FederationConfig, corpus: CorpusRow, tokenizer_sha256: str,
         return corpus.facts.error or "It could not be read."
     if tokenizer_sha256 != config.tokenizer.sha256:
         return "It is being read with this federation's tokenizer; look again in a moment."
-    if config.privacy.unit == "document":
-        return "The unit 'document' comes with a later version."
     return ""
 
 
@@ -194,7 +196,7 @@ def offer(corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
         name=corpus.name,
         usable=True,
         units=plan.units,
-        sampling_prob=plan.sampling_prob if plan.unit == "record" else 0.0,
+        sampling_prob=plan.sampling_prob if plan.unit in PER_EXAMPLE else 0.0,
         noise_multiplier=plan.noise_multiplier,
         epsilon_limit=plan.epsilon_limit,
         epsilon_planned=plan.epsilon_planned,

@@ -361,12 +361,13 @@ def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, parameters: in
     """Raises PrivacyError unless the trainer did exactly the mechanism that was charged."""
     if record is None:
         raise PrivacyError("The trainer did not say what noise it added.", "Its update is not sent.")
-    draws = parameters * (plan.steps if plan.unit == "record" else 1)
+    sampled = plan.unit in plans.PER_EXAMPLE
+    draws = parameters * (plan.steps if sampled else 1)
     same = (
         record.unit == plan.unit
         and record.clip_norm == plan.clip_norm
         and record.noise_multiplier == plan.noise_multiplier
-        and (plan.unit != "record" or (record.steps, record.sampling_prob) == (plan.steps, plan.sampling_prob))
+        and (not sampled or (record.steps, record.sampling_prob) == (plan.steps, plan.sampling_prob))
         and record.noise_draws == draws
     )
     if not same:

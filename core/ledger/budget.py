@@ -5,7 +5,9 @@ gate (Mironov, Talwar & Zhang 2019, arXiv 1908.10530, equation 6, Poisson sampli
 standard library alone. An accountant that understates can therefore not make a charge smaller.
 
 Units add up: a corpus charge enters the budgets of document and record as its Gaussian event, because who is protected
-as a whole corpus is protected in each part. A record charge never counts upwards: the corpus figure does not cover it.
+as a whole corpus is protected in each part. A document charge enters the budget of record with twice its sensitivity: a
+changed record leaves its document in place, so one bounded vector becomes another, 2C away at most. Charges never count
+upwards: the corpus figure does not cover a document charge, nor the document figure a record charge.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from core.privacy_filters import ORDERS, SpentEvent
 
 ENTERS: Final[dict[str, tuple[str, ...]]] = {
     "record": ("record",),
+    "document": ("document", "record"),
     "corpus": ("corpus", "document", "record"),
     "none": (),
 }
@@ -62,6 +65,23 @@ def sampled_gaussian_rdp(sampling_prob: float, noise_multiplier: float, order: i
     return grown / (order - 1)
 
 
+def replaced_rdp(sampling_prob: float, noise_multiplier: float, order: int) -> float:
+    """Rényi divergence of one Poisson-sampled Gaussian step where a drawn vector of norm C may become any other.
+
+    The smaller of two upper bounds. With A and B the outputs before and after and N that without the example, the weak
+    triangle inequality (Mironov 2017, arXiv 1702.07476, proposition 11, p = q = 2) gives
+    D_α(A‖B) ≤ (α−½)/(α−1) D_2α(A‖N) + D_2α−1(N‖B), where both terms are at most those of the sampled Gaussian (Mironov,
+    Talwar & Zhang 2019, theorem 5). And A and B are mixtures of the same weights, so by joint convexity
+    e^((α−1)D) ≤ 1 − q + q e^(2α(α−1)/σ²).
+    """
+    far, near = (sampled_gaussian_rdp(sampling_prob, noise_multiplier, n) for n in (2 * order, 2 * order - 1))
+    by_triangle = (order - 0.5) / (order - 1) * far + near
+    exponent = 2.0 * order * (order - 1) / noise_multiplier**2
+    grown = math.log(sampling_prob) + _log_expm1(exponent)
+    by_convexity = (grown + math.log1p(math.exp(-grown)) if grown > 0 else math.log1p(math.exp(grown))) / (order - 1)
+    return min(by_triangle, by_convexity)
+
+
 def _log_expm1(x: float) -> float:
     return x + math.log(-math.expm1(-x))
 
@@ -72,20 +92,25 @@ def gaussian_mu(spec: EventSpec) -> float:
 
 
 @functools.lru_cache(maxsize=4_096)
-def spent_event(spec: EventSpec) -> SpentEvent:
-    """What a charge adds to each budget it enters.
+def spent_event(spec: EventSpec, budget_unit: str) -> SpentEvent:
+    """What a charge adds to a budget of ``budget_unit``.
 
     Raises:
-        ValueError: the unit is ``none``, which no figure covers, or the accountant's values are not usable.
+        ValueError: the charge does not enter such a budget (``none`` enters no budget), or the accountant's values are
+            not usable.
     """
+    if budget_unit not in ENTERS[spec.unit]:
+        raise ValueError(f"a charge of unit {spec.unit!r} enters no budget of unit {budget_unit!r}")
     if spec.mechanism == "gaussian":
         mu = gaussian_mu(spec)
         own = tuple(order * mu * mu / 2 for order in ORDERS)
         return SpentEvent(rdp_per_step=_at_least(own, spec.rdp_per_step), steps=spec.steps, gaussian_mu=mu)
-    if spec.mechanism == "sampled_gaussian":
-        own = tuple(sampled_gaussian_rdp(spec.sampling_prob, spec.noise_multiplier, order) for order in ORDERS)
-        return SpentEvent(rdp_per_step=_at_least(own, spec.rdp_per_step), steps=spec.steps)
-    raise ValueError("a round of unit 'none' has no event; it ends the guarantee")
+    own = tuple(sampled_gaussian_rdp(spec.sampling_prob, spec.noise_multiplier, order) for order in ORDERS)
+    values = _at_least(own, spec.rdp_per_step)
+    if budget_unit != spec.unit:
+        replaced = (replaced_rdp(spec.sampling_prob, spec.noise_multiplier, order) for order in ORDERS)
+        values = tuple(max(one, other) for one, other in zip(replaced, values, strict=True))
+    return SpentEvent(rdp_per_step=values, steps=spec.steps)
 
 
 def _at_least(own: tuple[float, ...], given: tuple[float, ...]) -> tuple[float, ...]:

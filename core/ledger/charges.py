@@ -194,7 +194,7 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
                 )
             own.add((lineage, spec.unit))
             for unit in ENTERS[spec.unit]:
-                entering.setdefault((lineage, unit), []).append(spent_event(spec))
+                entering.setdefault((lineage, unit), []).append(spent_event(spec, unit))
         worst: tuple[float | None, float | None, float | None] = (None, None, None)
         for (lineage, unit), new in entering.items():
             budget = self._budget(lineage, unit)
@@ -219,7 +219,7 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
             f"SELECT spec, COUNT(*) FROM charge_lines WHERE lineage_id = ? AND unit IN ({marks}) GROUP BY spec",  # noqa: S608
             (lineage, *feeds(unit)),
         )
-        events = ((spent_event(msgspec.json.decode(spec, type=EventSpec)), count) for spec, count in rows)
+        events = ((spent_event(msgspec.json.decode(spec, type=EventSpec), unit), count) for spec, count in rows)
         return [msgspec.structs.replace(event, steps=event.steps * count) for event, count in events]
 
     def _lineage(self, corpus_id: str) -> int:

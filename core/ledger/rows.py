@@ -51,11 +51,10 @@ class EventSpec(Row, frozen=True):
         """
         expected = {
             "record": ("sampled_gaussian", "zero-out"),
+            "document": ("sampled_gaussian", "zero-out"),
             "corpus": ("gaussian", "replace-one"),
             "none": ("none", "none"),
         }
-        if self.unit not in expected:
-            raise ValueError(f"unit {self.unit!r} is not supported by this version")
         if (self.mechanism, self.relation) != expected[self.unit]:
             raise ValueError(f"unit {self.unit!r} cannot be charged as {self.mechanism!r}, {self.relation!r}")
         if self.unit == "none":

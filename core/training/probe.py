@@ -48,7 +48,7 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
     plan = msgspec.structs.replace(plan, attention=attention.chosen)
     check_pause()
     per_sequence_s = seq_len * dtype.seconds_per_token
-    guess = 1 if job.unit == "record" else _first_guess(job, device, per_sequence_s)
+    guess = 1 if job.unit in ("document", "record") else _first_guess(job, device, per_sequence_s)
     loss = race_loss(spec, guess * seq_len, plan)
     plan = msgspec.structs.replace(plan, loss_rows=loss.rows)
     check_pause()
@@ -65,12 +65,16 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
                 private=job.unit != "none",
             ),
             initial_guess=guess,
-            largest=1 if job.unit == "record" else job.training.batch_size,
+            largest=1 if job.unit in ("document", "record") else job.training.batch_size,
             budget_bytes=budget,
             may_go_on=lambda: time.monotonic() - began < job.max_seconds,
         )
     chosen = next(probe for probe in found.probes if probe.micro_batch == found.micro_batch or len(found.probes) == 1)
-    one = "One example at a time, because each is bounded on its own." if job.unit == "record" else found.why
+    one = (
+        "One example at a time, because each is bounded on its own."
+        if job.unit in ("document", "record")
+        else found.why
+    )
     return msgspec.structs.replace(
         plan,
         micro_batch=found.micro_batch,

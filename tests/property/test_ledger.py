@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.ledger_kit import CORPUS, NONE, RECORD, RUN, Memory, attributes, digest, federation
+from support.ledger_kit import CORPUS, DOCUMENT, NONE, RECORD, RUN, Memory, attributes, digest, federation
 
 from core.api.errors import BudgetExhausted, CoordinatorError, LedgerRolledBack, ReleaseMismatch
 from core.ledger.budget import spent_event
@@ -24,10 +24,13 @@ DELTA = 1e-5
 SPECS = {
     "small": RECORD,
     "large": EventSpec("sampled_gaussian", 0.7, 0.05, 30, "zero-out", "record"),
+    "document": DOCUMENT,
     "corpus": CORPUS,
     "none": NONE,
 }
-ENTERS = {"record": {"record"}, "corpus": {"record", "corpus"}, "none": set()}
+ENTERS = {
+    "record": {"record"}, "document": {"record", "document"}, "corpus": {"record", "document", "corpus"}, "none": set(),
+}  # fmt: skip
 corpus_ids = st.sampled_from(["a", "b", "c", "d"])
 documents = st.sets(st.integers(0, 9), min_size=1, max_size=3)
 limits = st.sampled_from([1.0, 3.0, 8.0])
@@ -70,7 +73,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.groups = [group for group in self.groups if group not in met] + [set().union(wanted, *met)]
         known = [self.limits[c] for c in self.group(corpus_id) if isinstance(c, str) and c in self.limits]
         if not known:
-            for unit in ("record", "corpus"):
+            for unit in ("record", "document", "corpus"):
                 self.ledger.set_budget(corpus_id, unit, limit, DELTA)
         for member in self.group(corpus_id):
             if isinstance(member, str):
@@ -87,14 +90,17 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
 
     def epsilon(self, corpus_id: str, unit: str, extra: list[EventSpec] | None = None) -> float:
-        events = [spent_event(spec) for spec in [*self.spent(corpus_id, unit), *(extra or [])]]
+        events = [spent_event(spec, unit) for spec in [*self.spent(corpus_id, unit), *(extra or [])]]
         return report(events, DELTA).epsilon
 
     def begin(self, server_round: int, names: list[str]) -> Release:
         return self.ledger.begin_release("fed", RUN, server_round, attributes(*names))
 
     @precondition(lambda self: self.corpora)
-    @rule(data=st.data(), kind=st.sampled_from(["small", "small", "small", "large", "corpus", "corpus", "none"]))
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(["small", "small", "small", "large", "document", "document", "corpus", "corpus", "none"]),
+    )
     def charge(self, data: st.DataObject, kind: str) -> None:
         """The next round, for one or two texts: passes exactly where the model says that every budget holds it."""
         names = sorted(data.draw(st.sets(st.sampled_from(sorted(self.corpora)), min_size=1, max_size=2)))

@@ -12,6 +12,7 @@ from core.ledger.store import Ledger
 
 RUN = "ab" * 16
 RECORD = EventSpec("sampled_gaussian", 1.0, 0.01, 20, "zero-out", "record")
+DOCUMENT = EventSpec("sampled_gaussian", 1.0, 0.01, 20, "zero-out", "document")
 CORPUS = EventSpec("gaussian", 4.0, 1.0, 1, "replace-one", "corpus")
 NONE = EventSpec("none", 0.0, 0.0, 0, "none", "none")
 
@@ -68,7 +69,7 @@ def prepared(path: Path, anchor: Memory | None = None, *, epsilon: float = 8.0, 
 def add_corpus(ledger: Ledger, corpus_id: str, documents: Iterable[str], epsilon: float = 8.0) -> int:
     ledger.add_corpus(corpus_id, f"Text {corpus_id}", [f"/text/{corpus_id}"])
     lineage = ledger.bind_lineage(corpus_id, digests(documents))
-    for unit in ("record", "corpus"):
+    for unit in ("record", "document", "corpus"):
         ledger.set_budget(corpus_id, unit, epsilon, 1e-5)
     return lineage
 

@@ -161,7 +161,7 @@ def test_public_text_is_tokenised_listed_and_served(run: Run, tmp_path: Path) ->
         (("--public", "/dev/null"), "holds no text"),
         (("--public-weight", "nan"), "public_weight"),
         (("--preset", "giant"), "giant"),
-        (("--privacy", "document"), "not supported"),
+        (("--windows-per-document", "0"), "windows_per_document"),
         (("--rounds", "0"), "schedule.rounds"),
         (("--quorum", "5"), "schedule.quorum"),
         (("--learning-rate", "nan"), "training.learning_rate"),

@@ -12,18 +12,18 @@ import pytest
 from core.api.errors import CorpusError, EngineError, StorageError
 from core.demo.__main__ import main, parse
 from core.demo.folder import demo_folder, model_folder, signals_interrupt
-from core.demo.run import Options, in_parallel, needed_records, refuse_small_shares
+from core.demo.run import Options, in_parallel, needed_units, refuse_small_shares
 from core.demo.text import Document, Split
 from core.postprocess.privacy.accountant import bucket
 
 LINE = "A hedge is a living boundary, and what grows inside stays inside. "
 
 
-def test_the_needed_records_are_what_the_planner_accepts() -> None:
-    needed = needed_records("tiny", "record")
+def test_the_needed_units_are_what_the_planner_accepts() -> None:
+    needed = needed_units("tiny", "record")
     assert bucket(int(0.93 * needed)) * 0.25 >= 64
     assert 256 <= needed <= 300
-    assert needed_records("tiny", "none") < 20
+    assert needed_units("tiny", "none") < 20
 
 
 def test_a_small_share_is_refused_by_name() -> None:
@@ -31,6 +31,10 @@ def test_a_small_share_is_refused_by_name() -> None:
     with pytest.raises(CorpusError, match=r"volunteer 2 has \d+ records of 128 tokens, but unit record needs"):
         refuse_small_shares(Split("held out", ((large,), (small,))), Options())
     refuse_small_shares(Split("held out", ((large,), (small,))), Options(privacy="none"))
+    with pytest.raises(CorpusError, match=r"volunteer 1 has 1 documents, but unit document needs"):
+        refuse_small_shares(Split("held out", ((large,), (small,))), Options(privacy="document"))
+    many = tuple(Document(f"note {number}", LINE * 3) for number in range(needed_units("tiny", "document")))
+    refuse_small_shares(Split("held out", (many,)), Options(privacy="document"))
 
 
 @pytest.mark.parametrize(

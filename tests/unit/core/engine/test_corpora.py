@@ -91,7 +91,11 @@ def test_the_real_reader_reads_real_text(tmp_path: Path, text: Path) -> None:
         assert found.records > 0
         row = bench.corpora.row(found.corpus_id)
         assert row.lineage_id is not None
-        assert await bench.corpora.records_at(row, 64) > await bench.corpora.records_at(row, 128)
+        records = await bench.corpora.units_at(row, "record", 128)
+        assert await bench.corpora.units_at(row, "record", 64) > records == row.facts.records
+        documents = await bench.corpora.units_at(row, "document", 128)
+        assert 0 < documents <= row.facts.documents
+        assert documents == await bench.corpora.units_at(row, "document", 64)
         assert "seccomp" in bench.board.sandbox
 
     run(bench, what)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
-from support.ledger_kit import CORPUS, NONE, RECORD
+from support.ledger_kit import CORPUS, DOCUMENT, NONE, RECORD
 
 from core.ledger.budget import (
     feeds,
     finer,
     merged_limits,
+    replaced_rdp,
     round_up,
     rungs,
     sampled_gaussian_rdp,
@@ -56,18 +58,18 @@ def test_extreme_mechanisms_stay_finite_and_not_negative() -> None:
 
 
 def test_an_understated_charge_is_corrected_and_an_overstated_one_kept() -> None:
-    own = spent_event(RECORD).rdp_per_step
+    own = spent_event(RECORD, "record").rdp_per_step
     low = EventSpec("sampled_gaussian", 1.0, 0.01, 20, "zero-out", "record", tuple(v / 2 for v in own))
     high = EventSpec("sampled_gaussian", 1.0, 0.01, 20, "zero-out", "record", tuple(v * 2 for v in own))
-    assert spent_event(low).rdp_per_step == own
-    assert spent_event(high).rdp_per_step == tuple(v * 2 for v in own)
+    assert spent_event(low, "record").rdp_per_step == own
+    assert spent_event(high, "record").rdp_per_step == tuple(v * 2 for v in own)
     theirs = tuple(v * (1 - 1e-13) for v in own)
     near = EventSpec("sampled_gaussian", 1.0, 0.01, 20, "zero-out", "record", theirs)
-    assert spent_event(near).rdp_per_step == theirs, "two correct computations may differ in the last digits"
+    assert spent_event(near, "record").rdp_per_step == theirs, "two correct computations may differ in the last digits"
 
 
 def test_replace_one_doubles_the_sensitivity() -> None:
-    event = spent_event(CORPUS)
+    event = spent_event(CORPUS, "corpus")
     assert event.gaussian_mu == 2 / 4.0
     assert event.rdp_per_step == tuple(order * 0.25 / 2 for order in ORDERS)
     assert gdp_epsilon(0.5, 1e-5) == pytest.approx(1.9, abs=0.1)
@@ -88,7 +90,7 @@ def test_replace_one_doubles_the_sensitivity() -> None:
         ("gaussian", 1.0, 1.0, 1, "zero-out", "corpus"),
         ("gaussian", 1.0, 0.5, 1, "replace-one", "corpus"),
         ("none", 0.0, 0.0, 0, "none", "record"),
-        ("sampled_gaussian", 1.0, 0.05, 20, "zero-out", "document"),
+        ("gaussian", 1.0, 1.0, 1, "replace-one", "document"),
         ("sampled_gaussian", 1.0, 0.05, 20, "zero-out", "corpus"),
     ],
 )
@@ -100,18 +102,55 @@ def test_absurd_mechanisms_are_refused(arguments: tuple) -> None:
 @pytest.mark.parametrize("values", [(0.1,), (math.nan,) * 8, (math.inf,) * 8])
 def test_unusable_accountant_values_are_refused(values: tuple) -> None:
     with pytest.raises(ValueError, match="Rényi"):
-        spent_event(EventSpec("sampled_gaussian", 1.0, 0.05, 20, "zero-out", "record", values))
+        spent_event(EventSpec("sampled_gaussian", 1.0, 0.05, 20, "zero-out", "record", values), "record")
 
 
-def test_none_has_no_event() -> None:
-    with pytest.raises(ValueError, match="ends the guarantee"):
-        spent_event(NONE)
+@pytest.mark.parametrize(
+    ("spec", "unit"), [(NONE, "record"), (RECORD, "document"), (RECORD, "corpus"), (DOCUMENT, "corpus")]
+)
+def test_a_charge_has_no_event_in_a_budget_it_does_not_enter(spec: EventSpec, unit: str) -> None:
+    with pytest.raises(ValueError, match="enters no budget"):
+        spent_event(spec, unit)
+
+
+def divergence(q: float, sigma: float, order: int, before: float, after: float) -> float:
+    """D_order of the two outputs in one dimension, by the trapezoidal rule, which is exact to rounding here."""
+    x = np.linspace(-60 * sigma - 3 * order, 60 * sigma + 3 * order, 400_001)
+
+    def log_density(shift: float) -> np.ndarray:
+        return np.logaddexp(np.log1p(-q) - x * x / (2 * sigma**2), np.log(q) - (x - shift) ** 2 / (2 * sigma**2))
+
+    exponent = order * log_density(before) + (1 - order) * log_density(after)
+    step, top = x[1] - x[0], exponent.max()
+    total = top + np.log(np.exp(exponent - top).sum() * step) - 0.5 * np.log(2 * np.pi * sigma**2)
+    return float(total / (order - 1))
+
+
+@pytest.mark.parametrize("q", [0.001, 0.01, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 4.0])
+def test_a_replaced_record_costs_at_least_what_the_worst_documents_reveal(q: float, sigma: float) -> None:
+    for order in ORDERS:
+        bound = replaced_rdp(q, sigma, order)
+        assert math.isfinite(bound)
+        for before, after in [(1.0, -1.0), (-1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.7, -0.9)]:
+            assert divergence(q, sigma, order, before, after) <= bound * (1 + 1e-9) + 1e-12, (order, before, after)
+
+
+def test_a_document_charge_counts_about_fourfold_in_records_where_noise_is_large() -> None:
+    own, inner = spent_event(DOCUMENT, "document"), spent_event(DOCUMENT, "record")
+    assert inner.steps == own.steps
+    assert all(4 * a <= b for a, b in zip(own.rdp_per_step, inner.rdp_per_step, strict=True))
+    quiet = EventSpec("sampled_gaussian", 40.0, 0.01, 20, "zero-out", "document")
+    ratio = spent_event(quiet, "record").rdp_per_step[0] / spent_event(quiet, "document").rdp_per_step[0]
+    assert 4 <= ratio < 10
 
 
 def test_units_add_up_one_way() -> None:
-    assert feeds("record") == ("record", "corpus")
-    assert feeds("document") == feeds("corpus") == ("corpus",)
-    assert finer("corpus") == ("record",)
+    assert feeds("record") == ("record", "document", "corpus")
+    assert feeds("document") == ("document", "corpus")
+    assert feeds("corpus") == ("corpus",)
+    assert finer("corpus") == ("record", "document")
+    assert finer("document") == ("record",)
     assert finer("record") == ()
 
 

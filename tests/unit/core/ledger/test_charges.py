@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support.ledger_kit import CORPUS, NONE, RECORD, RUN, add_corpus, begin, charge, prepared, seal
+from support.ledger_kit import CORPUS, DOCUMENT, NONE, RECORD, RUN, add_corpus, begin, charge, prepared, seal
 
 from core.api.errors import BudgetExhausted, PrivacyError, ReleaseMismatch
 from core.ledger.budget import spent_event
@@ -30,7 +30,7 @@ def test_a_charge_counts_what_the_filters_say(ledger: Ledger) -> None:
     assert budget(ledger).epsilon == 0.0
     charge(ledger, 0)
     charge(ledger, 1)
-    expected = report([spent_event(RECORD), spent_event(RECORD)], 1e-5)
+    expected = report([spent_event(RECORD, "record"), spent_event(RECORD, "record")], 1e-5)
     assert budget(ledger).epsilon == expected.epsilon > 0
     assert budget(ledger).method == expected.method
     assert (budget(ledger).releases, budget(ledger).relation) == (2, "zero-out")
@@ -80,13 +80,29 @@ def test_at_the_budget_nothing_is_written(ledger: Ledger) -> None:
 
 def test_a_corpus_charge_enters_the_record_budget_and_not_the_other_way(ledger: Ledger) -> None:
     charge(ledger, 0, CORPUS)
-    gaussian = report([spent_event(CORPUS)], 1e-5).epsilon
+    gaussian = report([spent_event(CORPUS, "corpus")], 1e-5).epsilon
     assert budget(ledger, "corpus").epsilon == budget(ledger, "record").epsilon == gaussian
     assert budget(ledger, "corpus").weaker_releases == 0
     charge(ledger, 1, RECORD)
     assert budget(ledger, "corpus").epsilon == gaussian
     assert budget(ledger, "corpus").weaker_releases == 1
-    assert budget(ledger, "record").epsilon == report([spent_event(CORPUS), spent_event(RECORD)], 1e-5).epsilon
+    assert (
+        budget(ledger, "record").epsilon
+        == report([spent_event(CORPUS, "record"), spent_event(RECORD, "record")], 1e-5).epsilon
+    )
+
+
+def test_a_document_charge_enters_the_record_budget_as_a_replacement_and_no_corpus_budget(ledger: Ledger) -> None:
+    charge(ledger, 0, DOCUMENT)
+    own = report([spent_event(DOCUMENT, "document")], 1e-5).epsilon
+    inner = report([spent_event(DOCUMENT, "record")], 1e-5).epsilon
+    assert budget(ledger, "document").epsilon == own
+    assert budget(ledger, "record").epsilon == inner > own
+    assert budget(ledger, "corpus").epsilon == 0.0
+    assert budget(ledger, "corpus").weaker_releases == 1
+    charge(ledger, 1, RECORD)
+    assert budget(ledger, "document").epsilon == own
+    assert budget(ledger, "document").weaker_releases == 1
 
 
 def test_a_full_record_budget_stops_a_corpus_charge(ledger: Ledger) -> None:
@@ -137,7 +153,7 @@ def test_none_ends_every_guarantee_for_good(ledger: Ledger) -> None:
     ledger.remove_corpus("c1")
     ledger.add_corpus("again", "Again", ["/x"])
     ledger.bind_lineage("again", [_two()])
-    assert [row.ended_by_none for row in ledger.budgets()] == [True, True]
+    assert [row.ended_by_none for row in ledger.budgets()] == [True, True, True]
     assert ledger.verify_chain() == []
 
 

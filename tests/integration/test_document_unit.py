@@ -1,0 +1,49 @@
+"""Unit ``document`` from the reader to the receipt: whole documents are counted, drawn, charged and named."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.live_federation import federation, wait_for
+
+from core.ledger.rows import EventSpec
+
+pytestmark = pytest.mark.slow
+TERMS = {
+    "name": "Commons", "privacy": "document", "rounds": 1, "cohort": 1, "local_steps": 2, "batch_size": 8,
+    "seq_len": 32, "windows_per_document": 2, "deadline": "2m",
+}  # fmt: skip
+
+
+def test_documents_are_what_is_counted_and_charged(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.jsonl"
+    notes.write_text(
+        "".join(
+            json.dumps({"text": f"Note {n}. " + "What grows inside the hedge stays inside the hedge. " * 12}) + "\n"
+            for n in range(120)
+        )
+    )
+    with federation(tmp_path, **TERMS) as (coordinator, (volunteer,), _):
+        coordinator.start()
+        volunteer.start()
+        corpus = volunteer.add_text(notes)
+        assert corpus.documents == 120
+        joined = volunteer.join(coordinator.invite(), corpus)
+        assert joined.manifest.unit == "document"
+        volunteer.call("start")
+        wait_for(coordinator.closed_rounds, 90, "the round")
+        wait_for(lambda: volunteer.status().uploads[0].state == "accepted", 30, "the receipt")
+        (upload,) = volunteer.status().uploads
+        assert upload.unit == "document"
+        budgets = {budget.unit: budget for budget in volunteer.status().privacy}
+        assert set(budgets) == {"document"}
+        assert 0 < budgets["document"].epsilon <= budgets["document"].limit == 8.0
+        with sqlite3.connect(f"file:{volunteer.home / 'ledger.db'}?mode=ro", uri=True) as db:
+            (raw,) = db.execute("SELECT spec FROM charge_lines").fetchone()
+    spec = msgspec.json.decode(raw, type=EventSpec)
+    assert (spec.unit, spec.mechanism, spec.steps) == ("document", "sampled_gaussian", 2)
+    assert 8 / 120 <= spec.sampling_prob <= 8 / 90, "q comes from a bucketed count of documents, not of records"
