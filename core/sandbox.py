@@ -62,6 +62,7 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _SYS_LANDLOCK_CREATE_RULESET: Final = 444
 _SYS_LANDLOCK_ADD_RULE: Final = 445
 _SYS_LANDLOCK_RESTRICT_SELF: Final = 446
+_FS_EXECUTE: Final = 1 << 0
 _FS_READ: Final = 1 << 2 | 1 << 3
 _FS_WRITE_FILE: Final = 1 << 1
 _FS_IOCTL_DEV: Final = 1 << 15
@@ -73,6 +74,7 @@ _READABLE: Final = (
     "/proc/meminfo", "/proc/stat", "/proc/driver/nvidia", "/proc/sys/vm", "/proc/sys/kernel/random",
     "/sys/devices/system", "/sys/fs/cgroup", "/sys/bus/pci/devices", "/dev/urandom", "/dev/random",
 )  # fmt: skip
+_PROGRAM_FOLDERS: Final = ("/usr", "/bin", "/lib", "/lib64")
 _DEVICES: Final = (
     "/dev/null", "/dev/zero", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
     "/dev/nvidia-caps",
@@ -95,6 +97,7 @@ def lock_down(
     read_paths: Iterable[Path | str] | None = None,
     write_paths: Iterable[Path | str] | None = None,
     sending: bool = False,
+    programs: bool = False,
 ) -> str:
     """Give up network, program execution, new processes and other processes, for good; return the level reached.
 
@@ -108,6 +111,9 @@ def lock_down(
             becomes this process's temporary folder, because the system's is closed.
         sending: let sockets that are open already be written to, which NCCL does between the devices of one machine.
             Refused unless the process's network is nothing but a loopback interface.
+        programs: let the system's programs and this interpreter be run, which a compiler is made of; they are bound
+            as this process is, and with Landlock nothing in a folder that may be written can be run. Only for a
+            process that holds nothing of the owner's.
 
     Returns:
         ``seccomp+landlock`` where the file system is narrowed in every thread, else ``seccomp``.
@@ -122,10 +128,10 @@ def lock_down(
     level = "seccomp"
     if read_paths is not None or write_paths is not None:
         alone = len(os.listdir("/proc/self/task")) == 1
-        if _narrow_files(read_paths or (), write_paths or ()) and alone:
+        if _narrow_files(read_paths or (), write_paths or (), programs) and alone:
             level = "seccomp+landlock"
     try:
-        _filter(seccomp, allow_threads, sending).load()
+        _filter(seccomp, allow_threads, sending, programs).load()
     except OSError as error:
         raise SandboxError(
             f"The kernel refused the system call filter ({os.strerror(error.errno or 0)}).",
@@ -163,12 +169,13 @@ def _harden() -> None:
         raise SandboxError(f"The kernel refused to drop privileges ({os.strerror(ctypes.get_errno())}).")
 
 
-def _filter(seccomp: ModuleType, allow_threads: bool, sending: bool) -> SyscallFilter:
+def _filter(seccomp: ModuleType, allow_threads: bool, sending: bool, programs: bool) -> SyscallFilter:
     """The filter: everything allowed but what is named. A foreign architecture is killed by libseccomp's default."""
     rules: SyscallFilter = seccomp.SyscallFilter(seccomp.ALLOW)
     rules.set_attr(seccomp.Attr.CTL_TSYNC, 1)
     refuse = seccomp.ERRNO(errno.EPERM)
-    for name in (*_NETWORK, *(() if sending else _SENDING), *_PROGRAMS, *_OTHER_PROCESSES, *_KERNEL, *_MOUNTS):
+    refused = (*_NETWORK, *(() if sending else _SENDING), *(() if programs else _PROGRAMS))
+    for name in (*refused, *_OTHER_PROCESSES, *_KERNEL, *_MOUNTS):
         _add(seccomp, rules, refuse, name)
     own = seccomp.Arg(0, seccomp.NE, os.getpid())
     for name in _OWN_PID_FIRST:
@@ -180,7 +187,8 @@ def _filter(seccomp: ModuleType, allow_threads: bool, sending: bool) -> SyscallF
     if not allow_threads:
         _add(seccomp, rules, refuse, "clone")
         return rules
-    _add(seccomp, rules, refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, _CLONE_THREAD, 0))
+    if not programs:
+        _add(seccomp, rules, refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, _CLONE_THREAD, 0))
     for flag in _CLONE_NAMESPACES:
         _add(seccomp, rules, refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
     return rules
@@ -216,7 +224,7 @@ def _handled_rights(abi: int) -> int:
     return (1 << bits) - 1
 
 
-def _narrow_files(read_paths: Iterable[Path | str], write_paths: Iterable[Path | str]) -> bool:
+def _narrow_files(read_paths: Iterable[Path | str], write_paths: Iterable[Path | str], programs: bool) -> bool:
     """Restrict this thread to the given paths and the platform's; False where the kernel has no Landlock."""
     abi = _landlock_abi()
     if not abi:
@@ -231,6 +239,8 @@ def _narrow_files(read_paths: Iterable[Path | str], write_paths: Iterable[Path |
         read_write = _FS_READ | _FS_WRITE_FILE | _FS_MAKE_AND_REMOVE
         for path in (*_platform_paths(), *map(Path, read_paths)):
             _allow(libc, ruleset, path, _FS_READ & handled)
+        for path in map(Path, (*_PROGRAM_FOLDERS, sys.prefix, sys.base_prefix) if programs else ()):
+            _allow(libc, ruleset, path, (_FS_READ | _FS_EXECUTE) & handled)
         writable = [Path(path) for path in write_paths]
         for path in writable:
             if not path.exists():

@@ -252,3 +252,54 @@ def test_sending_is_refused_where_the_network_is_open(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sandbox, "only_loopback", lambda: False)
     with pytest.raises(SandboxError, match="network of their own"):
         sandbox.lock_down(sending=True)
+
+
+COMPILING = """
+    import json, os, subprocess, sys
+    from pathlib import Path
+    from core import sandbox
+    place, outside = Path(sys.argv[1]), Path(sys.argv[2])
+    own = place / "program"
+    own.write_bytes(Path("/bin/true").read_bytes()); own.chmod(0o700)
+    level = sandbox.lock_down(read_paths=(), write_paths=[place], programs=True)
+
+    def outcome(action):
+        try:
+            return action()
+        except OSError as error:
+            return type(error).__name__
+
+    def shell(words):
+        return subprocess.run(["/bin/sh", "-c", words], capture_output=True).returncode
+
+    def inside(program):
+        return subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True).stderr[-300:]
+
+    results = {
+        "program": outcome(lambda: shell("exit 7")),
+        "python": outcome(lambda: subprocess.run([sys.executable, "-I", "-c", "raise SystemExit(6)"]).returncode),
+        "write inside": outcome(lambda: shell(f"echo x > {place}/new")),
+        "write outside": outcome(lambda: shell(f"echo x > {outside}/new")),
+        "read outside": outcome(lambda: shell(f"cat {outside}/text")),
+        "run what it wrote": outcome(lambda: subprocess.run([own]).returncode),
+        "network in a program": inside("import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM)"),
+        "another process in a program": inside(f"import os; os.kill({os.getppid()}, 0)"),
+    }
+    print(json.dumps({"level": level, "results": results}))
+"""
+
+
+@pytest.mark.skipif(sandbox.level_available() != "seccomp+landlock", reason="this kernel has no Landlock")
+def test_a_compiler_may_run_programs_that_reach_nothing(tmp_path: Path) -> None:
+    for name in ("place", "outside"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "text").write_text("text")
+    found = _run(COMPILING, str(tmp_path / "place"), str(tmp_path / "outside"))
+    results = found["results"]
+    assert found["level"] == "seccomp+landlock"
+    assert (results["program"], results["python"], results["write inside"]) == (7, 6, 0)
+    assert results["write outside"] != 0
+    assert results["read outside"] != 0
+    assert results["run what it wrote"] == "PermissionError"
+    assert "PermissionError" in results["network in a program"]
+    assert "PermissionError" in results["another process in a program"]
