@@ -23,6 +23,8 @@ from core.api.messages import (
     UploadParams,
 )
 
+PROBE_S = 1_800.0
+"""A measurement for every federation, with its compiler, takes minutes each."""
 limits = typer.Typer(help="What this machine may be used for.", no_args_is_help=True)
 
 
@@ -30,7 +32,7 @@ def hardware(
     probe: Annotated[bool, typer.Option("--probe", help="Measure as well as list.")] = False, json: Json = False
 ) -> None:
     """What this machine could train with."""
-    found = ask(HardwareProfile, "hardware", HardwareParams(probe=probe))
+    found = ask(HardwareProfile, "hardware", HardwareParams(probe=probe), timeout_s=PROBE_S if probe else 120.0)
     if json:
         console.document(found)
         return

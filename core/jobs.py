@@ -72,6 +72,14 @@ class BatchProbe(Job, frozen=True, kw_only=True, tag="batch_probe"):
     step_s: float
 
 
+class CodeRef(Job, frozen=True, kw_only=True, tag="code"):
+    """Blocks of a model compiled ahead for one plan, as the engine keeps them."""
+
+    path: str
+    sha256: str
+    """Of the file; nothing of it is loaded that does not have it."""
+
+
 class TrainingPlan(Job, frozen=True, kw_only=True, tag="training_plan"):
     """How the numbers of a round are computed. It changes speed and rounding, never what is computed."""
 
@@ -79,6 +87,8 @@ class TrainingPlan(Job, frozen=True, kw_only=True, tag="training_plan"):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products; weights, sums and moments are always float32."""
     compiled: bool = False
+    """Whether blocks run from ``code``."""
+    code: CodeRef | None = None
     attention: Literal["fused", "math"] = "fused"
     micro_batch: int = 1
     """Sequences at once; under DP-SGD on a GPU, examples at once."""
@@ -225,6 +235,26 @@ class Probed(Job, frozen=True, kw_only=True, tag="probed"):
     """What the probe found."""
 
     plan: TrainingPlan
+
+
+class CompileJob(Job, frozen=True, kw_only=True, tag="compile"):
+    """Compile the blocks of one model for one plan, and say whether that is faster, on made-up numbers."""
+
+    probe: ProbeJob
+    """What the plan was measured for."""
+    plan: TrainingPlan
+    folder: str
+    """The only folder it may write into; the code is left there."""
+
+
+class Compiled(Job, frozen=True, kw_only=True, tag="compiled"):
+    """What came of compiling."""
+
+    outcome: Literal["faster", "slower", "failed"]
+    """Only code of the first kind is kept."""
+    sentence: str
+    tokens_per_s: float = 0.0
+    peak_bytes: int = 0
 
 
 class Ready(Job, frozen=True, kw_only=True, tag="ready"):
@@ -398,9 +428,9 @@ class Evaluated(Job, frozen=True, kw_only=True, tag="evaluated"):
 
 Up = (
     Ready | Alive | Progress | HeldOut | ChargeRequest | Paused | DPRecord | Sealed | Failed
-    | ReadProgress | Skipped | ReadResult | Evaluated | Probed
+    | ReadProgress | Skipped | ReadResult | Evaluated | Probed | Compiled
 )  # fmt: skip
-Down = TrainJob | ReadJob | PreviewJob | EvaluateJob | ProbeJob | Grant | Refuse | Pause | Throttle
+Down = TrainJob | ReadJob | PreviewJob | EvaluateJob | ProbeJob | CompileJob | Grant | Refuse | Pause | Throttle
 
 _decode_up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _decode_down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)

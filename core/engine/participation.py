@@ -270,6 +270,8 @@ class Participation:
         while True:
             self._wake.clear()
             release = self._next()
+            if release is None and not self.finished:
+                await self._rounds.between()
             await _wait(self._wake, 3_600.0 if release is None else await self._advance(release))
 
     def _next(self) -> Release | None:

@@ -1,5 +1,8 @@
 """Measured training plans: made by the probe, kept in the engine's home, used again while nothing they rest on changes.
 
+A plan begins uncompiled, so that no round waits for a compiler. Once, between two rounds or when the owner asks for a
+measurement, the compiler child tries whether compiled code is faster, and the plan says what came of it.
+
 A plan's file is named by a hash of everything it depends on: model and batch, unit, device, the owner's limits, torch,
 interpreter and processor. So a changed limit or an update of torch is simply another file, and nothing stale is used.
 """
@@ -7,13 +10,15 @@ interpreter and processor. So a changed limit or an update of torch is simply an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -23,16 +28,24 @@ from core.api.messages import TrainingPlanView
 from core.config import FederationConfig
 from core.engine import machine
 from core.engine.children import Child
+from core.engine.compiled_code import CompiledCode
 from core.engine.config_store import ConfigStore
 from core.engine.governor import Governor
 from core.engine.membership import Membership
 from core.hardware.profile import read_cpu
-from core.jobs import Probed, ProbeJob, TrainingPlan
+from core.jobs import Compiled, CompileJob, Down, Job, Probed, ProbeJob, TrainingPlan
 from core.model.presets import num_parameters
 
 PROBE: Final = "core.training.probe"
+COMPILER: Final = "core.training.compiled.compiler"
+COMPILE_S: Final = 300.0
+"""Longest time for compiling and comparing."""
 WORTH_FLOPS: Final = 2e12
 """A round on a CPU that takes less, well under a minute, is trained as it comes: a probe would cost what it saves."""
+WORTH_COMPILING_FLOPS: Final = 2e13
+"""All rounds of a federation together; less is done before a gain of a tenth has paid for the compiler."""
+_VERDICT: Final = re.compile("(Not c|C)ompiled")
+M = TypeVar("M", bound=Job)
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +56,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     measured_at: float
     job: ProbeJob
     plan: TrainingPlan
+    compiling: Literal["", "faster", "slower", "failed"] = ""
+    """What came of compiling; empty where it was not tried."""
 
 
 class TrainingPlans:
@@ -50,7 +65,8 @@ class TrainingPlans:
 
     def __init__(self, home: Path, config: ConfigStore, governor: Governor) -> None:
         self._folder = home / "plans"
-        self._log_path = home / "logs" / "probe.log"
+        self._logs = home / "logs"
+        self._code = CompiledCode(home)
         self._config = config
         self._governor = governor
 
@@ -60,15 +76,18 @@ class TrainingPlans:
             torch = version("torch")
         except PackageNotFoundError:
             torch = ""
-        rests_on = (job, torch, self._config.node.worker_interpreter, read_cpu()[0])
+        rests_on = (job, torch, self._config.node.worker_interpreter, read_cpu())
         return self._folder / f"{hashlib.sha256(msgspec.json.encode(rests_on)).hexdigest()[:32]}.json"
 
     def kept(self, job: ProbeJob) -> Kept | None:
-        """The plan measured for exactly this; a file that cannot be read counts as none."""
+        """The plan measured for exactly this; what cannot be read counts as none, and so does code that is gone."""
         try:
             found = msgspec.json.decode(self.path(job).read_bytes(), type=Kept)
         except (OSError, ValueError, msgspec.MsgspecError):
             return None
+        if found.plan.compiled and not (found.plan.code and self._code.is_there(found.plan.code)):
+            plan = msgspec.structs.replace(found.plan, compiled=False, code=None)
+            found = msgspec.structs.replace(found, plan=plan, compiling="")
         return found if found.job == job else None
 
     async def plan_for(self, config: FederationConfig, unit: str, device: str) -> TrainingPlan | None:
@@ -82,6 +101,19 @@ class TrainingPlans:
             kept = await self._measure(job)
         return kept.plan if kept is not None else None
 
+    async def improve(self, config: FederationConfig, unit: str) -> None:
+        """Between two rounds: compile for the kept plan, once, where that can pay.
+
+        Nothing is done where training may not run or the one place is taken; a round that comes meanwhile waits.
+        """
+        if self._governor.busy or not self._governor.allowed or not is_worth_compiling(config):
+            return
+        device = (await asyncio.to_thread(machine.choose_devices, self._config.limits))[0]
+        kept = self.kept(self.job(config, unit, device))
+        if kept is not None and not kept.compiling and may_compile(kept):
+            async with self._governor.place():
+                await self._compile(kept)
+
     async def views(self, members: Iterable[Membership], measure: bool) -> list[TrainingPlanView]:
         """What the owner is shown of the joined federations; ``measure`` makes what is missing, if training may run."""
         device = (await asyncio.to_thread(machine.choose_devices, self._config.limits))[0]
@@ -92,6 +124,9 @@ class TrainingPlans:
             if kept is None and measure and self._governor.allowed and not self._governor.busy:
                 async with self._governor.place():
                     kept = await self._measure(job)
+            if kept is not None and measure and may_compile(kept) and self._governor.allowed:
+                async with self._governor.place():
+                    kept = await self._compile(kept)
             if kept is not None:
                 found.append(_view(member.row.name, kept))
         return found
@@ -110,27 +145,70 @@ class TrainingPlans:
 
     async def _measure(self, job: ProbeJob) -> Kept | None:
         """Run the probe and keep what it finds; ``None`` if it failed or was paused, which costs no round."""
-        found: TrainingPlan | None = None
         try:
-            self._log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            interpreter = self._config.node.worker_interpreter
-            child = await Child.start(
-                PROBE, job, key=b"", interpreter=interpreter, log_path=self._log_path, threads=job.threads
-            )
-            async with self._governor.running(child):
-                async for message in child.messages():
-                    found = message.plan if isinstance(message, Probed) else found
+            found = await self._answer(PROBE, job, job.threads, Probed)
         except HedgerowError as error:
             _log.warning("no training plan: %s", error)
-        if found is None:
             return None
-        kept = Kept(measured_at=time.time(), job=job, plan=found)
+        return None if found is None else self._keep(Kept(measured_at=time.time(), job=job, plan=found.plan))
+
+    async def _compile(self, kept: Kept) -> Kept:
+        """Run the compiler and keep what it says; as it was where the owner paused it."""
+        plan = msgspec.structs.replace(kept.plan, compiled=False, code=None)
+        found: Compiled | None = None
+        try:
+            with self._code.workplace() as place:
+                job = CompileJob(probe=kept.job, plan=plan, folder=str(place))
+                async with asyncio.timeout(COMPILE_S):
+                    found = await self._answer(COMPILER, job, kept.job.threads, Compiled)
+                if found is not None and found.outcome == "faster":
+                    plan = msgspec.structs.replace(
+                        plan, compiled=True, code=self._code.take(place), tokens_per_s=found.tokens_per_s,
+                        peak_bytes=found.peak_bytes,
+                    )  # fmt: skip
+        except TimeoutError:
+            found = _no_code(f"it took longer than {COMPILE_S:.0f} seconds")
+        except HedgerowError as error:
+            _log.warning("no compiled code: %s", error)
+            found = _no_code(error.message[:1].lower() + error.message[1:].rstrip("."))
+        if found is None:
+            return kept
+        words = (*(sentence for sentence in plan.explanation if not _VERDICT.match(sentence)), found.sentence)
+        plan = msgspec.structs.replace(plan, explanation=words)
+        return self._keep(msgspec.structs.replace(kept, plan=plan, compiling=found.outcome))
+
+    async def _answer(self, module: str, job: Down, threads: int, kind: type[M]) -> M | None:
+        """What a child that measures says in the end; ``None`` if the owner paused it. Raises as ``Child`` does."""
+        log_path = self._logs / f"{module.rpartition('.')[2]}.log"
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise vault.storage_error(self._logs, error) from error
+        child = await Child.start(
+            module, job, key=b"", interpreter=self._config.node.worker_interpreter, log_path=log_path, threads=threads
+        )
+        found: M | None = None
+        async with self._governor.running(child), contextlib.aclosing(child.messages()) as heard:
+            async for message in heard:
+                found = message if isinstance(message, kind) else found
+        return found
+
+    def _keep(self, kept: Kept) -> Kept:
         try:
             self._folder.mkdir(exist_ok=True, mode=0o700)
-            vault.write_atomic(self.path(job), msgspec.json.encode(kept))
+            vault.write_atomic(self.path(kept.job), msgspec.json.encode(kept))
         except (OSError, StorageError) as error:
             _log.warning("the training plan was not kept: %s", error)
         return kept
+
+
+def _no_code(why: str) -> Compiled:
+    return Compiled(outcome="failed", sentence=f"Not compiled: {why}.")
+
+
+def may_compile(kept: Kept) -> bool:
+    """Whether compiling may still make this plan faster: on a processor, with one shape, and not found slower."""
+    return kept.plan.device == "cpu" and kept.job.unit != "record" and kept.compiling in ("", "failed")
 
 
 def is_worth_it(config: FederationConfig, device: str) -> bool:
@@ -138,6 +216,13 @@ def is_worth_it(config: FederationConfig, device: str) -> bool:
     training = config.training
     tokens = training.local_steps * training.batch_size * training.seq_len
     return device != "cpu" or 6.0 * num_parameters(config.model) * tokens > WORTH_FLOPS
+
+
+def is_worth_compiling(config: FederationConfig) -> bool:
+    """Whether a federation is long enough for the compiler to pay."""
+    training = config.training
+    tokens = config.schedule.rounds * training.local_steps * training.batch_size * training.seq_len
+    return 6.0 * num_parameters(config.model) * tokens > WORTH_COMPILING_FLOPS
 
 
 def _view(name: str, kept: Kept) -> TrainingPlanView:

@@ -16,6 +16,7 @@ from core.engine.journal import Journal
 from core.engine.membership import Membership
 from core.engine.room import Room
 from core.engine.rounds import Round
+from core.engine.training_plans import TrainingPlans
 from core.jobs import CorpusRef, Sealed
 from core.ledger.rows import Release
 
@@ -52,6 +53,9 @@ class Work(Protocol):
 
     def ended(self, release: Release) -> None:
         """Let go of what a round that is over held."""
+
+    async def between(self) -> None:
+        """Do what makes later rounds faster, while there is none."""
 
 
 class MachineWork:
@@ -100,6 +104,11 @@ class MachineWork:
         """Forget what was counted, and the generation that the round was pinned to."""
         self._room.governor.forget_seconds(release.release_id)
         self._room.corpora.forget_old()
+
+    async def between(self) -> None:
+        """Compile for the plan of this federation, once."""
+        plans = TrainingPlans(self._room.home, self._room.config, self._room.governor)
+        await plans.improve(self._member.config, self._member.plan.mechanism().unit)
 
     def _pin(self, release: Release, journal: Journal) -> tuple[CorpusRef, ...]:
         """The shards this round trains with: those it began with, whatever was read since."""

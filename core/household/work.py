@@ -96,6 +96,9 @@ class HouseholdWork:
         with contextlib.suppress(StorageError):
             self._store.log_event("forwarded", body)
 
+    async def between(self) -> None:
+        """Nothing: the machines look after their own plans."""
+
     async def _serve(self, release: Release, journal: Journal) -> None:
         """Have the base weights where the household's gateway hands them out."""
         config, instruction = self._member.config, journal.instruction

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.config import ModelSpec
-from core.model.layers import Embedding, Projection
+from core.model.layers import Embedding, Projection, RunBlock, call_block
 
 
 class Attention(nn.Module):
@@ -86,11 +86,11 @@ class Gpt2Backbone(nn.Module):
         """The token embedding, to which a head may be tied."""
         return self.wte
 
-    def forward(self, tokens_BT: Tensor) -> Tensor:
+    def forward(self, tokens_BT: Tensor, run: RunBlock = call_block) -> Tensor:
         """Hidden states, (B, T, D)."""
         positions_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
         dtype = self.ln_f.weight.dtype  # frozen embeddings are narrower
         x_BTD = self.wte(tokens_BT).to(dtype) + self.wpe(positions_T).to(dtype)
         for block in self.h:
-            x_BTD = block(x_BTD)
+            x_BTD = run(block, x_BTD)
         return cast(Tensor, self.ln_f(x_BTD))

@@ -6,11 +6,20 @@ costs two bytes a parameter and not six. Under autocast torch narrows the activa
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+
+RunBlock = Callable[..., Tensor]
+"""``(block, hidden states, tables…) → hidden states``: how one block of a model is computed."""
+
+
+def call_block(block: nn.Module, *inputs: Tensor) -> Tensor:
+    """Compute a block as its module says."""
+    return cast(Tensor, block(*inputs))
 
 
 class _Widened(torch.autograd.Function):

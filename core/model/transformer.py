@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from core.api.errors import ModelError
 from core.config import ModelSpec
 from core.model.gpt2 import Gpt2Backbone
-from core.model.layers import Embedding, Linear, project
+from core.model.layers import Embedding, Linear, RunBlock, call_block, project
 from core.model.layout import parameter_shapes
 from core.update import Array
 
@@ -117,13 +117,13 @@ class Backbone(nn.Module):
         """The token embedding, to which a head may be tied."""
         return self.embed_tokens
 
-    def forward(self, tokens_BT: Tensor) -> Tensor:
+    def forward(self, tokens_BT: Tensor, run: RunBlock = call_block) -> Tensor:
         """Hidden states, (B, T, D)."""
         time = tokens_BT.shape[1]
         cos_TH, sin_TH = cast(Tensor, self.cos_TH)[:time], cast(Tensor, self.sin_TH)[:time]
         x_BTD = self.embed_tokens(tokens_BT).to(self.norm.weight.dtype)  # a frozen embedding is narrower
         for block in self.layers:
-            x_BTD = block(x_BTD, cos_TH, sin_TH)
+            x_BTD = run(block, x_BTD, cos_TH, sin_TH)
         return cast(Tensor, self.norm(x_BTD))
 
 
@@ -157,15 +157,19 @@ class Transformer(nn.Module):
         """
         return project(self.hidden(tokens_BT), self.head())
 
-    def hidden(self, tokens_BT: Tensor) -> Tensor:
+    def hidden(self, tokens_BT: Tensor, run: RunBlock = call_block) -> Tensor:
         """What the head reads, (B, T, D); with ``head`` it lets a loss be computed without all logits at once.
+
+        Args:
+            tokens_BT: token ids.
+            run: how a block is computed; as its module says, or by code compiled ahead.
 
         Raises:
             ValueError: the sequence is longer than the model reads.
         """
         if tokens_BT.shape[1] > self.spec.max_seq_len:
             raise ValueError(f"{tokens_BT.shape[1]} tokens are more than the {self.spec.max_seq_len} this model reads")
-        return cast(Tensor, self.backbone(tokens_BT))
+        return cast(Tensor, self.backbone(tokens_BT, run))
 
     def head(self) -> Tensor:
         """The weight of the head, (V, D), without a bias."""

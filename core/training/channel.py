@@ -15,6 +15,7 @@ from core.api.errors import EngineError, PrivacyError
 from core.jobs import (
     MAX_JOB_LINE,
     Alive,
+    CompileJob,
     Down,
     EvaluateJob,
     Grant,
@@ -68,6 +69,17 @@ class Channel:
         message = self._read()
         if not isinstance(message, ProbeJob):
             raise EngineError("The probe was started without a job.")
+        return message
+
+    def read_compile(self) -> CompileJob:
+        """The first line of a compiler.
+
+        Raises:
+            EngineError: it is another job.
+        """
+        message = self._read()
+        if not isinstance(message, CompileJob):
+            raise EngineError("The compiler was started without a job.")
         return message
 
     def _read(self) -> Down | None:

@@ -1,5 +1,8 @@
 """Loss and gradients of one micro-batch on the fastest rung that works: compiled → eager bfloat16 → eager float32.
 
+Nothing is compiled here: the first rung runs code that was compiled ahead, and where that is missing, changed or unfit
+it is a rung that failed.
+
 A rung that raises is left for good and the same micro-batch is computed on the next one; the last rung's error is the
 round's. Lack of memory is no fault of a rung: it becomes ``OutOfMemory``, for the caller to take fewer sequences at a
 time. Weights, moments and sums stay float32 on every rung; only the matrix products are narrower.
@@ -8,16 +11,19 @@ time. Weights, moments and sums stay float32 on every rung; only the matrix prod
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from core.jobs import TrainingPlan
 from core.model.transformer import Transformer
+from core.training.compiled.blocks import CodeUnfit, CompiledBlocks
 from core.training.loss import blockwise_loss
 
 _NO_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memory")
@@ -45,7 +51,7 @@ class Ladder:
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._rungs = rungs(plan)
-        self._compiled: tuple[nn.Module, Callable[[Tensor], Tensor]] | None = None
+        self._blocks: CompiledBlocks | None = None
 
     @property
     def plan(self) -> TrainingPlan:
@@ -87,20 +93,21 @@ class Ladder:
             except Exception as error:
                 if ran_out_of_memory(error):
                     raise OutOfMemory from error
+                if isinstance(error, CodeUnfit):
+                    sys.stderr.write(f"{error}\n")  # about a file, never about the text
                 if not self.drop():
                     raise
 
     def _loss(self, model: Transformer, tokens: Tensor) -> Tensor:
         plan = self.plan
-        dtype = torch.bfloat16 if plan.dtype == "bfloat16" else torch.float32
-        hidden = self._compile(model) if plan.compiled else model.hidden
-        with torch.autocast(tokens.device.type, dtype, enabled=dtype != torch.float32), attention(plan.attention):
+        hidden = partial(model.hidden, run=self._code(model).run) if plan.compiled else model.hidden
+        with arithmetic(plan, tokens.device.type) as dtype:
             return blockwise_loss(model, hidden, tokens, plan.loss_rows, dtype)
 
-    def _compile(self, model: Transformer) -> Callable[[Tensor], Tensor]:
-        if self._compiled is None or self._compiled[0] is not model:
-            self._compiled = (model, torch.compile(model.hidden))
-        return self._compiled[1]
+    def _code(self, model: Transformer) -> CompiledBlocks:
+        if self._blocks is None:
+            self._blocks = CompiledBlocks.load(self.plan, model.spec)
+        return self._blocks
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
@@ -108,6 +115,14 @@ def ran_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
+
+
+@contextlib.contextmanager
+def arithmetic(plan: TrainingPlan, device_type: str) -> Iterator[torch.dtype]:
+    """Number format and attention as planned, for what is computed inside; gives the type of matrix products."""
+    dtype = torch.bfloat16 if plan.dtype == "bfloat16" else torch.float32
+    with torch.autocast(device_type, dtype, enabled=dtype != torch.float32), attention(plan.attention):
+        yield dtype
 
 
 @contextlib.contextmanager

@@ -83,11 +83,17 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
         bytes_per_sequence=found.bytes_per_sequence,
         budget_bytes=budget,
         probes=found.probes,
-        explanation=(*sentences, attention.sentence, loss.sentence, one, _NOT_COMPILED),
+        explanation=(*sentences, attention.sentence, loss.sentence, one, _not_compiled(job, device)),
     )
 
 
-_NOT_COMPILED = "Not compiled: the trainer may start no compiler, and on a CPU compiling costs more than it saves."
+def _not_compiled(job: ProbeJob, device: str) -> str:
+    """The last sentence, which ``core.training.compiled.compiler`` replaces where it is run."""
+    if job.unit == "record":
+        return "Not compiled: each example has its own shape."
+    if device != "cpu":
+        return "Not compiled: so far code is compiled ahead for processors only."
+    return "Not compiled yet: that is tried between two rounds where it can pay."
 
 
 def _first_guess(job: ProbeJob, device: str, per_sequence_s: float) -> int:

@@ -23,7 +23,7 @@ from core.training.ladder import attention
 from core.training.loss import default_rows, linear_cross_entropy
 
 _REPETITIONS: Final = 3
-_WORTH: Final = 1.05
+WORTH: Final = 1.05
 """What is not plain must be this much faster to be chosen."""
 _RACE_TOKENS: Final = 512
 _RACE_FLOPS: Final = 2e10
@@ -89,7 +89,7 @@ def race_dtypes(
         for dtype, best in fastest(runs, device, clock).items():
             seconds[dtype] += count * best
     wide, narrow = seconds[torch.float32], seconds[torch.bfloat16]
-    chosen: Literal["float32", "bfloat16"] = "bfloat16" if narrow * _WORTH < wide else "float32"
+    chosen: Literal["float32", "bfloat16"] = "bfloat16" if narrow * WORTH < wide else "float32"
     best = min(narrow, wide) if chosen == "bfloat16" else wide
     return DtypeRace(
         chosen, best / tokens, weight_flops * tokens / best,
@@ -118,7 +118,7 @@ def race_attention(spec: ModelSpec, seq_len: int, plan: TrainingPlan) -> Attenti
         torch.autograd.grad(out.sum(), (query, key, value))
 
     best = fastest({kind: lambda kind=kind: run(kind) for kind in ("fused", "math")}, plan.device)  # type: ignore[misc]
-    chosen: Literal["fused", "math"] = "math" if best["math"] * _WORTH < best["fused"] else "fused"
+    chosen: Literal["fused", "math"] = "math" if best["math"] * WORTH < best["fused"] else "fused"
     return AttentionRace(
         chosen,
         f"Attention {'in matrix products' if chosen == 'math' else 'by the fused kernel'}: for one sequence "
@@ -143,7 +143,7 @@ def race_loss(spec: ModelSpec, tokens: int, plan: TrainingPlan) -> LossRace:
 
     best = fastest({size: lambda size=size: run(size) for size in (rows, 0)}, plan.device)  # type: ignore[misc]
     words = f"{1e3 * best[rows]:.1f} ms for {tokens:,}, {1e3 * best[0]:.1f} ms all at once"
-    if best[0] * _WORTH < best[rows]:
+    if best[0] * WORTH < best[rows]:
         return LossRace(0, f"The loss takes all predictions at once: {rows} at a time took {words}.")
     return LossRace(rows, f"The loss takes {rows} predictions at a time: {words}.")
 

@@ -9,7 +9,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -54,6 +54,22 @@ def memory_budget(device: str, cap_bytes: int) -> int:
         return budget
     free = int(_CPU_SHARE * (available_bytes() or psutil.virtual_memory().available))
     return min(cap_bytes, free) if cap_bytes else free
+
+
+@contextlib.contextmanager
+def limited_memory(device: str, budget_bytes: int) -> Iterator[None]:
+    """Let the kernel refuse, in this process and in those it starts, what goes far beyond the budget on a CPU."""
+    if device != "cpu" or sys.platform != "linux":
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    most = held_bytes()[1] + budget_bytes + _SLACK_BYTES
+    if before[1] == resource.RLIM_INFINITY or most < before[1]:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 class MadeUpTokens:
@@ -142,15 +158,11 @@ class Rehearsal:
         self.budget_bytes = budget_bytes
         self._check_pause = check_pause
         self._clock = clock
-        self._limit: tuple[int, int] | None = None
+        self._limit = limited_memory(device, budget_bytes)
 
     def __enter__(self) -> Rehearsal:
         """Allocate what a round holds throughout, under a limit that turns too much into an error."""
-        if self.device == "cpu" and sys.platform == "linux":
-            self._limit = resource.getrlimit(resource.RLIMIT_DATA)
-            most = held_bytes()[1] + self.budget_bytes + _SLACK_BYTES
-            if self._limit[1] == resource.RLIM_INFINITY or most < self._limit[1]:
-                resource.setrlimit(resource.RLIMIT_DATA, (most, self._limit[1]))
+        self._limit.__enter__()
         self.model = Transformer(self.job.model).to(self.device)
         with torch.no_grad():
             for parameter in self.model.ordered():
@@ -163,8 +175,7 @@ class Rehearsal:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         """Lift the limit and let go of everything."""
-        if self._limit is not None:
-            resource.setrlimit(resource.RLIMIT_DATA, self._limit)
+        self._limit.__exit__(None, None, None)
         del self.model, self._base, self._optimizer
 
     def measure(self, plan: TrainingPlan) -> BatchProbe:

@@ -301,7 +301,8 @@ class PrivateGradients:
             clipped_sum: bounds and adds per-example gradients.
             add_noise: adds the Gaussian to the sum.
             source: a CSPRNG for a 32-byte key.
-            training_plan: how losses are computed; eager and float32 without one.
+            training_plan: how losses are computed; eager and float32 without one. Never compiled: the bound rests on
+                each example's own gradient, and compiled code has one shape.
         """
         self.records = records
         self.plan = plan
@@ -309,7 +310,7 @@ class PrivateGradients:
         self.clipped_sum = clipped_sum
         self.add_noise = add_noise
         self.source = source
-        self._ladder = Ladder(training_plan or TrainingPlan())
+        self._ladder = Ladder(msgspec.structs.replace(training_plan or TrainingPlan(), compiled=False, code=None))
         self._running: Running = ([], [])
         self._at = (0, 0)
         self._before: PartialStep | None = None

@@ -108,8 +108,9 @@ def _work(job: TrainJob, key: bytes, channel: Channel, group: Group | None) -> N
 def _lock(job: TrainJob, sending: bool) -> str:
     corpora = (*job.corpora, job.public) if job.public else job.corpora
     shards = {Path(shard.path).parent for corpus in corpora for shard in corpus.shards}
+    code = [job.plan.code.path] if job.plan is not None and job.plan.code is not None else []
     return lock_down(
-        read_paths=[*shards, job.base_path, *(part.path for part in job.base_parts), job.tokenizer_path],
+        read_paths=[*shards, job.base_path, *(part.path for part in job.base_parts), job.tokenizer_path, *code],
         write_paths=[job.round_dir, job.state_dir],
         sending=sending,
     )

@@ -15,7 +15,7 @@ from support.federation import config
 
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.governor import Governor
-from core.engine.training_plans import TrainingPlans, is_worth_it
+from core.engine.training_plans import Kept, TrainingPlans, is_worth_it, may_compile
 from core.hardware.limits import Readings
 from core.jobs import TrainingPlan
 from core.ledger.store import Ledger
@@ -23,12 +23,26 @@ from core.model.presets import preset
 
 PLAN = TrainingPlan(dtype="bfloat16", micro_batch=4, tokens_per_s=1e3, explanation=("Because it was faster.",))
 GOOD = f"""
-assert isinstance(job, jobs.ProbeJob) and key == b""
-Path("COUNT").open("a").write("x")
 import msgspec
+assert key == b""
 say(jobs.Ready(sandbox="seccomp"))
-say(jobs.Probed(plan=msgspec.json.decode({msgspec.json.encode(PLAN)!r}, type=jobs.TrainingPlan)))
+if isinstance(job, jobs.ProbeJob):
+    Path("COUNT").open("a").write("x")
+    say(jobs.Probed(plan=msgspec.json.decode({msgspec.json.encode(PLAN)!r}, type=jobs.TrainingPlan)))
+    sys.exit(0)
+assert isinstance(job, jobs.CompileJob) and not job.plan.compiled and os.listdir(job.folder) == []
+assert os.stat(job.folder).st_mode & 0o777 == 0o700
+Path("COUNT").with_name("compiled-count").open("a").write("x")
 """
+FASTER = (
+    GOOD
+    + """
+(Path(job.folder) / "code").write_bytes(b"native code")
+(Path(job.folder) / "work").mkdir()
+say(jobs.Compiled(outcome="faster", sentence="Compiled: 2 tokens/s compiled.", tokens_per_s=2e3, peak_bytes=7))
+"""
+)
+SLOWER = GOOD + 'say(jobs.Compiled(outcome="slower", sentence="Not compiled: it was slower."))'
 LARGE = config(model=preset("10m"), training=msgspec.structs.replace(config().training, local_steps=2_000))
 
 
@@ -36,15 +50,20 @@ LARGE = config(model=preset("10m"), training=msgspec.structs.replace(config().tr
 def made(tmp_path: Path) -> Any:
     """``made(body)``: plans whose probe is a real process running ``body``, and how often it ran."""
 
-    def make(body: str = GOOD) -> SimpleNamespace:
+    def make(body: str = SLOWER) -> SimpleNamespace:
         count = tmp_path / "count"
         program = interpreter(tmp_path / "child", body.replace("COUNT", str(count)))
         store = ConfigStore(tmp_path / "config.toml")
         store.set("worker_interpreter", program)
         governor = Governor(store, Ledger.open(tmp_path / "ledger.db", None), lambda _: Readings(now=time.time()))
         plans = TrainingPlans(tmp_path, store, governor)
+        compiled = count.with_name("compiled-count")
         return SimpleNamespace(
-            plans=plans, store=store, governor=governor, runs=lambda: count.stat().st_size if count.exists() else 0
+            plans=plans,
+            store=store,
+            governor=governor,
+            runs=lambda: count.stat().st_size if count.exists() else 0,
+            compilings=lambda: compiled.stat().st_size if compiled.exists() else 0,
         )
 
     return make
@@ -105,9 +124,9 @@ def test_the_owner_sees_what_was_measured_and_measures_by_asking(made: Any) -> N
     assert asyncio.run(one.plans.views([member(terms)], False)) == []
     (view,) = asyncio.run(one.plans.views([member(terms)], True))
     assert (view.federation_name, view.micro_batch, view.batch_size) == ("Common Prose", 4, terms.training.batch_size)
-    assert view.explanation == ["Because it was faster."]
-    assert len(asyncio.run(one.plans.views([member(terms)], False))) == 1
-    assert one.runs() == 1
+    assert view.explanation == ["Because it was faster.", "Not compiled: it was slower."]
+    assert asyncio.run(one.plans.views([member(terms)], True)) == [view]
+    assert (one.runs(), one.compilings()) == (1, 1)
 
 
 def test_a_paused_machine_measures_nothing(made: Any) -> None:
@@ -120,3 +139,102 @@ def test_a_paused_machine_measures_nothing(made: Any) -> None:
 
     assert asyncio.run(main()) == []
     assert one.runs() == 0
+
+
+def improve(one: Any, terms: Any = LARGE, unit: str = "none") -> None:
+    asyncio.run(one.plans.improve(terms, unit))
+
+
+def test_code_is_compiled_once_between_rounds_and_the_next_round_has_it(made: Any, tmp_path: Path) -> None:
+    one = made(FASTER)
+    improve(one)
+    assert one.compilings() == 0, "a plan comes first, with the first round"
+    plain = ask(one.plans)
+    assert plain is not None
+    assert not plain.compiled
+    improve(one)
+    improve(one)
+    plan = ask(one.plans)
+    assert plan is not None
+    assert plan.compiled
+    assert plan.code is not None
+    path = Path(plan.code.path)
+    assert path.read_bytes() == b"native code"
+    assert [path] == list((tmp_path / "compiled").iterdir()), "the compiler's own folder is gone"
+    assert plan.explanation == ("Because it was faster.", "Compiled: 2 tokens/s compiled.")
+    assert (plan.tokens_per_s, plan.peak_bytes, one.runs(), one.compilings()) == (2e3, 7, 1, 1)
+    assert asyncio.run(one.plans.views([member()], False))[0].compiled
+    path.unlink()
+    assert ask(one.plans) == msgspec.structs.replace(plan, compiled=False, code=None), "gone, so it starts uncompiled"
+    improve(one)
+    assert one.compilings() == 2, "and is made again"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (SLOWER, "Not compiled: it was slower."),
+        (GOOD + "os.kill(os.getpid(), 9)", "Not compiled: the compiler ended unexpectedly (signal SIGKILL)."),
+        (GOOD + "say(jobs.Failed(code='sandbox', message='It has no lock.'))", "Not compiled: it has no lock."),
+        (GOOD + "say(jobs.Compiled(outcome='faster', sentence='Compiled.'))", "Not compiled: "),
+        (GOOD + "say(jobs.Alive()); time.sleep(60)", "Not compiled: it took longer than 2 seconds."),
+    ],
+    ids=["slower", "killed", "failed", "nothing left", "too long"],
+)
+def test_whatever_becomes_of_the_compiler_the_plan_stays_and_says_why(
+    made: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, words: str
+) -> None:
+    if "sleep" in body:
+        monkeypatch.setattr("core.engine.training_plans.COMPILE_S", 2.0)
+    one = made(body)
+    ask(one.plans)
+    improve(one)
+    plan = ask(one.plans)
+    assert plan is not None
+    assert not plan.compiled
+    assert plan.explanation[0] == "Because it was faster."
+    assert plan.explanation[1].startswith(words)
+    assert list((tmp_path / "compiled").iterdir()) == []
+    tried = one.compilings()
+    improve(one)
+    assert one.compilings() == tried, "it is not tried before every round"
+
+
+def test_nothing_is_compiled_where_it_cannot_pay_or_may_not_run(made: Any) -> None:
+    one = made(FASTER)
+    short = msgspec.structs.replace(config(), model=preset("10m"))
+    one.plans._keep(Kept(measured_at=1.0, job=one.plans.job(short, "none", "cpu"), plan=PLAN))
+    improve(one, short)
+    for unit, device in (("record", "cpu"), ("none", "cuda:0")):
+        job = one.plans.job(LARGE, unit, device)
+        plan = msgspec.structs.replace(PLAN, device=device)
+        assert not may_compile(Kept(measured_at=1.0, job=job, plan=plan))
+
+    async def paused() -> None:
+        await one.plans.plan_for(LARGE, "none", "cpu")
+        one.store.set_presence(Presence(paused=True))
+        one.governor.reconsider()
+        await one.plans.improve(LARGE, "none")
+
+    asyncio.run(paused())
+    assert one.runs() == 1
+    assert one.compilings() == 0
+
+
+def test_a_compiler_that_the_owner_paused_is_tried_again(made: Any, tmp_path: Path) -> None:
+    one = made(FASTER.replace('(Path(job.folder) / "code")', 'say(jobs.Alive()); time.sleep(60)\n(Path("x"))', 1))
+
+    async def main() -> None:
+        await one.plans.plan_for(LARGE, "none", "cpu")
+        working = asyncio.ensure_future(one.plans.improve(LARGE, "none"))
+        while not one.compilings():  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.02)
+        one.store.set_presence(Presence(paused=True))
+        one.governor.reconsider()
+        await working
+
+    asyncio.run(main())
+    kept = one.plans.kept(one.plans.job(LARGE, "none", "cpu"))
+    assert kept is not None
+    assert (kept.compiling, kept.plan) == ("", PLAN)
+    assert list((tmp_path / "compiled").iterdir()) == []

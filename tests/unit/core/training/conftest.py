@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.compiled import Made, compile_once
 from support.tiny_round import job_maker
 
 from core.jobs import TrainJob
@@ -13,6 +14,12 @@ from core.jobs import TrainJob
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Compiled code of a small model; it takes a while, so there is one."""
+    return compile_once(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 import pytest
+from support import compiled
+from support.compiled import Made
 
-from core import vault
+from core import sandbox, vault
 from core.api.errors import CorpusError, PrivacyError
 from core.config import CodecConfig, ModelSpec, TrainingConfig
 from core.data import public
@@ -29,6 +31,7 @@ from core.jobs import (
     Alive,
     BasePart,
     ChargeRequest,
+    CodeRef,
     CorpusRef,
     DPRecord,
     Evaluated,
@@ -46,6 +49,7 @@ from core.jobs import (
     Sealed,
     ShardRef,
     Throttle,
+    TrainingPlan,
     TrainJob,
     decode_up,
     encode,
@@ -57,8 +61,9 @@ from core.model.presets import num_parameters
 from core.model.shard import parse_shard, units
 from core.postprocess.base import build_chain
 from core.training import worker as worker_module
+from core.training.resume import Checkpoints
 from core.training.round import SEALED_CONTEXT, SEALED_NAME
-from core.training.trainer import PackedGradients, RoundState
+from core.training.trainer import PackedGradients, PrivateGradients, RoundState
 
 pytestmark = pytest.mark.slow
 
@@ -519,3 +524,94 @@ def test_text_that_is_missing_or_huge_is_named(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "text").write_bytes(b"12345")
     with pytest.raises(CorpusError, match="larger"):
         worker_module._text(tmp_path / "text")
+
+
+def compiled_job(make_job: MakeJob, made: Made, tmp_path: Path, **changes: Any) -> TrainJob:
+    """A round whose blocks run from a copy of compiled code."""
+    assert made.plan.code is not None
+    code, base = tmp_path / "kept" / "code", tmp_path / "compiled.safetensors"
+    code.parent.mkdir(exist_ok=True)
+    if not code.exists():
+        shutil.copy(made.plan.code.path, code)
+    base.write_bytes(encode_weights(seeded_weights(compiled.MODEL, 1)))
+    plan = msgspec.structs.replace(made.plan, code=msgspec.structs.replace(made.plan.code, path=str(code)))
+    return make_job(
+        "none", model=compiled.MODEL, training=compiled.TRAINING, plan=plan, base_path=str(base),
+        base_sha256=hashlib.sha256(base.read_bytes()).hexdigest(), local_steps=30, **changes,
+    )  # fmt: skip
+
+
+def last_plan(job: TrainJob) -> TrainingPlan:
+    """How the numbers of a round are computed, as its last checkpoint says."""
+    found = [entry for entry in map(Checkpoints(job, KEY)._read, ("checkpoint.0", "checkpoint.1")) if entry]
+    plan = max(found, key=lambda entry: entry[0].generation)[0].state.plan
+    assert plan is not None
+    return plan
+
+
+def test_compiled_code_runs_behind_the_lock_and_a_killed_round_resumes_to_the_same_bytes(
+    make_job: MakeJob, start: Callable[..., Worker], made: Made, tmp_path: Path
+) -> None:
+    whole = compiled_job(make_job, made, tmp_path, folder="whole")
+    reference = start(whole)
+    assert reference.until(Ready).sandbox == sandbox.level_available()
+    reference.until(Sealed)
+    job = compiled_job(make_job, made, tmp_path, folder="killed", checkpoint_interval_s=0.05)
+    worker = start(job)
+    worker.until(Progress, lambda m: m.step >= 10)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert worker.process.wait() == -signal.SIGKILL
+    assert last_plan(job).compiled
+    again = start(job)
+    assert again.until(Progress).step > 0
+    again.until(Sealed)
+    assert [one.errors() for one in (reference, worker, again)] == ["", "", ""], "no rung was left"
+    assert payload(job) == payload(whole)
+
+
+def test_code_that_vanished_during_a_round_drops_a_rung_and_the_checkpoint_says_so(
+    make_job: MakeJob, start: Callable[..., Worker], made: Made, tmp_path: Path
+) -> None:
+    job = msgspec.structs.replace(compiled_job(make_job, made, tmp_path), local_steps=4_000)
+    worker = start(job, kind=Thread)
+    worker.until(Progress, lambda m: m.step >= 1)
+    worker.send(Pause())
+    step = worker.until(Paused).step
+    worker.end()
+    assert last_plan(job).compiled
+    assert job.plan is not None
+    assert job.plan.code is not None
+    Path(job.plan.code.path).unlink()
+    again = start(job)
+    assert again.until(Progress).step >= step, "it goes on, it does not begin again"
+    again.until(Progress, lambda m: m.step > step)
+    again.send(Pause())
+    again.until(Paused)
+    assert not last_plan(job).compiled
+    assert "The compiled code cannot be read" in again.errors()
+
+
+def test_code_that_was_exchanged_is_never_run_and_the_round_is_the_uncompiled_one(
+    make_job: MakeJob, start: Callable[..., Worker], made: Made, tmp_path: Path
+) -> None:
+    job = compiled_job(make_job, made, tmp_path, folder="exchanged")
+    assert job.plan is not None
+    assert job.plan.code is not None
+    with Path(job.plan.code.path).open("r+b") as stream:
+        stream.seek(-1_000, os.SEEK_END)
+        stream.write(b"\x90" * 16)
+    worker = start(job)
+    worker.until(Sealed)
+    assert "not what was compiled here" in worker.errors()
+    plan = msgspec.structs.replace(job.plan, compiled=False, code=None)
+    plain = compiled_job(make_job, made, tmp_path, folder="plain")
+    plain = msgspec.structs.replace(plain, plan=plan)
+    start(plain, kind=Thread).until(Sealed)
+    assert payload(job) == payload(plain)
+
+
+def test_a_bounded_example_is_never_left_to_compiled_code(make_job: MakeJob) -> None:
+    plan = TrainingPlan(compiled=True, code=CodeRef(path="/nowhere", sha256="0" * 64))
+    gradients = worker_module.rooms_of(make_job("record", plan=plan), KEY).gradients(RoundState())
+    assert isinstance(gradients, PrivateGradients)
+    assert gradients._ladder.plan == TrainingPlan()
