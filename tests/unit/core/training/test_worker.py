@@ -253,11 +253,9 @@ def test_a_whole_round(make_job: MakeJob, start: Callable[..., Worker], unit: st
         assert ready.sandbox.startswith("seccomp")
         assert ready.pid == worker.process.pid
         assert "Seccomp:\t2" in Path(f"/proc/{ready.pid}/status").read_text()
-    worker.until(Sealed)
+    sealed = worker.until(Sealed)
     assert worker.end() == 0
     assert worker.kinds() == expected
-    sealed = worker.seen[-1]
-    assert isinstance(sealed, Sealed)
     plain = payload(job)
     assert hashlib.sha256(plain).hexdigest() == sealed.sha256
     assert sealed.size_bytes == len(plain) < sealed.dense_bytes / 3
