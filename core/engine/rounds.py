@@ -254,7 +254,7 @@ class Round:
             run_id=instruction.run_id,
             server_round=instruction.server_round,
             round_dir=str(self.folder),
-            state_dir=str(self._room.home / "rounds" / "state" / self._member.row.federation_id),
+            state_dir=str(state_folder(self._room.home, self._member.row.federation_id)),
             base_path=str(weights.path),
             base_parts=weights.parts,
             shard=instruction.shard,
@@ -372,6 +372,11 @@ def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, parameters: in
     )
     if not same:
         raise PrivacyError("The trainer did not do what was charged for.", "Its update is not sent.")
+
+
+def state_folder(home: Path, federation_id: str) -> Path:
+    """Where the trainer keeps what carries over between a federation's rounds."""
+    return home / "rounds" / "state" / federation_id
 
 
 def forget(home: Path, release: Release) -> None:

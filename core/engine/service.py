@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -72,6 +73,7 @@ from core.engine.participation import Participation
 from core.engine.plans import Planner
 from core.engine.preview import PreviewDesk
 from core.engine.room import Room
+from core.engine.rounds import state_folder
 from core.engine.standing import Facts, standing
 from core.engine.training_plans import TrainingPlans
 from core.engine.volume import Volume
@@ -504,6 +506,7 @@ class Engine:
             await self.registrar.leave(one.member)
             del self.joined[params.federation_id]
             await one.stop()
+            await asyncio.to_thread(shutil.rmtree, state_folder(self.home, params.federation_id), ignore_errors=True)
             self.board.show(None)
         self._refresh()
         return Acknowledged(detail="You left, and the key was destroyed. What was charged stays charged.")

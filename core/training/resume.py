@@ -1,4 +1,4 @@
-"""What survives a crash: two generations of encrypted checkpoints in the round folder, and the moments between rounds.
+"""What survives a crash: two generations of encrypted checkpoints in the round folder.
 
 A checkpoint holds weights, moments, counters, stream position and, under DP-SGD, the key of the next step. Every later
 draw and all later noise follow from that key, so a round that crashed, was paused or lost its newest checkpoint repeats
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -31,7 +31,6 @@ from core.update import Array
 
 VERSION: Final = 1
 _CONTEXT: Final = b"training-checkpoint"
-_MOMENTS_CONTEXT: Final = b"inner-optimiser-state"
 _NAMES: Final = ("checkpoint.0", "checkpoint.1")
 
 
@@ -51,17 +50,6 @@ class Header(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How far the step after ``state`` is, if it was broken off."""
     sealing: bool = False
     """Training is over; only encoding is left and no key is needed any more."""
-
-
-class MomentsHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The small part of the state between rounds."""
-
-    version: int
-    tag: str
-    optimizer_steps: int
-    shards: str
-    stream: dict[str, Any]
-    """Where the packed stream of these shards stood; the next round reads on from there."""
 
 
 def job_fingerprint(job: TrainJob) -> str:
@@ -123,7 +111,8 @@ class Checkpoints:
             version=VERSION, generation=self.generation, job=self.job, shards=self.shards, charge_id=charge_id,
             optimizer_steps=optimizer.steps, state=state, partial=partial.facts if partial else None, sealing=sealing,
         )  # fmt: skip
-        arrays = {f"weight.{name}": array for name, array in model.to_arrays().items()} | _moments(model, optimizer)
+        arrays = {f"weight.{name}": array for name, array in model.to_arrays().items()}
+        arrays |= moment_arrays(model, optimizer)
         if partial is not None:
             sums = zip(model.learning, partial.sums, strict=True)
             arrays |= {f"sum.{name}": part.detach().cpu().numpy() for name, part in sums}
@@ -187,78 +176,6 @@ class Checkpoints:
             raise vault.storage_error(self.folder / name, error) from error
 
 
-class Moments:
-    """The inner optimiser's state between rounds of one federation, tagged with unit, corpora and shard.
-
-    What a round without per-record noise touched must never flow into a DP-SGD round, so a file with another tag is
-    erased before anything is trained.
-    """
-
-    def __init__(self, job: TrainJob, key: bytes) -> None:
-        self.path = Path(job.state_dir) / f"moments-{hashlib.sha256(job.federation_id.encode()).hexdigest()[:16]}"
-        self.key = key
-        parts = (job.federation_id, job.privacy.unit, sorted(c.corpus_id for c in job.corpora), job.model, job.shard)
-        self.tag = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
-        self.shards = shards_fingerprint(job)
-
-    def load(self, model: Transformer, optimizer: AdamW) -> dict[str, Any] | None:
-        """Take over the moments of the last round, if they are this federation's, unit's and corpora's.
-
-        Returns:
-            The stream's position, empty where the text changed; ``None`` if there were no moments. A file that is
-            damaged or belongs elsewhere has been erased.
-        """
-        if not self.path.exists():
-            return None
-        try:
-            header, arrays = self._read()
-            if header.tag == self.tag and header.version == VERSION:
-                tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-                optimizer.load_state(list(model.learning), tensors, header.optimizer_steps)
-                return header.stream if header.shards == self.shards else {}
-        except (StorageError, ValueError, msgspec.MsgspecError):
-            pass
-        self.erase()
-        return None
-
-    def header(self) -> MomentsHeader:
-        """The small part of the file.
-
-        Raises:
-            StorageError: there is no file, or it is damaged.
-        """
-        return self._read()[0]
-
-    def _read(self) -> tuple[MomentsHeader, dict[str, Array]]:
-        raw, arrays = read_state(self.path, self.key, _MOMENTS_CONTEXT)
-        return msgspec.json.decode(raw, type=MomentsHeader), arrays
-
-    def save(self, model: Transformer, optimizer: AdamW, stream: dict[str, Any]) -> None:
-        """Keep the moments for the next round.
-
-        Raises:
-            StorageError: the disk is full or the folder cannot be written.
-        """
-        header = MomentsHeader(
-            version=VERSION, tag=self.tag, optimizer_steps=optimizer.steps, shards=self.shards, stream=stream
-        )
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise vault.storage_error(self.path, error) from error
-        write_state(self.path, self.key, msgspec.json.encode(header), _moments(model, optimizer), _MOMENTS_CONTEXT)
-
-    def erase(self) -> None:
-        """Remove the file.
-
-        Raises:
-            StorageError: it cannot be removed.
-        """
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise vault.storage_error(self.path, error) from error
-
-
-def _moments(model: Transformer, optimizer: AdamW) -> dict[str, Array]:
+def moment_arrays(model: Transformer, optimizer: AdamW) -> dict[str, Array]:
+    """The optimiser's moments by name, in main memory."""
     return {name: tensor.cpu().numpy() for name, tensor in optimizer.state_arrays(list(model.learning)).items()}

@@ -34,8 +34,9 @@ from core.jobs import ChargeRequest, DPRecord, HeldOut, Job, Progress, Sealed, T
 from core.model.transformer import Transformer
 from core.training.base import build_model, read_base
 from core.training.evaluation import Tokens, score
+from core.training.moments import Moments
 from core.training.optimizer import AdamW
-from core.training.resume import Checkpoints, Moments
+from core.training.resume import Checkpoints
 from core.training.trainer import Gradients, Interrupted, LocalTrainer, PartialStep, RoundState, noise_variance
 from core.update import Array, ModelUpdate, pseudo_gradient
 
@@ -148,7 +149,7 @@ class TrainingRound:
         if plan.per_example and plan.steps != self.job.local_steps:
             raise PrivacyError(f"The round asks for {self.job.local_steps} steps, but the plan covers {plan.steps}.")
         model.load_arrays(base)
-        self.state.stream = self.moments.load(model, optimizer) or {}
+        self.state.stream = self.moments.load(model, optimizer)
         self._measure(model)
         if plan.unit != "corpus":
             self._charge()

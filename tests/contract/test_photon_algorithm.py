@@ -48,11 +48,12 @@ from core.simulation import Simulation
 from core.training import plan as training_plan
 from core.training.batch_size import KNEE, MAX_STEP_S, calc_batch_size
 from core.training.lines import Line
+from core.training.moments import Moments
 from core.training.optimizer import AdamW
 from core.training.parallel import LARGE_VALUES, SMALL_VALUES, Link, Node, exchange, has_infra, link_from
 from core.training.reduction import SharedReducer
 from core.training.rehearsal import Rehearsal, memory_budget
-from core.training.resume import Checkpoints, Moments
+from core.training.resume import Checkpoints
 from core.training.round import Rooms
 from core.training.trainer import Gradients, PackedGradients, RoundState
 from core.training.worker import rooms_of
@@ -413,8 +414,7 @@ def test_line_22_each_node_gets_its_partition(several: Callable[..., TrainJob]) 
     """Nodes that trained apart leave the stream where reading on repeats and misses nothing."""
     job = several("local")
     run_crew(job, 2, make_rooms=rooms)
-    model = Transformer(job.model)
-    place = Moments(job, KEY).load(model, AdamW(model.ordered(), job.training))
+    place = Moments(job, KEY).place()
 
     def read(state: RoundState, count: int) -> list[Any]:
         inner = rooms(job).gradients(state)
@@ -422,7 +422,7 @@ def test_line_22_each_node_gets_its_partition(several: Callable[..., TrainJob]) 
         return [tuple(window) for window in inner.stream.next_batch(count)]
 
     used = 2 * job.local_steps * job.training.batch_size
-    assert place is not None
+    assert place
     assert read(RoundState(stream=place), 20) == read(RoundState(), used + 20)[used:]
 
 

@@ -29,7 +29,7 @@ from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import CorpusRef, PrivacyPlan, ShardRef, TrainingPlan, TrainJob
 from core.model.checkpoint_io import encode_weights
 from core.model.initialise import seeded_weights
-from core.training.resume import Moments
+from core.training.moments import Moments
 from core.training.round import SEALED_CONTEXT, SEALED_NAME
 from core.training.trainer import FED
 
@@ -95,7 +95,7 @@ def job_in(folder: Path, shard: ShardRef, unit: str = "none") -> TrainJob:
 
 def outcome(job: TrainJob) -> Outcome:
     payload = vault.decrypt_file(Path(job.round_dir) / SEALED_NAME, KEY, SEALED_CONTEXT)
-    stream = Moments(job, KEY).header().stream
+    stream = Moments(job, KEY).place()
     return Outcome(hashlib.sha256(payload).hexdigest(), str(stream.get(FED, "")), stream)
 
 

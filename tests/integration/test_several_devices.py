@@ -18,7 +18,7 @@ import pytest
 from support.engine_here import EngineHere
 from support.live_federation import federation, wait_for
 
-from core.api.messages import LimitsParams
+from core.api.messages import FederationParams, LimitsParams
 from core.engine import children, machine
 from core.engine.group import Group
 
@@ -101,6 +101,11 @@ def test_two_devices_share_a_round_and_send_one_update(tmp_path: Path, monkeypat
             )  # fmt: skip
             assert sorted(upload.server_round for upload in uploads) == [1, 2]
             given = one.status().contribution
+            state = one.home / "rounds" / "state"
+            assert len(list(state.glob("*/moments-*"))) == 1, "the leader's; a node's lie in a folder of its own"
+            (left,) = one.status().federations
+            one.call("federation.leave", FederationParams(federation_id=left.federation_id))
+            assert not list(state.iterdir())
         finally:
             one.stop()
     with sqlite3.connect(f"file:{one.home / 'ledger.db'}?mode=ro", uri=True) as db:

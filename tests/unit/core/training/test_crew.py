@@ -22,8 +22,9 @@ from core.model.checkpoint_io import read_weights
 from core.model.presets import num_parameters
 from core.model.transformer import Transformer
 from core.training.lines import SiblingGone
+from core.training.moments import Moments
 from core.training.optimizer import AdamW
-from core.training.resume import Checkpoints, Moments
+from core.training.resume import Checkpoints
 from core.training.round import SEALED_CONTEXT, SEALED_NAME, TrainingRound
 from core.training.sharing import bound_norm
 from core.training.trainer import FED, Gradients, Interrupted, PackedGradients, RoundState
@@ -47,9 +48,8 @@ def close(one: dict[str, Array], other: dict[str, Array]) -> bool:
 
 def moments_stream(job: TrainJob) -> dict[str, object]:
     """Where the next round reads on, without the hash of what the leader itself was fed."""
-    model = Transformer(SPEC)
-    found = Moments(job, KEY).load(model, AdamW(model.ordered(), job.training))
-    assert found is not None
+    found = Moments(job, KEY).place()
+    assert found
     return {key: value for key, value in found.items() if key != FED}
 
 

@@ -14,7 +14,7 @@ from core.jobs import TrainJob
 from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer
 from core.training.optimizer import AdamW
-from core.training.resume import Checkpoints, Moments
+from core.training.resume import Checkpoints
 from core.training.trainer import RoundState
 
 MakeJob = Callable[..., TrainJob]
@@ -173,45 +173,3 @@ def test_a_full_disk_is_a_storage_error_and_keeps_the_last_checkpoint(
     assert header is not None
     assert header.state.step == 1
     assert len(list(Path(job.round_dir).iterdir())) == 1
-
-
-def test_moments_carry_over_between_rounds(make_job: MakeJob) -> None:
-    job = make_job("none")
-    here = trained(job, 4)
-    Moments(job, KEY).save(*here, {"at": 24})
-    later = make_job("none", server_round=3, step_clock=20)
-    back = blank(later)
-    assert Moments(later, KEY).load(*back) == {"at": 24}
-    assert back[1].steps == 4
-    assert all(torch.equal(a, b) for a, b in zip(here[1].second, back[1].second, strict=True))
-    assert Moments(changed_text(later), KEY).load(*blank(later)) == {}
-
-
-@pytest.mark.parametrize("before", ["none", "corpus"])
-def test_moments_of_a_round_without_record_noise_are_erased_before_a_record_round(
-    make_job: MakeJob, before: str
-) -> None:
-    job = make_job(before)
-    moments = Moments(job, KEY)
-    moments.save(*trained(job, 2), {})
-    private = make_job("record")
-    back = blank(private)
-    assert moments.path == Moments(private, KEY).path
-    assert moments.path.exists()
-    assert Moments(private, KEY).load(*back) is None
-    assert back[1].steps == 0
-    assert not any(bool(m.any()) for m in (*back[1].first, *back[1].second))
-    assert not moments.path.exists()
-
-
-def test_moments_of_another_corpus_or_a_damaged_file_are_erased(make_job: MakeJob) -> None:
-    job = make_job("none")
-    other = msgspec.structs.replace(job, corpora=(msgspec.structs.replace(job.corpora[0], corpus_id="c2"),))
-    moments = Moments(job, KEY)
-    moments.save(*trained(job, 2), {})
-    assert Moments(other, KEY).load(*blank(job)) is None
-    assert not moments.path.exists()
-    moments.save(*trained(job, 2), {})
-    moments.path.write_bytes(moments.path.read_bytes()[:-1])
-    assert moments.load(*blank(job)) is None
-    assert not moments.path.exists()

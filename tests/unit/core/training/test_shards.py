@@ -169,20 +169,6 @@ def test_a_killed_shard_round_ends_in_the_same_update(make_job: MakeJob, unit: s
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
-def test_moments_of_one_shard_are_not_anothers(make_job: MakeJob) -> None:
-    def second_round(first: str) -> dict[str, Array]:
-        state = str(Path(make_job("none").round_dir).parent / f"state-{first}")
-        run(make_job("none", shard=first, folder=f"one-{first}".replace(":", ""), state_dir=state), FakeEngine())
-        folder = f"two-{first}".replace(":", "")
-        return run(make_job("none", shard="embedding", folder=folder, state_dir=state, server_round=3), FakeEngine())
-
-    after_itself, after_another = second_round("embedding"), second_round("blocks:0-0")
-    fresh = run(make_job("none", shard="embedding", folder="fresh", server_round=3), FakeEngine())
-    same = all(np.array_equal(after_another[name], fresh[name]) for name in fresh)
-    assert same
-    assert not all(np.array_equal(after_itself[name], fresh[name]) for name in fresh)
-
-
 def in_parts(folder: Path, shape: ModelSpec, learning: str) -> tuple[BasePart, ...]:
     """Base weights as files of their own, those that do not learn in bfloat16."""
     weights, parts = seeded_weights(shape, 1), []
