@@ -208,6 +208,8 @@ def show_preview(found: PreviewText) -> None:
     kind = "held back for testing" if found.held_out else "used for training" if found.tokens else "not read yet"
     count = f", {found.tokens:,} tokens" if found.tokens else ""
     say(f"document {found.document:,} of {found.documents:,}, {size(found.text_bytes)}{count}, {kind}", "dim")
+    if found.fields:
+        say(f"read from {found.field!r} of {', '.join(found.fields)}; --field NAME shows another", "dim")
     sys.stdout.write("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in found.text))
     sys.stdout.write("\n")
     sys.stdout.flush()

@@ -29,10 +29,10 @@ class PreviewProcess(QObject):
         self._patience.setSingleShot(True)
         self._patience.timeout.connect(self._too_slow)
 
-    def start(self, ticket: PreviewTicket, document: int) -> None:
-        """Show one document."""
+    def start(self, source: PreviewTicket | str, document: int = 1, field: str = "") -> None:
+        """Show one document: of a ticket, or the first of a file, read from this field."""
         self.stop()
-        program, *arguments = preview.command(ticket, document)
+        program, *arguments = preview.command(source, document, field)
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.SeparateChannels)
         process.setStandardInputFile(QProcess.nullDevice())

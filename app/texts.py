@@ -123,11 +123,16 @@ def cancel(corpus_id: str, json: Json = False) -> None:
 def show_preview(
     source: Annotated[str, typer.Argument(metavar="ID|FILE", help="A text on offer, or any file.")],
     document: Annotated[int, typer.Option("--document", min=1, help="Which document of a text.")] = 1,
+    field: Annotated[str, typer.Option("--field", help="Of a file: the field or column that holds the text.")] = "",
     json: Json = False,
 ) -> None:
     """Show the very text that is used. It comes from a process without network and goes to you alone."""
     if Path(source).exists():
-        found = _previewed(str(Path(source).absolute()), 1)
+        found = _previewed(str(Path(source).absolute()), 1, field)
+    elif field:
+        raise typer.BadParameter(
+            f"a text on offer is shown as it is read; hedgerow corpus change {source} --field {field}"
+        )
     else:
         found = _previewed(ask(PreviewTicket, "corpus.preview", CorpusParams(corpus_id=source)), document)
     if json:
@@ -143,10 +148,10 @@ def remove(corpus_id: str) -> None:
     console.say("Removed. Your files are untouched; what was charged stays charged.")
 
 
-def _previewed(source: PreviewTicket | str, document: int) -> PreviewText:
+def _previewed(source: PreviewTicket | str, document: int, field: str = "") -> PreviewText:
     try:
         done = subprocess.run(
-            preview.command(source, document),
+            preview.command(source, document, field),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=preview.TIMEOUT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:

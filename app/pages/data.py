@@ -61,6 +61,8 @@ class DataPage(Page):
         self.choice.chosen.connect(self._change)
         self.previews = PreviewProcess(self)
         self.preview.left.connect(self.previews.stop)
+        self.preview.tried.connect(lambda path, field: self.previews.start(path, 1, field))
+        self.preview.field_chosen.connect(self._change_field)
         self.previews.shown.connect(self.preview.show_text)
         self.previews.failed.connect(lambda error: self.preview.show_error(error.message))
         self._stack = QStackedWidget()
@@ -136,7 +138,7 @@ class DataPage(Page):
         """Show the corpora."""
         corpora = self.store.snapshot.corpora if self.store.snapshot else []
         chosen = self._chosen()
-        self.model.set_rows(corpora)
+        self.model.set_corpora(corpora, self.store.snapshot.federations if self.store.snapshot else [])
         self._stack.setCurrentIndex(0 if corpora else 1)
         for button in (self.add_folder, self.add_files):
             button.setVisible(bool(corpora))
@@ -199,6 +201,8 @@ class DataPage(Page):
                 for f in (self.store.snapshot.federations if self.store.snapshot else [])
                 if chosen.corpus_id in f.corpora and f.state in ("active", "unreachable")
             ]
+            if self.preview.corpus_id == chosen.corpus_id:
+                self.preview.follow(chosen)
             self.inspector.show_corpus(chosen, budgets[0].guarantee if budgets else "", used)
 
     def _open_preview(self) -> None:
@@ -233,6 +237,10 @@ class DataPage(Page):
     def _change(self, params: ChangeParams) -> None:
         call = self.store.ask_quietly("corpus.change", params)
         call.then(lambda _: self.choice.close_pane(), lambda error: self.choice.say(f"{error.message} {error.hint}"))
+
+    def _change_field(self, params: ChangeParams) -> None:
+        call = self.store.ask_quietly("corpus.change", params)
+        call.then(lambda _: self.preview.wait(), lambda error: self.preview.show_error(error.message))
 
     def _read_again(self) -> None:
         chosen = self._chosen()

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, Qt
+from collections.abc import Sequence
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QObject, Qt
 
 from app import figures, strangers
 from app.stores.row_model import FIGURE_INK, SHARE, Index, RowModel
-from core.api.messages import CorpusInfo
+from core.api.messages import CorpusInfo, FederationInfo
+
+
+def shares_of_training(corpora: Sequence[CorpusInfo], federations: Sequence[FederationInfo]) -> dict[str, float]:
+    """What part of what this machine trains on comes from each text that is ready.
+
+    Windows are drawn by weight alone, however long a text is: a short one with the weight of a long one comes as often.
+    Under unit ``record`` every record is as likely as any other, so there the length decides, and weights say nothing.
+    Public text of a federation takes its part, too. Where a text serves several federations the share is their mean;
+    where none uses any, it is what a federation of all of them would draw.
+    """
+    ready = {corpus.corpus_id: corpus for corpus in corpora if corpus.state == "ready" and corpus.tokens}
+    uses = [federation for federation in federations if federation.state in ("active", "unreachable")]
+    found: dict[str, list[float]] = {}
+    for federation in uses:
+        mine = [ready[corpus_id] for corpus_id in federation.corpora if corpus_id in ready]
+        by_length = federation.manifest.unit in ("record", "document")
+        drawn = {c.corpus_id: float(c.records) if by_length else c.weight for c in mine}
+        total = sum(drawn.values()) + (0.0 if by_length else federation.manifest.public_weight)
+        for corpus_id, part in drawn.items():
+            found.setdefault(corpus_id, []).append(part / total if total else 0.0)
+    if not found:
+        total = sum(corpus.weight for corpus in ready.values())
+        return {corpus_id: corpus.weight / total for corpus_id, corpus in ready.items()}
+    return {corpus_id: sum(parts) / len(parts) for corpus_id, parts in found.items()}
 
 
 class CorpusModel(RowModel[CorpusInfo]):
     """One row per corpus."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._shares: dict[str, float] = {}
 
     headings = (
         str(QT_TRANSLATE_NOOP("CorpusModel", "Source")),
@@ -47,8 +77,16 @@ class CorpusModel(RowModel[CorpusInfo]):
     def _share(self, row: CorpusInfo) -> float | None:
         if row.state == "reading":
             return row.files_done / row.files_total if row.files_total else 0.0
-        total = sum(r.tokens for r in self._rows if r.state == "ready")
-        return row.tokens / total if row.state == "ready" and total else None
+        return self._shares.get(row.corpus_id)
+
+    def set_corpora(self, corpora: Sequence[CorpusInfo], federations: Sequence[FederationInfo]) -> None:
+        """Take a new list, and what the texts are used for."""
+        shares = shares_of_training(corpora, federations)
+        if shares != self._shares and self._rows:
+            self._shares = shares
+            self.dataChanged.emit(self.index(0, 3), self.index(len(self._rows) - 1, 3))
+        self._shares = shares
+        self.set_rows(corpora)
 
     def _text(self, row: CorpusInfo, column: int) -> str:
         if column == 0:

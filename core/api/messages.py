@@ -527,6 +527,10 @@ class PreviewText(Message, frozen=True, kw_only=True):
     text_bytes: int = 0
     held_out: bool = False
     """Whether it is held back for testing."""
+    field: str = ""
+    """Of a file of records or a table: the field or column that was read."""
+    fields: list[str] = []
+    """Its fields or columns, the first ones."""
 
 
 class InviteParams(Message, frozen=True, kw_only=True):

@@ -18,12 +18,12 @@ MAX_BYTES = 1 << 20
 """Most that a preview writes."""
 
 
-def command(source: PreviewTicket | str, document: int = 1) -> list[str]:
-    """What to run: for a ticket of the engine, or for the path of a file."""
+def command(source: PreviewTicket | str, document: int = 1, field: str = "") -> list[str]:
+    """What to run: for a ticket of the engine, or for the path of a file and the field of its records."""
     child = [sys.executable, "-I", "-m", "core.data.preview"]
     if isinstance(source, PreviewTicket):
         return [*child, "--ticket", source.path, "--document", str(document)]
-    return [*child, f"--file={source}"]
+    return [*child, f"--file={source}", f"--field={field}"]
 
 
 def read(output: bytes) -> PreviewText:

@@ -14,6 +14,7 @@ import os
 import resource
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from core.api.messages import PreviewText
 from core.data import content, extract
 from core.data.corpora import Found, Opener, Unusable
 from core.data.formats import registry
+from core.data.formats.intake import Watch
 from core.data.store import Shard
 from core.data.tokenizer import Tokenizer
 from core.jobs import PreviewJob
@@ -34,6 +36,8 @@ MAX_CHARACTERS: Final = 20_000
 MAX_FILE_BYTES: Final = 64 << 30
 MAX_COUNTED: Final = 1_000
 """Documents of one file that are counted; the first is shown."""
+MAX_FIELDS: Final = 100
+MAX_FIELD: Final = 200
 _TOKENS_AT_MOST: Final = 2 * MAX_CHARACTERS
 _MEMORY_BYTES: Final = 2 << 30
 _CPU_S: Final = 60
@@ -75,31 +79,52 @@ def of_corpus(ticket: str, number: int) -> PreviewText:
     )
 
 
-def of_file(path: str) -> PreviewText:
+class _Fields(Watch):
+    """Remembers which fields the records of a file have."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.chosen = ""
+
+    def fields(self, names: Sequence[str], chosen: str) -> None:
+        """See ``Watch``; of an archive the first member that has any."""
+        if not self.names:
+            self.names = [name[:MAX_FIELD] for name in names[:MAX_FIELDS] if name]
+            self.chosen = chosen[:MAX_FIELD]
+
+
+def of_file(path: str, field: str = "") -> PreviewText:
     """What would be made of one file; its first document, and how many there are up to ``MAX_COUNTED``.
+
+    Args:
+        path: the file.
+        field: field or column that holds the text; empty means that it is found.
 
     Raises:
         CorpusError: it would be set aside, and why.
     """
     root = os.path.realpath(path)
     lock_down(read_paths=[root, *registry.late_folders()])
-    first, count = "", 0
+    first, count, found = "", 0, _Fields()
     try:
         with content.opened(Opener(), Found(root, ()), MAX_FILE_BYTES) as opened:
-            for text in extract.documents(root, opened.source()):
+            for text in extract.documents(root, opened.source(), field, found):
                 first, count = first or text, count + 1
                 if count == MAX_COUNTED:
                     break
     except Unusable as error:
         if not first:
             reason = f"{os.path.basename(root)} would be set aside: {error}."
-            raise CorpusError(reason, "Its text is not used.") from error
+            names = ", ".join(found.names)
+            raise CorpusError(reason, f"It has {names}." if names else "Its text is not used.") from error
     return PreviewText(
         document=1,
         documents=count,
         text_bytes=len(first.encode()),
         text=first[:MAX_CHARACTERS],
         cut=len(first) > MAX_CHARACTERS,
+        field=found.chosen,
+        fields=found.names,
     )
 
 
@@ -138,13 +163,15 @@ def show(arguments: list[str]) -> bytes:
     what.add_argument("--ticket")
     what.add_argument("--file", type=Path)
     parser.add_argument("--document", type=int, default=1)
+    parser.add_argument("--field", default="")
     options = parser.parse_args(arguments)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     try:
         _bound()
-        found = of_file(str(options.file)) if options.file else of_corpus(options.ticket, options.document)
-        return msgspec.json.encode(found)
+        if options.file:
+            return msgspec.json.encode(of_file(str(options.file), options.field))
+        return msgspec.json.encode(of_corpus(options.ticket, options.document))
     except HedgerowError as error:
         return _error(error)
     except MemoryError:

@@ -94,6 +94,45 @@ def test_the_very_text_is_shown_as_plain_letters_and_paged_through(
     assert one.engine.params("corpus.preview")[0].corpus_id == "c1"
 
 
+def test_another_field_is_shown_then_used_and_the_new_text_comes_by_itself(
+    bench: Any, qtbot: Any, ticket: Callable[[], PreviewTicket], tmp_path: Path
+) -> None:
+    one, page = opened(bench)
+    path = tmp_path / "letters.csv"
+    path.write_text("id,note,story\n1,a short note,the story of the hedge is long\n")
+    reading, chosen = scenes.training(revision=2), scenes.corpora()[0]
+    letters = msgspec.structs.replace(chosen, paths=[str(path)], text_field="story")
+    one.engine.push(msgspec.structs.replace(reading, corpora=[letters, *reading.corpora[1:]]))
+    qtbot.waitUntil(lambda: one.store.snapshot.revision == 2, timeout=5_000)
+    one.engine.replies["corpus.preview"] = lambda _: ticket()
+    click(qtbot, page.inspector.preview)
+    pane = page.preview
+    qtbot.waitUntil(pane.forward.isEnabled, timeout=30_000)
+    assert (pane.field_row.isVisible(), pane.field.text()) == (True, "story")
+    pane.field.setText("note")
+    click(qtbot, pane.try_field)
+    qtbot.waitUntil(lambda: pane.text.toPlainText() == "a short note", timeout=30_000)
+    assert "read from note of id, note, story" in pane.facts.text()
+    assert "not used like this yet" in pane.facts.text()
+    one.engine.replies["corpus.change"] = letters
+    click(qtbot, pane.use_field)
+    qtbot.waitUntil(lambda: "read anew" in pane.facts.text(), timeout=5_000)
+    assert one.engine.params("corpus.change")[-1] == ChangeParams(corpus_id="c1", text_field="note")
+    asked = len(one.engine.params("corpus.preview"))
+    for revision, state in ((3, "reading"), (4, "ready")):
+        now = msgspec.structs.replace(letters, state=state, text_field="note")
+        one.engine.push(msgspec.structs.replace(reading, revision=revision, corpora=[now, *reading.corpora[1:]]))
+    qtbot.waitUntil(lambda: len(one.engine.params("corpus.preview")) == asked + 1, timeout=5_000)
+    qtbot.waitUntil(lambda: "Document 1 of 4" in pane.facts.text(), timeout=30_000)
+
+
+def test_text_without_fields_has_none_to_choose(bench: Any, qtbot: Any) -> None:
+    _, page = opened(bench)
+    click(qtbot, page.inspector.preview)
+    assert page.preview.isVisible()
+    assert not page.preview.field_row.isVisible()
+
+
 def test_a_preview_that_fails_says_why_and_another_text_closes_it(bench: Any, qtbot: Any) -> None:
     one, page = opened(bench)
     click(qtbot, page.inspector.preview)

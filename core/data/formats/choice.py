@@ -15,13 +15,19 @@ def text_of(record: object, text_field: str) -> str | None:
         return None if text_field else record
     if not isinstance(record, Mapping):
         return None
+    found = record.get(field_of(record, text_field))
+    return found if isinstance(found, str) else None
+
+
+def field_of(record: Mapping[str, object], text_field: str) -> str:
+    """The field that is read of a record; empty where none holds text."""
     if text_field:
-        found = record.get(text_field)
-        return found if isinstance(found, str) else None
+        return text_field
     for name in KNOWN:
-        if isinstance(found := record.get(name), str):
-            return found
-    return max((value for value in record.values() if isinstance(value, str)), key=len, default=None)
+        if isinstance(record.get(name), str):
+            return name
+    texts = ((name, value) for name, value in record.items() if isinstance(value, str))
+    return max(texts, key=lambda item: len(item[1]), default=("", ""))[0]
 
 
 def column_of(names: Sequence[str], sample: Sequence[Sequence[Any]], text_field: str) -> int | None:

@@ -49,6 +49,7 @@ def _column(file: Any, intake: Intake) -> str:
         if first is not None:
             sample = [[row[name] for name in names] for row in first.to_pylist()]
     column = column_of(names, sample, intake.text_field)
+    intake.watch.fields(names, "" if column is None else names[column])
     if column is None:
         raise Unusable(f"has no column called {intake.text_field[:40]!r}")
     return str(names[column])

@@ -7,7 +7,7 @@ and time, memory and output limits are looked at in one place, the watch.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, Protocol, cast
 
@@ -46,6 +46,9 @@ class Watch:
 
     def aside(self, member: str, reason: str) -> None:
         """Part of the file is set aside; ``member`` is empty where it has no name of its own."""
+
+    def fields(self, names: Sequence[str], chosen: str) -> None:
+        """Records have these fields, or a table these columns; ``chosen`` is read."""
 
 
 class _Source(Protocol):

@@ -9,7 +9,7 @@ import msgspec
 
 from core.data.corpora import Unusable
 from core.data.formats import encoding
-from core.data.formats.choice import text_of
+from core.data.formats.choice import field_of, text_of
 from core.data.formats.intake import Intake
 
 _GIVE_UP_AFTER = 1_000
@@ -28,7 +28,10 @@ def read(intake: Intake) -> Iterator[str]:
             too_long += 1
             continue
         try:
-            text = text_of(_decode(line), intake.text_field)
+            record = _decode(line)
+            if not good + without and isinstance(record, dict):
+                intake.watch.fields(list(record), field_of(record, intake.text_field))
+            text = text_of(record, intake.text_field)
         except (ValueError, RecursionError):
             damaged += 1
             if damaged > _GIVE_UP_AFTER and not good:

@@ -28,6 +28,7 @@ def read(intake: Intake) -> Iterator[str]:
     named = _is_header(sample, intake.text_field)
     names = sample[0] if named else [""] * max(map(len, sample))
     column = column_of(names, sample[1:] if named else sample, intake.text_field)
+    intake.watch.fields([name.strip() for name in names], "" if column is None else names[column].strip())
     if column is None:
         raise Unusable(f"has no column called {intake.text_field[:40]!r}")
     short = 0

@@ -179,8 +179,8 @@ def test_a_long_document_is_cut_and_says_so(house: Home, tmp_path: Path) -> None
     run(house, what)
 
 
-def of_file(path: Path) -> PreviewText:
-    done = subprocess.run(preview.command(str(path)), capture_output=True, timeout=60, check=True)
+def of_file(path: Path, field: str = "") -> PreviewText:
+    done = subprocess.run(preview.command(str(path), 1, field), capture_output=True, timeout=60, check=True)
     assert done.stderr == b""
     return preview.read(done.stdout)
 
@@ -247,3 +247,27 @@ def test_a_file_of_any_format_is_shown_as_its_first_document(tmp_path: Path) -> 
         (tmp_path / name).write_bytes(raw)
         found = of_file(tmp_path / name)
         assert (found.text, found.documents, found.cut) == (rows[0], 3, False), name
+
+
+TABLE = "id;note;story\n1;short;the longest cells stand here\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("a.jsonl", b'{"id": "1", "note": "short", "story": "the longest cells stand here"}\n'),
+        ("a.csv", TABLE.encode()),
+        ("a.parquet", parquet({"id": ["1"], "note": ["short"], "story": ["the longest cells stand here"]})),
+        ("a.zip", zipped({"inner.csv": TABLE})),
+    ],
+)
+def test_a_file_of_records_says_which_field_was_read_and_shows_another(tmp_path: Path, name: str, raw: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(raw)
+    first = of_file(path)
+    assert (first.text, first.field, first.fields) == ("the longest cells stand here", "story", ["id", "note", "story"])
+    other = of_file(path, "note")
+    assert (other.text, other.field) == ("short", "note")
+    with pytest.raises(CorpusError) as caught:
+        of_file(path, "-nowhere")
+    assert caught.value.hint == "It has id, note, story."
