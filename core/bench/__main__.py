@@ -42,6 +42,12 @@ def _engine() -> list[Row]:
     return measure()
 
 
+def _coordinator() -> list[Row]:
+    from core.bench.coordinator import measure
+
+    return measure()
+
+
 GROUPS: dict[str, Callable[[], list[Row]]] = {
     "train": _train,
     "data": _data,
@@ -49,6 +55,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "codec": _codec,
     "round": _round,
     "engine": _engine,
+    "coordinator": _coordinator,
     "gui": lambda: pending.GUI,
 }
 

@@ -38,7 +38,7 @@ MAX_EVALUATION_BYTES = 64 << 20
 MAX_TOKENIZER_BYTES = 16 << 20
 NEARLY_FULL = 0.95
 """Share of a preset's embedding rows from which on a tokenizer keeps them all."""
-FOUNDING_BYTES = 8
+FOUNDING_BYTES = 5
 """Of the coordinator's memory, per parameter, while the first weights are drawn and written. A round takes less: its
 updates, base, momentum and new weights stay in files."""
 RELATIONS: dict[UnitOfPrivacy, Literal["zero-out", "replace-one", "none"]] = {

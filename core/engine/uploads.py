@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from core import vault
 from core.api.errors import StorageError, UsageError
@@ -19,6 +21,7 @@ from core.model.shard import parse_shard
 from core.postprocess.compression.codec import EncodedUpdate, source_sha256
 
 BINS = 41
+Values = NDArray[np.float32]
 SHOWN = {"sealed", "uploading", "sent", "accepted", "refused", "late"}
 
 
@@ -77,8 +80,8 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
             raise StorageError(f"The file of upload {upload_id} is not what was sealed.", "It is not used.")
         update = EncodedUpdate(file, shapes, config.codec)
         layers = [
-            LayerNorm(name=name, size=array.size, norm=float(np.linalg.norm(array.astype(np.float64))))
-            for name, array in update.arrays()
+            LayerNorm(name=name, size=math.prod(shapes[name]), norm=math.sqrt(sum(map(_square, slices))))
+            for name, slices in update.parameters()
         ]
         spread = max((float(np.max(np.abs(values))) for values in update.slices()), default=0.0) or 1.0
         counts = np.zeros(BINS, np.int64)
@@ -97,3 +100,8 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
         histogram_low=-spread,
         histogram_high=spread,
     )
+
+
+def _square(values: Values) -> float:
+    wide = values.astype(np.float64)
+    return float(np.dot(wide, wide))

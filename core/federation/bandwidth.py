@@ -15,6 +15,8 @@ BURST_S: Final = 0.25
 """Seconds of silence that may be made up for at once."""
 PIECE: Final = 16 << 10
 """Bytes of a paced upload between two looks at the clock."""
+UNPACED: Final = 64 << 10
+"""Bytes handed to the line at a time where there is no limit, so that TLS holds no second copy of a whole body."""
 HANDSHAKE: Final = (1_000, 3_000)
 """About what a new TLS connection sends and receives before the first request."""
 _BYTES_PER_MBIT: Final = 125_000.0
@@ -90,9 +92,9 @@ class Traffic:
 
     async def paced(self, body: bytes) -> AsyncIterator[bytes]:
         """A body in pieces, each when there is room for it."""
-        view = memoryview(body)
-        for start in range(0, len(view), PIECE):
-            piece = bytes(view[start : start + PIECE])
+        view, size = memoryview(body), PIECE if self.up.limited else UNPACED
+        for start in range(0, len(view), size):
+            piece = bytes(view[start : start + size])
             await self.sent(len(piece))
             yield piece
 

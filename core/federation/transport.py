@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.api.errors import ClockError, CoordinatorError, InviteError
-from core.federation.bandwidth import PIECE, Traffic, header_bytes
+from core.federation.bandwidth import PIECE, UNPACED, Traffic, header_bytes
 
 CLOCK_AHEAD_S = 4.0
 """Flower refuses a timestamp more than 5 s in its future; ``date`` has a resolution of one second."""
@@ -158,7 +158,7 @@ class Transport:
             yield piece
 
     async def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Request:
-        paced = len(body) > PIECE and self.traffic.up.limited
+        paced = len(body) > (PIECE if self.traffic.up.limited else UNPACED)
         content = self.traffic.paced(body) if paced else body
         length = {"content-length": str(len(body))} if paced else {}
         request = self._client.build_request(method, path, content=content, headers={**headers, **length})

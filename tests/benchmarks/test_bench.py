@@ -95,6 +95,18 @@ def test_an_idle_engine_is_small_and_sleeps() -> None:
     assert rows["engine idle, wake-ups"]["holds"] is True
 
 
+@pytest.mark.slow
+def test_closing_a_round_holds_less_than_the_model() -> None:
+    """Small: what is above rest is the same for every model, so the smallest is not judged by its own size."""
+    from core.bench.coordinator import measure
+
+    above, peak, seconds, _ = measure("tiny")
+    assert above.value is not None
+    assert 0 <= above.value < 60
+    assert peak.value is not None
+    assert seconds.value is not None
+
+
 def test_the_machine_is_named() -> None:
     assert {"processor", "cores", "memory_bytes", "system", "python", "torch", "hedgerow"} == set(machine())
 

@@ -197,17 +197,22 @@ class EncodedUpdate:
         for start in range(0, self.count, SLICE):
             yield self.values(start, min(self.count, start + SLICE))
 
-    def arrays(self) -> Iterator[tuple[str, Flat]]:
-        """The parameters one after the other, in layout order; raises as ``values`` does."""
+    def parameters(self) -> Iterator[tuple[str, Iterator[Flat]]]:
+        """The parameters in layout order, each in slices; raises as ``values`` does."""
         at = 0
         for name, shape in self.shapes.items():
-            size = math.prod(shape)
-            flat = np.empty(size, np.float32)
-            for start in range(0, size, SLICE):
-                stop = min(size, start + SLICE)
-                flat[start:stop] = self.values(at + start, at + stop)
-            at += size
-            yield name, flat.reshape(shape)
+            stop = at + math.prod(shape)
+            yield name, (self.values(start, min(stop, start + SLICE)) for start in range(at, stop, SLICE))
+            at = stop
+
+    def arrays(self) -> Iterator[tuple[str, Flat]]:
+        """The parameters in layout order, each as a whole; raises as ``values`` does."""
+        for name, slices in self.parameters():
+            flat, at = np.empty(math.prod(self.shapes[name]), np.float32), 0
+            for values in slices:
+                flat[at : at + values.size] = values
+                at += values.size
+            yield name, flat.reshape(self.shapes[name])
 
 
 def decode(payload: bytes, shapes: Mapping[str, tuple[int, ...]], config: CodecConfig) -> ModelUpdate:

@@ -12,7 +12,6 @@ import pytest
 from core.api.errors import UsageError
 from core.coordinator import creation
 from core.coordinator.creation import Choices, configure, create, refuse_what_cannot_run
-from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.model.presets import num_parameters, preset
 
 
@@ -53,8 +52,8 @@ def test_what_the_coordinators_machine_cannot_hold_is_refused_before_a_weight_is
 
 
 def test_what_fits_or_is_not_known_to_be_too_large_is_allowed() -> None:
-    config = configure(Choices(name="Test", preset="10m"), Tokenizer.load(builtin_tokenizer_path()))
+    config = terms(preset="125m", unit="none")
     refuse_what_cannot_run(config, 1 << 34)
     refuse_what_cannot_run(config, 0)
-    with pytest.raises(UsageError, match=r"takes about 0\.1 GB of memory, but this machine has 0\.0 GB"):
-        refuse_what_cannot_run(config, 20_000_000)
+    with pytest.raises(UsageError, match=r"takes about 0\.4 GB of memory, but this machine has 0\.2 GB"):
+        refuse_what_cannot_run(config, 200_000_000)

@@ -18,6 +18,8 @@ from core.federation.identity import FederationKey
 from core.federation.manifest import open_manifest, seal_manifest
 from core.ledger.rows import EventSpec, FederationRow, ReleaseAttributes
 from core.model.layout import parameter_shapes
+from core.model.presets import num_parameters
+from core.model.shard import parse_shard
 from core.postprocess.compression.codec import encode
 from core.update import ModelUpdate
 
@@ -27,6 +29,11 @@ EVENT = EventSpec("sampled_gaussian", 1.0, 0.01, 3, "zero-out", "record")
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
+    return sealed(tmp_path, "full")
+
+
+def sealed(tmp_path: Path, shard: str) -> House:
+    """A home with one sealed update of a part of the model."""
     one = House(tmp_path / "home")
     corpus = one.add_text()
     envelope = seal_manifest(config(), HOST)
@@ -37,10 +44,10 @@ def house(tmp_path: Path) -> House:
     )  # fmt: skip
     one.ledger.save_federation(row)
     one.ledger.set_budget(corpus, "record", 8.0, 1e-5)
-    release = one.ledger.begin_release("f", "r", 1, ReleaseAttributes("b" * 64, "full", (corpus,), row.manifest_hash))
+    release = one.ledger.begin_release("f", "r", 1, ReleaseAttributes("b" * 64, shard, (corpus,), row.manifest_hash))
     one.ledger.charge(release.release_id, [(corpus, EVENT)])
     rng = np.random.default_rng(1)
-    shapes = parameter_shapes(config().model)
+    shapes = parse_shard(config().model, shard).shapes()
     update = ModelUpdate({n: 0.01 * rng.standard_normal(s, dtype=np.float32) for n, s in shapes.items()})
     payload = encode(update, config().codec)
     path = one.home / "rounds" / "update.sealed"
@@ -62,6 +69,14 @@ def test_an_upload_is_opened_down_to_its_layers(house: House) -> None:
     total = sum(layer.norm**2 for layer in detail.layers) ** 0.5
     assert total == pytest.approx(0.01 * (row.dense_bytes // 4) ** 0.5, rel=0.02)
     assert msgspec.json.encode(detail)
+
+
+def test_an_upload_of_a_part_of_the_model_is_opened(tmp_path: Path) -> None:
+    house = sealed(tmp_path, "blocks:0-0")
+    (row,) = uploads.listed(house.ledger, 10)
+    detail = uploads.inspect(house.ledger, KEY, row.upload_id)
+    assert [layer.name for layer in detail.layers] == list(parse_shard(config().model, "blocks:0-0").shapes())
+    assert sum(layer.size for layer in detail.layers) == row.dense_bytes // 4 < num_parameters(config().model)
 
 
 def test_what_cannot_be_opened_is_named(house: House) -> None:
