@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
@@ -22,6 +24,7 @@ from core.model.presets import memory_bytes, preset
 from core.postprocess.privacy.dp_sgd import clipped_sum
 from core.training.anchors import nanogpt_step, own_step, plain_step, private_step, transformers_step
 from core.training.batch_size import Found, calc_batch_size, sizes
+from core.training.compiled.compiler import compile_into, find_compiler
 from core.training.loss import default_rows
 from core.training.plan import use_threads
 from core.training.races import DtypeRace, race_attention, race_dtypes, step_flops
@@ -32,6 +35,7 @@ SHAPES = ("10m-gpt2", "10m")
 TRAINING = TrainingConfig(seq_len=256, batch_size=4, local_steps=1, learning_rate=1e-3)
 SEARCH = TrainingConfig(seq_len=128, batch_size=16, local_steps=1, learning_rate=1e-3)
 PRIVATE = TrainingConfig(seq_len=128, batch_size=8, local_steps=1, learning_rate=1e-3)
+COMPILED = ("tiny", "10m")
 REPETITIONS = 6
 Step = Callable[[], object]
 
@@ -61,12 +65,16 @@ class Race:
         return min(slow) / min(fast), statistics.median(slow) / statistics.median(fast)
 
 
-def measure(shapes: Sequence[str] = SHAPES, repetitions: int = REPETITIONS) -> list[Row]:
-    """Everything, in under a minute and a half on two quiet cores."""
+def measure(
+    shapes: Sequence[str] = SHAPES, repetitions: int = REPETITIONS, compiled: Sequence[str] = COMPILED
+) -> list[Row]:
+    """Everything, in about two minutes on two quiet cores; half a minute of them is the compiler's."""
     use_threads(1)
     rows: list[Row] = []
     for shape in shapes:
         rows += _speed(preset(shape), repetitions)
+    for shape in compiled:
+        rows.append(_compiled(preset(shape), repetitions))
     return [*rows, *_search(), *_private(repetitions), *_gpu()]
 
 
@@ -96,6 +104,31 @@ def _speed(spec: ModelSpec, repetitions: int) -> list[Row]:
         *_transformers(race, spec),
         _utilisation(spec, speed, gemm),
     ]
+
+
+def _compiled(spec: ModelSpec, repetitions: int) -> Row:
+    """Our step with its blocks compiled ahead beside the same step as it comes, one plan, one run."""
+    metric = f"ours, compiled / uncompiled ({spec.preset})"
+    compiler = find_compiler()
+    if compiler is None:
+        return Row(metric=metric, unit="×", anchor="this machine has no C++ compiler")
+    plan = TrainingPlan(micro_batch=TRAINING.batch_size, loss_rows=default_rows(spec))
+    plan = msgspec.structs.replace(plan, dtype=race_dtypes(spec, TRAINING.seq_len, "cpu", time.process_time).chosen)
+    plan = msgspec.structs.replace(plan, attention=race_attention(spec, TRAINING.seq_len, plan).chosen)
+    race = Race()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        fast = compile_into(Path(folder), compiler, spec, TRAINING.seq_len, plan)
+        took_s = time.perf_counter() - began
+        steps: dict[str, Step] = {
+            "uncompiled": own_step(spec, TRAINING, plan),
+            "compiled": own_step(spec, TRAINING, fast),
+        }
+        race.run(steps, repetitions)
+    print(f"{spec.preset}: {race}, {plan.dtype}, attention {plan.attention}", file=sys.stderr)
+    best, median = race.ratio("uncompiled", "compiled")
+    anchor = f"uncompiled 1×, {plan.dtype}; by medians {median:.2f}×; compiling took {took_s:.0f} s"
+    return Row(metric=metric, unit="×", value=best, anchor=anchor)
 
 
 def _against(race: Race, spec: ModelSpec, anchor: str, name: str, gate: float, aim: str) -> Row:

@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from core.api.errors import HedgerowError
+from core.config import ModelSpec
 from core.jobs import CodeRef, Compiled, CompileJob, Failed, Paused, Ready, TrainingPlan
 from core.sandbox import lock_down
 from core.training.channel import Channel
@@ -46,35 +47,45 @@ def compile_plan(job: CompileJob, check_pause: Callable[[], None] = lambda: None
     Raises:
         Interrupted: from ``check_pause``.
     """
-    folder, plan, spec = Path(job.folder), job.plan, job.probe.model
-    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    compiler = find_compiler()
     if compiler is None:
         return _failed("this machine has no C++ compiler (g++ or clang++)")
-    _work_in(folder / "work", compiler)
+    budget = memory_budget(job.plan.device, job.probe.memory_bytes)
     began = time.monotonic()
-    budget = memory_budget(plan.device, job.probe.memory_bytes)
     try:
-        with limited_memory(plan.device, budget):  # the compiler's processes inherit it
-            code = build(spec, job.probe.training.seq_len, plan)
+        with limited_memory(job.plan.device, budget):  # the compiler's processes inherit it
+            fast = compile_into(Path(job.folder), compiler, job.probe.model, job.probe.training.seq_len, job.plan)
     except Exception as error:  # noqa: BLE001 - whatever a foreign compiler raises, the round goes on uncompiled
         sys.stderr.write("".join(traceback.format_exception(error)))
         return _failed(f"the compiler failed ({type(error).__name__}); its words are in logs/compiler.log")
     took_s = time.monotonic() - began
     check_pause()
-    path = folder / CODE
-    path.write_bytes(code)
-    fast = msgspec.structs.replace(plan, compiled=True, code=CodeRef(path=str(path), sha256=sha256(code).hexdigest()))
     return _compare(job, fast, budget, took_s, check_pause)
 
 
-def _work_in(folder: Path, compiler: str) -> None:
-    """Point everything that writes at one folder."""
-    folder.mkdir(mode=0o700)
-    os.environ |= {name: str(folder) for name in ("HOME", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")}
-    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # a pool of workers would outlive a pause
+def find_compiler() -> str | None:
+    """The machine's C++ compiler, if it has one."""
+    return next(filter(None, map(shutil.which, _COMPILERS)), None)
+
+
+def compile_into(folder: Path, compiler: str, spec: ModelSpec, seq_len: int, plan: TrainingPlan) -> TrainingPlan:
+    """Compile for ``plan`` and leave the package in ``folder``; everything torch writes goes there too.
+
+    Returns:
+        The plan with that code.
+
+    Raises:
+        Exception: whatever torch or the compiler raise.
+    """
+    work = folder / "work"
+    work.mkdir(mode=0o700)
+    os.environ |= {name: str(work) for name in ("HOME", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")}
     from torch._inductor import config
 
     config.cpp.cxx = (compiler,)  # type: ignore[assignment]
+    code, path = build(spec, seq_len, plan), folder / CODE
+    path.write_bytes(code)
+    return msgspec.structs.replace(plan, compiled=True, code=CodeRef(path=str(path), sha256=sha256(code).hexdigest()))
 
 
 def _compare(
