@@ -41,6 +41,7 @@ _WHEN = str(QT_TRANSLATE_NOOP("Settings", "Only when"))
 _NETWORK = str(QT_TRANSLATE_NOOP("Settings", "On the network, never more than"))
 _RUNNING = str(QT_TRANSLATE_NOOP("Settings", "When the window is closed"))
 _LOOK = str(QT_TRANSLATE_NOOP("Settings", "Look"))
+_FLOOR = str(QT_TRANSLATE_NOOP("Settings", "Privacy, whatever a federation asks"))
 _DEEP = str(QT_TRANSLATE_NOOP("Settings", "For those who know why"))
 
 SETTINGS: tuple[Setting, ...] = (
@@ -263,6 +264,41 @@ SETTINGS: tuple[Setting, ...] = (
         help=str(QT_TRANSLATE_NOOP("Settings", "Off: no round begins on one, and finished updates wait.")),
         kind="switch",
         default="no",
+    ),
+    Setting(
+        key="floor_unit",
+        group=_FLOOR,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Weakest protection")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Federations that offer less cannot be joined, and joined ones rest.")),
+        kind="choice",
+        default="none",
+        choices=(
+            ("none", str(QT_TRANSLATE_NOOP("Settings", "None, if I agree each time"))),
+            ("record", str(QT_TRANSLATE_NOOP("Settings", "Each passage"))),
+            ("document", str(QT_TRANSLATE_NOOP("Settings", "Each document"))),
+            ("corpus", str(QT_TRANSLATE_NOOP("Settings", "My whole text"))),
+        ),
+    ),
+    Setting(
+        key="floor_epsilon",
+        group=_FLOOR,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Highest limit of a text")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "The smaller, the less anybody can learn of it. Above 8 says little.")),
+        kind="number",
+        default="8",
+        unit="ε",
+        low=0.01,
+        high=1_000,
+    ),
+    Setting(
+        key="floor_noise",
+        group=_FLOOR,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Least noise")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Added even where a federation and the limit ask for less.")),
+        kind="number",
+        default="0",
+        unit="σ",
+        high=1_000,
     ),
     Setting(
         key="keep_running",

@@ -428,11 +428,32 @@ class Limits(Frozen, frozen=True, kw_only=True):
             raise ValueError("limits.schedule may hold only f (full), h (half) and o (off)")
 
 
+class PrivacyFloor(Frozen, frozen=True, kw_only=True):
+    """The weakest terms that the owner of this machine takes part under, whatever a manifest asks."""
+
+    unit: UnitOfPrivacy = "none"
+    """Weakest unit of privacy: ``none`` takes any, ``record`` every guarantee, then ``document`` and ``corpus``."""
+    epsilon: float = 8.0
+    """Highest limit that a text may be offered with."""
+    noise: float = 0.0
+    """Least noise multiplier σ of a plan; added where a federation asks for less."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("floor.epsilon", self.epsilon, 0.01, 1_000.0)
+        _between("floor.noise", self.noise, 0.0, 1_000.0)
+
+
 class NodeConfig(Frozen, frozen=True, kw_only=True):
     """The owner's choices on this machine; stored as ``config.toml`` by the engine."""
 
     version: Literal[1] = 1
     limits: Limits = Limits()
+    floor: PrivacyFloor = PrivacyFloor()
     keep_running: bool = False
     """Whether the engine goes on when the window closes."""
     worker_interpreter: str = ""

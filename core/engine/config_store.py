@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from core.api.errors import UsageError
-from core.config import Frozen, Limits, NodeConfig
+from core.config import Frozen, Limits, NodeConfig, PrivacyFloor
 from core.vault import write_atomic
+
+FLOOR: Final = "floor_"
+"""Before the names of the privacy floor's fields, where settings are one list."""
+_NOT_SET: Final = ("version", "limits", "floor", "presence")
 
 
 class Presence(Frozen, frozen=True, kw_only=True):
@@ -47,6 +51,11 @@ class ConfigStore:
         return self._file.limits
 
     @property
+    def floor(self) -> PrivacyFloor:
+        """The weakest terms the owner takes part under."""
+        return self._file.floor
+
+    @property
     def presence(self) -> Presence:
         """Paused or snoozed."""
         return self._file.presence
@@ -67,24 +76,36 @@ class ConfigStore:
             StorageError: the file cannot be written; the old value stays.
         """
         key = key.strip().removeprefix("limits.")
-        owner: Frozen = self.limits if key in Limits.__struct_fields__ else self._file
-        if key not in owner.__struct_fields__ or key in ("version", "limits", "presence"):
-            raise UsageError(f"There is no limit named {key!r}.", f"Known are {', '.join(sorted(self.values()))}.")
-        kind = next(f.type for f in msgspec.structs.fields(type(owner)) if f.name == key)
+        owner, field = self._owner(key)
+        kind = next(f.type for f in msgspec.structs.fields(type(owner)) if f.name == field)
         try:
             value: Any = _parse(text, kind)
-            changed = type(owner)(**{**_fields(owner), key: value})
+            changed = type(owner)(**{**_fields(owner), field: value})
         except (msgspec.ValidationError, ValueError) as error:
             raise UsageError(f"{key} cannot be {text!r}: {error}.") from error
         if isinstance(changed, _File):
             self._save(changed)
+        elif isinstance(changed, PrivacyFloor):
+            self._save(msgspec.structs.replace(self._file, floor=changed))
         else:
             self._save(msgspec.structs.replace(self._file, limits=changed))
 
+    def _owner(self, key: str) -> tuple[Frozen, str]:
+        """The record a key belongs to, and its name there."""
+        field = key.removeprefix(FLOOR)
+        if key.startswith(FLOOR) and field in PrivacyFloor.__struct_fields__:
+            return self.floor, field
+        if key in Limits.__struct_fields__:
+            return self.limits, key
+        if key in self._file.__struct_fields__ and key not in _NOT_SET:
+            return self._file, key
+        raise UsageError(f"There is no limit named {key!r}.", f"Known are {', '.join(sorted(self.values()))}.")
+
     def values(self) -> dict[str, str]:
         """Every limit and setting as text that ``set`` takes."""
-        mine = {k: v for k, v in _fields(self._file).items() if k not in ("version", "limits", "presence")}
-        return {key: _show(value) for key, value in {**_fields(self.limits), **mine}.items()}
+        mine = {k: v for k, v in _fields(self._file).items() if k not in _NOT_SET}
+        floor = {f"{FLOOR}{key}": value for key, value in _fields(self.floor).items()}
+        return {key: _show(value) for key, value in {**_fields(self.limits), **floor, **mine}.items()}
 
     def _load(self) -> _File:
         try:

@@ -26,7 +26,7 @@ from core.api.errors import (
 )
 from core.api.messages import CorpusChoice, CorpusOffer, InviteView, TermsView
 from core.config import FederationConfig, UnitOfPrivacy
-from core.engine import machine, plans
+from core.engine import floor, machine, plans
 from core.engine.children import ChildDied
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
@@ -207,12 +207,13 @@ class Registrar:
         return key, name
 
     async def _offer(self, config: FederationConfig, row: CorpusRow, epsilon: float) -> CorpusOffer:
-        reason = self._unusable(config, row)
+        reason = self._below_floor(config, epsilon) or self._unusable(config, row)
         if reason:
             return plans.offer(row, reason)
         try:
             units = await self._units(config, row)
-            plan = await self.planner.plan(config, units, epsilon, self._delta(config, row, units))
+            delta = self._delta(config, row, units)
+            plan = await self.planner.plan(config, units, epsilon, delta, self.config.floor.noise)
             self._check_limit(row, config.privacy.unit, epsilon)
         except PrivacyError as error:
             return plans.offer(row, str(error))
@@ -231,6 +232,11 @@ class Registrar:
         rows = [row for row in self.corpora.rows() if self.corpora.present(row)]
         with contextlib.suppress(CorpusError, ChildDied):
             await self.editions.prepare(rows, config, timeout_s)
+
+    def _below_floor(self, config: FederationConfig, epsilon: float) -> str:
+        """Why the owner's own floor forbids it, or an empty string."""
+        of_unit = floor.unit_refusal(config, self.config.floor)
+        return of_unit or ("" if config.privacy.unit == "none" else floor.epsilon_refusal(epsilon, self.config.floor))
 
     def _unusable(self, config: FederationConfig, row: CorpusRow) -> str:
         ready = self.editions.row(row, config) is not None
@@ -282,6 +288,9 @@ class Registrar:
         if not choices:
             return {}
         epsilon = {choice.corpus_id: choice.epsilon for choice in choices}
+        below = self._below_floor(config, max(epsilon.values()))
+        if below:
+            raise PrivacyError(below)
         rows = [self.corpora.row(corpus_id) for corpus_id in epsilon]
         units: dict[str, int] = {}
         for row in rows:
@@ -295,7 +304,9 @@ class Registrar:
             self._check_limit(row, config.privacy.unit, epsilon[row.corpus_id])
             units[row.corpus_id] = await self._units(config, row)
         deltas = {row.corpus_id: self._delta(config, row, units[row.corpus_id]) for row in rows}
-        joint = await self.planner.plan(config, sum(units.values()), min(epsilon.values()), min(deltas.values()))
+        joint = await self.planner.plan(
+            config, sum(units.values()), min(epsilon.values()), min(deltas.values()), self.config.floor.noise
+        )
         if joint.unit == "none":
             return dict.fromkeys(epsilon, joint)
         return {

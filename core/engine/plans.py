@@ -106,8 +106,17 @@ class Planner:
         self._log_path = log_path
         self._known: dict[bytes, Solved | HedgerowError] = {}
 
-    async def plan(self, config: FederationConfig, units: int, epsilon: float, delta: float) -> Plan:
+    async def plan(
+        self, config: FederationConfig, units: int, epsilon: float, delta: float, min_noise: float = 0.0
+    ) -> Plan:
         """Solve one plan over so many units of privacy: records, documents, or the records of a corpus.
+
+        Args:
+            config: the federation's terms.
+            units: how many there are.
+            epsilon: limit that the whole plan fits.
+            delta: of the budget.
+            min_noise: σ that the owner asks for at least; the federation's own wish stands beside it.
 
         Raises:
             PrivacyError: the text is too little, or no noise makes the plan fit.
@@ -127,7 +136,7 @@ class Planner:
                     "rounds": config.schedule.rounds,
                     "epsilon": epsilon,
                     "delta": delta,
-                    "min_noise_multiplier": terms.min_noise_multiplier,
+                    "min_noise_multiplier": max(terms.min_noise_multiplier, min_noise),
                     "max_sampling_prob": terms.max_sampling_prob,
                 }
             )

@@ -24,7 +24,7 @@ from core.api.errors import (
     SandboxError,
     UpdateError,
 )
-from core.engine import base, generations, group, machine, plans, progress
+from core.engine import base, floor, generations, group, machine, plans, progress
 from core.engine.base import Base
 from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.engine.membership import Membership
@@ -109,7 +109,11 @@ class Round:
 
         Raises:
             BudgetExhausted: the next charge would not pass the gate.
+            PrivacyError: what was consented to is below the owner's floor now.
         """
+        below = floor.refusal(self._member.config, self._member.plans.values(), self._room.config.floor)
+        if below:
+            raise PrivacyError(below)
         if self._release.charge_id is None and not self._room.ledger.can_afford(self._member.lines()):
             raise BudgetExhausted(
                 f"The privacy budget has no room for another round of {self._member.row.name}.",

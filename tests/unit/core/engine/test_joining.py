@@ -302,3 +302,33 @@ def test_a_limit_rises_only_by_its_rungs(here: Site, house: House) -> None:
     assert seen.offers[0].usable
     join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus, epsilon=8.0))
     assert house.ledger.budgets()[0].limit == 8.0
+
+
+def test_terms_below_the_owners_floor_are_said_and_never_joined(here: Site, house: House) -> None:
+    host = Host(here, config("none"))
+    enrol(host)
+    corpus = house.add_text()
+    house.config.set("floor_unit", "record")
+    seen = terms(house, host.invite())
+    assert not seen.offers[0].usable
+    assert "Moor gives no guarantee, but your floor asks for the unit record" in seen.offers[0].reason
+    with pytest.raises(PrivacyError, match="your floor"):
+        join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    assert house.ledger.federations() == []
+    assert [asked.path for asked in here.asked].count("/enrol") == 0
+
+
+def test_a_limit_beyond_the_floor_is_refused_and_its_noise_is_added(here: Site, house: House) -> None:
+    host = Host(here, config())
+    enrol(host)
+    corpus = house.add_text()
+    plain = terms(house, host.invite()).offers[0]
+    house.config.set("floor_epsilon", "3")
+    house.config.set("floor_noise", "9")
+    assert "beyond your floor of ε 3" in terms(house, host.invite(), 8.0).offers[0].reason
+    seen = terms(house, host.invite(), 3.0)
+    assert seen.offers[0].noise_multiplier == 9.0 > plain.noise_multiplier
+    with pytest.raises(PrivacyError, match="beyond your floor"):
+        join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus, epsilon=8.0))
+    member = join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus, epsilon=3.0))
+    assert member.plan.mechanism().noise_multiplier == 9.0

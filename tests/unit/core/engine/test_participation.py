@@ -592,6 +592,20 @@ def test_without_budget_nothing_is_downloaded_or_trained(tmp_path: Path) -> None
     run(bench, what)
 
 
+def test_a_floor_that_rose_after_joining_stops_the_rounds_before_anything_is_fetched(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.house.config.set("floor_unit", "document")
+
+    async def what() -> None:
+        delivery = bench.wire.ask()
+        release = await bench.state("abandoned")
+        await bench.until(lambda: bench.wire.declined == [delivery.message_id], "a refusal")
+        assert (bench.wire.fetched, bench.charges(), bench.starts(release)) == (0, 0, 0)
+        assert "your floor asks for the unit document" in bench.notices[-1].sentence.text
+
+    run(bench, what)
+
+
 def test_a_round_that_is_over_is_not_begun(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
 
