@@ -29,8 +29,9 @@ from core.model.initialise import seeded_weights
 from core.model.presets import preset
 from core.model.recipes import default_training
 from core.model.transformer import Transformer
+from core.training.gradients import PackedGradients
 from core.training.optimizer import AdamW
-from core.training.trainer import PackedGradients, RoundState
+from core.training.state import RoundState
 
 _REPEATS = 5
 _TEXT_CHARACTERS = 1_200_000

@@ -23,9 +23,11 @@ from core.model.presets import preset
 from core.model.shard import Shard, divide, full, units
 from core.postprocess.compression.codec import encode
 from core.training.base import build_model, read_base
+from core.training.gradients import PackedGradients
 from core.training.optimizer import AdamW
 from core.training.plan import use_threads
-from core.training.trainer import LocalTrainer, PackedGradients, RoundState
+from core.training.state import RoundState
+from core.training.trainer import LocalTrainer
 from core.update import Array, ModelUpdate
 
 PRESET = "10m"

@@ -18,10 +18,12 @@ from torch import Tensor, nn
 from core.config import ModelSpec, TrainingConfig
 from core.jobs import TrainingPlan
 from core.model.transformer import Transformer
+from core.training.gradients import PackedGradients
 from core.training.ladder import Ladder
 from core.training.optimizer import AdamW, learning_rate
+from core.training.private_gradients import ClippedSum
 from core.training.rehearsal import MadeUpTokens
-from core.training.trainer import ClippedSum, PackedGradients, RoundState
+from core.training.state import RoundState
 
 Step = Callable[[], float]
 """One optimiser step; returns its loss."""

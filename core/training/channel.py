@@ -28,7 +28,7 @@ from core.jobs import (
     decode_down,
     encode,
 )
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 ALIVE_INTERVAL_S: Final = 1.0
 DOZE_LOOK_S: Final = 5.0

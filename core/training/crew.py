@@ -33,6 +33,7 @@ from core.jobs import TrainJob
 from core.model.transformer import Transformer
 from core.training import parallel
 from core.training.crew_gradients import CrewGradients, ShardedGradients
+from core.training.gradients import Gradients, PackedGradients
 from core.training.lines import Line, SiblingGone
 from core.training.orders import (
     Measure,
@@ -46,18 +47,12 @@ from core.training.orders import (
     say,
     send_tokens,
 )
+from core.training.private_gradients import ClippedSum, PrivateGradients, Running
 from core.training.reduction import Reducer
 from core.training.round import Rooms
 from core.training.sharded import Shards
 from core.training.sharing import Stream, micro_step_seconds
-from core.training.trainer import (
-    ClippedSum,
-    Gradients,
-    PackedGradients,
-    PrivateGradients,
-    RoundState,
-    Running,
-)
+from core.training.state import RoundState
 from core.update import Array, ModelUpdate, pseudo_gradient
 
 DELIVERY_CONTEXT = b"node-update"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from core.model.transformer import Transformer
+from core.training.gradients import PackedGradients, Pulse, StepResult
 from core.training.orders import PackedStep, ShardedStep
 from core.training.sharded import Shards
 from core.training.sharing import SharedStream, bound_norm, compute_part
-from core.training.trainer import PackedGradients, PartialStep, Pulse, RoundState, StepResult
+from core.training.state import PartialStep, RoundState
 
 if TYPE_CHECKING:
     from core.training.crew import Crew

@@ -30,7 +30,7 @@ from core.training.round import Engine, Rooms
 from core.training.sharded import warm_up
 from core.training.sharing import Stream
 from core.training.sibling import Sibling
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 
 @dataclass(frozen=True)

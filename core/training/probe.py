@@ -25,7 +25,7 @@ from core.training.channel import Channel
 from core.training.plan import usable_device, use_threads
 from core.training.races import race_attention, race_dtypes, race_loss
 from core.training.rehearsal import Rehearsal, memory_budget
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 _MICRO_STEP_S = 0.2
 """What the first guess aims at; long enough for the overhead of a step to vanish, short enough for a pause."""

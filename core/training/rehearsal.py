@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from core.config import ModelSpec
 from core.jobs import BatchProbe, ProbeJob, TrainingPlan
 from core.model.transformer import Transformer
+from core.training.gradients import PackedGradients
 from core.training.ladder import ran_out_of_memory
 from core.training.optimizer import AdamW
 from core.training.plan import available_bytes
 from core.training.races import synchronise
-from core.training.trainer import PackedGradients, RoundState
+from core.training.state import RoundState
 
 _STATM: Final = Path("/proc/self/statm")
 _CPU_SHARE: Final = 0.8

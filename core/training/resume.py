@@ -25,8 +25,8 @@ from core.api.errors import PrivacyError, StorageError
 from core.jobs import TrainJob
 from core.model.transformer import Transformer
 from core.training.optimizer import AdamW
+from core.training.state import PartialStep, RoundState, StepFacts
 from core.training.state_file import read_state, write_state
-from core.training.trainer import PartialStep, RoundState, StepFacts
 from core.update import Array
 
 VERSION: Final = 1

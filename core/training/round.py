@@ -34,10 +34,13 @@ from core.jobs import ChargeRequest, DPRecord, HeldOut, Job, Progress, Sealed, T
 from core.model.transformer import Transformer
 from core.training.base import build_model, read_base
 from core.training.evaluation import Tokens, score
+from core.training.gradients import Gradients
 from core.training.moments import Moments
 from core.training.optimizer import AdamW
+from core.training.private_gradients import noise_variance
 from core.training.resume import Checkpoints
-from core.training.trainer import Gradients, Interrupted, LocalTrainer, PartialStep, RoundState, noise_variance
+from core.training.state import Interrupted, PartialStep, RoundState
+from core.training.trainer import LocalTrainer
 from core.update import Array, ModelUpdate, pseudo_gradient
 
 SEALED_NAME: Final = "update.sealed"

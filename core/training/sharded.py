@@ -19,8 +19,8 @@ from torch.distributed.tensor import DTensor
 
 from core.config import ModelSpec
 from core.model.transformer import Transformer, next_token_loss
+from core.training.gradients import Pulse, Tokens
 from core.training.reduction import Reducer
-from core.training.trainer import Pulse, Tokens
 
 _SMALL = ModelSpec(preset="warm-up", vocab_size=256, num_layers=1, d_model=16, num_heads=1, d_ff=16, max_seq_len=16)
 

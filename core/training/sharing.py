@@ -18,7 +18,8 @@ from torch import Tensor
 from core.api.errors import ModelError
 from core.jobs import TrainJob
 from core.model.transformer import Transformer
-from core.training.trainer import PackedGradients, Pulse, RoundState, StepResult, Tokens, WindowStream
+from core.training.gradients import PackedGradients, Pulse, StepResult, Tokens, WindowStream
+from core.training.state import RoundState
 
 Stream = dict[str, Any]
 

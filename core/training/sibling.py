@@ -27,6 +27,7 @@ from core.model.transformer import Transformer
 from core.training import parallel
 from core.training.base import build_model
 from core.training.crew import DELIVERY_CONTEXT
+from core.training.gradients import Gradients, PackedGradients
 from core.training.lines import Line, SiblingGone
 from core.training.optimizer import AdamW
 from core.training.orders import (
@@ -45,11 +46,12 @@ from core.training.orders import (
     say,
 )
 from core.training.parallel import Node
+from core.training.private_gradients import PrivateGradients
 from core.training.reduction import Reducer, SharedReducer
 from core.training.round import Engine, Rooms, TrainingRound
 from core.training.sharded import Shards
 from core.training.sharing import SharedStream, compute_part
-from core.training.trainer import Gradients, Interrupted, PackedGradients, PrivateGradients, RoundState
+from core.training.state import Interrupted, RoundState
 from core.update import Array, ModelUpdate
 
 DELIVERY_NAME: Final = "node-update"

@@ -34,11 +34,13 @@ from core.sandbox import lock_down
 from core.training.channel import Channel
 from core.training.devices import cap_memory, synchroniser
 from core.training.evaluation import score, text_windows
+from core.training.gradients import Gradients, PackedGradients
 from core.training.group import Group, Links
 from core.training.pacing import Pacer, busy_clock
 from core.training.plan import check_memory, plan_of, usable_device, use_threads
+from core.training.private_gradients import PrivateGradients
 from core.training.round import Rooms, TrainingRound
-from core.training.trainer import Gradients, Interrupted, PackedGradients, PrivateGradients, RoundState
+from core.training.state import Interrupted, RoundState
 from core.update import ModelUpdate
 
 MAX_TEXT_BYTES = 256 << 20

@@ -47,6 +47,7 @@ from core.postprocess.base import Chain, build_chain
 from core.simulation import Simulation
 from core.training import plan as training_plan
 from core.training.batch_size import KNEE, MAX_STEP_S, calc_batch_size
+from core.training.gradients import Gradients, PackedGradients
 from core.training.lines import Line
 from core.training.moments import Moments
 from core.training.optimizer import AdamW
@@ -55,7 +56,7 @@ from core.training.reduction import SharedReducer
 from core.training.rehearsal import Rehearsal, memory_budget
 from core.training.resume import Checkpoints
 from core.training.round import Rooms
-from core.training.trainer import Gradients, PackedGradients, RoundState
+from core.training.state import RoundState
 from core.training.worker import rooms_of
 from core.update import Array, ModelUpdate, pseudo_gradient
 

@@ -31,7 +31,7 @@ from core.model.checkpoint_io import encode_weights
 from core.model.initialise import seeded_weights
 from core.training.moments import Moments
 from core.training.round import SEALED_CONTEXT, SEALED_NAME
-from core.training.trainer import FED
+from core.training.state import FED
 
 pytestmark = [pytest.mark.slow]
 

@@ -18,11 +18,13 @@ from core.jobs import Sealed, TrainingPlan, TrainJob
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.training.crew import Crew
+from core.training.gradients import Gradients, PackedGradients
 from core.training.lines import Line
+from core.training.private_gradients import PrivateGradients
 from core.training.reduction import SharedReducer
 from core.training.round import Rooms, TrainingRound
 from core.training.sibling import Sibling
-from core.training.trainer import Gradients, PackedGradients, PrivateGradients, RoundState
+from core.training.state import RoundState
 
 MICRO_BATCH = 2
 

@@ -17,8 +17,10 @@ from core.model.checkpoint_io import encode_weights
 from core.model.initialise import seeded_weights
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal
+from core.training.gradients import Gradients, PackedGradients
+from core.training.private_gradients import PrivateGradients
 from core.training.round import Rooms
-from core.training.trainer import Gradients, Interrupted, PackedGradients, PrivateGradients, RoundState
+from core.training.state import Interrupted, RoundState
 from core.update import ModelUpdate
 
 SPEC = ModelSpec(preset="test", vocab_size=256, num_layers=1, d_model=16, num_heads=2, d_ff=32, max_seq_len=32)

@@ -32,7 +32,7 @@ from core.training.compiled.build import agrees, build
 from core.training.plan import use_threads
 from core.training.races import WORTH
 from core.training.rehearsal import Rehearsal, limited_memory, memory_budget
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 CODE: Final = "code"
 """Name of the finished package in the job's folder."""

@@ -11,7 +11,7 @@ import pytest
 from core.api.errors import EngineError, PrivacyError
 from core.jobs import Alive, Grant, Pause, Progress, Refuse, decode_up, encode
 from core.training.channel import Channel
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 
 class Ends(NamedTuple):

@@ -21,13 +21,14 @@ from core.jobs import DPRecord, Progress, TrainJob
 from core.model.checkpoint_io import read_weights
 from core.model.presets import num_parameters
 from core.model.transformer import Transformer
+from core.training.gradients import Gradients, PackedGradients
 from core.training.lines import SiblingGone
 from core.training.moments import Moments
 from core.training.optimizer import AdamW
 from core.training.resume import Checkpoints
 from core.training.round import SEALED_CONTEXT, SEALED_NAME, TrainingRound
 from core.training.sharing import bound_norm
-from core.training.trainer import FED, Gradients, Interrupted, PackedGradients, RoundState
+from core.training.state import FED, Interrupted, RoundState
 from core.update import Array, ModelUpdate
 
 MakeJob = Callable[..., TrainJob]

@@ -11,7 +11,7 @@ from core.api.errors import CorpusError
 from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer, next_token_loss
 from core.training.evaluation import score, text_windows
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 ONE_BYTE = np.ones(256, np.int32)
 

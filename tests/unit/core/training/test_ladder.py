@@ -13,8 +13,9 @@ from core.jobs import TrainingPlan
 from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer, next_token_loss
 from core.training import ladder as ladder_module
+from core.training.gradients import PackedGradients
 from core.training.ladder import Ladder, OutOfMemory, attention, ran_out_of_memory, rungs
-from core.training.trainer import PackedGradients, RoundState
+from core.training.state import RoundState
 
 BEST = TrainingPlan(dtype="bfloat16", compiled=True, attention="math", micro_batch=4, loss_rows=8)
 TOKENS = torch.randint(0, 256, (4, 9), generator=torch.Generator().manual_seed(2))

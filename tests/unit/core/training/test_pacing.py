@@ -16,7 +16,7 @@ from core.jobs import Grant, Pause, Throttle, TrainJob, decode_down, encode
 from core.training.channel import Channel
 from core.training.pacing import Pacer, busy_clock
 from core.training.round import TrainingRound
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 
 class Sleeper:

@@ -17,11 +17,12 @@ from core import vault
 from core.jobs import Progress, TrainingPlan, TrainJob
 from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer
+from core.training.gradients import PackedGradients
 from core.training.ladder import Ladder, OutOfMemory
 from core.training.optimizer import AdamW
 from core.training.resume import Checkpoints
 from core.training.round import SEALED_CONTEXT, SEALED_NAME
-from core.training.trainer import Interrupted, PackedGradients, PartialStep, RoundState
+from core.training.state import Interrupted, PartialStep, RoundState
 
 MakeJob = Callable[..., TrainJob]
 UNITS = ("none", "corpus", "record", "document")

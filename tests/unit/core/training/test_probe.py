@@ -19,7 +19,7 @@ from core.training import probe as probe_module
 from core.training.probe import make_plan
 from core.training.races import matrix_shapes, race_attention, race_dtypes, race_loss
 from core.training.rehearsal import Rehearsal, memory_budget
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 TRAINING = TrainingConfig(seq_len=8, batch_size=8, local_steps=5, learning_rate=1e-2, decay_steps=40)
 JOB = ProbeJob(model=SPEC, training=TRAINING, unit="none", memory_bytes=4 << 30, max_seconds=5.0)

@@ -9,7 +9,7 @@ from support.ranks import lines_of, run_ranks
 
 from core.training.lines import MAX_FRAME, Line, SiblingGone
 from core.training.reduction import SharedReducer
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 
 def tensors(rank: int, dtype: torch.dtype) -> list[torch.Tensor]:

@@ -15,7 +15,7 @@ from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer
 from core.training.optimizer import AdamW
 from core.training.resume import Checkpoints
-from core.training.trainer import RoundState
+from core.training.state import RoundState
 
 MakeJob = Callable[..., TrainJob]
 

@@ -18,7 +18,7 @@ from core.jobs import ChargeRequest, DPRecord, HeldOut, Progress, Sealed, TrainJ
 from core.model.checkpoint_io import read_weights
 from core.model.presets import num_parameters
 from core.training.round import RECEIPT_NAME, SEALED_CONTEXT, SEALED_NAME, TrainingRound
-from core.training.trainer import Interrupted
+from core.training.state import Interrupted
 
 MakeJob = Callable[..., TrainJob]
 UNITS = ("none", "corpus", "record")

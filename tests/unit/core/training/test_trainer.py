@@ -17,15 +17,11 @@ from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer, next_token_loss
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal
+from core.training.gradients import PackedGradients
 from core.training.optimizer import AdamW
-from core.training.trainer import (
-    Interrupted,
-    LocalTrainer,
-    PackedGradients,
-    PrivateGradients,
-    RoundState,
-    noise_variance,
-)
+from core.training.private_gradients import PrivateGradients, noise_variance
+from core.training.state import Interrupted, RoundState
+from core.training.trainer import LocalTrainer
 
 
 def fresh_model() -> Transformer:

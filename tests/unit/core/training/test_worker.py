@@ -61,9 +61,11 @@ from core.model.presets import num_parameters
 from core.model.shard import parse_shard, units
 from core.postprocess.base import build_chain
 from core.training import worker as worker_module
+from core.training.gradients import PackedGradients
+from core.training.private_gradients import PrivateGradients
 from core.training.resume import Checkpoints
 from core.training.round import SEALED_CONTEXT, SEALED_NAME
-from core.training.trainer import PackedGradients, PrivateGradients, RoundState
+from core.training.state import RoundState
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,9 @@ from core.training.compiled import blocks as module
 from core.training.compiled.blocks import CodeUnfit, CompiledBlocks
 from core.training.compiled.build import agrees
 from core.training.compiled.package import pack, unpack
+from core.training.gradients import PackedGradients
 from core.training.ladder import Ladder
-from core.training.trainer import PackedGradients, RoundState
+from core.training.state import RoundState
 
 pytestmark = pytest.mark.slow
 TOKENS = torch.randint(0, 4_096, (3, 17), generator=torch.Generator().manual_seed(2))

@@ -1,0 +1,171 @@
+"""DP-SGD (Abadi et al., 2016), the way to a gradient of units ``record`` and ``document``.
+
+A Poisson draw, each example's gradient bounded on its own, Gaussian noise, division by the *expected* size of the draw.
+
+Guarantees:
+    - Each example is drawn independently with the plan's probability; a large draw is never cut, only slower.
+    - An empty draw still adds noise and counts as a step; a gradient that is not finite becomes the zero vector.
+    - Draws and noise are a function of the step's key alone, so repeating a step releases nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import vault
+from core.jobs import PrivacyPlan, TrainingPlan
+from core.model.transformer import Transformer
+from core.training.document_loss import per_document
+from core.training.gradients import Pulse, StepResult, Tokens, to_tensor
+from core.training.ladder import Ladder
+from core.training.state import PartialStep, RoundState, StepFacts
+
+Running = tuple[list[Tensor], list[float]]
+"""float64 sums of clipped gradients, and losses."""
+AddNoise = Callable[[Sequence[Tensor], float, float, Any], int]
+"""``add_noise`` of ``core.postprocess.privacy.dp_sgd``: sums on the CPU, C, σ, source → number of values drawn."""
+_DRAW: Final = b"dp-sgd draw"
+_NOISE: Final = b"dp-sgd noise"
+_NEXT: Final = b"dp-sgd next step"
+
+
+class ClippedSum(Protocol):
+    """``clipped_sum`` of ``core.postprocess.privacy.dp_sgd``, which this room may not import."""
+
+    def __call__(
+        self,
+        model: Transformer,
+        loss_fn: Callable[[Any, Tensor], Tensor],
+        examples: Iterable[Tensor],
+        clip_norm: float,
+        *,
+        into: Running | None = None,
+    ) -> Running:
+        """Add each example's bounded gradient to ``into``; whoever reads it there sees all examples asked for."""
+
+
+class NormalSource(Protocol):
+    """A cryptographic source of random numbers."""
+
+    def normal(self, count: int) -> NDArray[np.float64]:
+        """Standard normal values."""
+
+    def uniform(self, count: int) -> NDArray[np.float64]:
+        """Values in [0, 1)."""
+
+
+class RecordSource(Protocol):
+    """Records or documents that a step draws from."""
+
+    def draw(self, source: NormalSource) -> Sequence[Tokens]:
+        """A plain Poisson draw; a record holds at least two tokens of one document.
+
+        A document comes as windows of that shape, one a row; shorter rows end in negative ids.
+        """
+
+
+class PrivateGradients:
+    """DP-SGD over records or documents."""
+
+    def __init__(
+        self,
+        records: RecordSource,
+        plan: PrivacyPlan,
+        batch_size: int,
+        clipped_sum: ClippedSum,
+        add_noise: AddNoise,
+        source: Callable[[bytes], NormalSource],
+        training_plan: TrainingPlan | None = None,
+    ) -> None:
+        """Bind the mechanism.
+
+        Args:
+            records: what to draw from.
+            plan: clip norm, noise multiplier and probability, fixed at consent.
+            batch_size: the expected draw by which the noisy sum is divided; public.
+            clipped_sum: bounds and adds per-example gradients.
+            add_noise: adds the Gaussian to the sum.
+            source: a CSPRNG for a 32-byte key.
+            training_plan: how losses are computed; eager and float32 without one. Never compiled: the bound rests on
+                each example's own gradient, and compiled code has one shape.
+        """
+        self.records = records
+        self.plan = plan
+        self.batch_size = batch_size
+        self.clipped_sum = clipped_sum
+        self.add_noise = add_noise
+        self.source = source
+        self._ladder = Ladder(msgspec.structs.replace(training_plan or TrainingPlan(), compiled=False, code=None))
+        self._running: Running = ([], [])
+        self._at = (0, 0)
+        self._before: PartialStep | None = None
+
+    def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
+        """See ``Gradients``."""
+        examples = self.records.draw(self.source(vault.derive(state.step_key, _DRAW)))
+        tokens = sum(int((rows >= 0).sum()) - len(rows) for rows in map(np.atleast_2d, examples))
+
+        device = model.ordered()[0].device
+        begin = self._take_up(device)
+
+        def paced() -> Iterator[Tensor]:
+            for number in range(begin, len(examples)):
+                self._at = number, len(examples)
+                pulse(number / len(examples))
+                yield to_tensor(np.atleast_2d(examples[number]), device)
+
+        sums, losses = self.clipped_sum(model, self.loss, paced(), self.plan.clip_norm, into=self._running)
+        self._running, self._at = ([], []), (0, 0)
+        noise = self.source(vault.derive(state.step_key, _NOISE))
+        sums = [summed.cpu() for summed in sums]
+        drawn = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
+        gradients = [(summed / self.batch_size).to(device, torch.float32) for summed in sums]
+        mean = sum(losses) / len(losses) if losses else None
+        return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
+
+    def partial(self) -> PartialStep | None:
+        """See ``Gradients``. The step's key is still the state's, so draw and noise come out as they would have."""
+        (sums, losses), (done, size) = self._running, self._at
+        if not sums or not done:
+            return None
+        facts = StepFacts(
+            done=done, fraction=done / size, losses=[(1, loss) for loss in losses], plan=self._ladder.plan
+        )  # fmt: skip
+        return PartialStep(facts=facts, sums=sums)
+
+    def resume(self, partial: PartialStep) -> None:
+        """See ``Gradients``; the same key and text give the same draw."""
+        self._before = partial
+
+    def _take_up(self, device: torch.device) -> int:
+        """Set the running sum; returns how many examples are in it."""
+        before, self._before = self._before, None
+        if before is None:
+            self._running = [], []
+            return 0
+        self._running = [part.to(device) for part in before.sums], [loss for _, loss in before.facts.losses]
+        return before.facts.done
+
+    @property
+    def loss(self) -> Callable[[Any, Tensor], Tensor]:
+        """Of one example, normalised within it."""
+        return per_document(self._ladder.loss) if self.plan.unit == "document" else self._ladder.loss
+
+    def finished(self, state: RoundState) -> None:
+        """Replace the key by the next one, from which the last cannot be found again."""
+        state.plan = self._ladder.plan
+        state.step_key = vault.derive(state.step_key, _NEXT)
+
+
+def noise_variance(plan: PrivacyPlan, batch_size: int) -> float:
+    """Variance per value of the noise in a DP-SGD gradient, (σC/B)²; 0 for other units."""
+    if not plan.per_example:
+        return 0.0
+    return (plan.noise_multiplier * plan.clip_norm / batch_size) ** 2
