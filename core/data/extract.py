@@ -20,7 +20,7 @@ from core.data.formats.intake import Intake, Watch, buffered, guarded
 from core.data.patterns import Wanted
 from core.data.pieces import pieces
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Grows whenever the same bytes may give another text; files are then read again."""
 EMPTY: Final = "empty"
 _MARKS_AT_ONCE: Final = 1 << 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-_PROSE: Final = ".txt .text .md .markdown .mdown .mkd .rst .adoc .asciidoc .org .tex .log .textile .wiki .srt .vtt"
+_PROSE: Final = ".txt .text .md .markdown .mdown .mkd .rst .adoc .asciidoc .org .tex .log .textile .wiki"
 _CODE: Final = (
     ".py .pyi .pyx .ipy .js .mjs .cjs .jsx .ts .tsx .java .kt .kts .scala .groovy .clj .cljs .c .h .cc .cpp .cxx .hh "
     ".hpp .hxx .m .mm .cs .fs .fsx .vb .go .rs .swift .rb .php .pl .pm .lua .r .jl .hs .lhs .ml .mli .elm .erl .hrl "
@@ -22,6 +22,9 @@ _OTHERS: Final = {
     "mail": ".eml",
     "mailbox": ".mbox .mbx",
     "records": ".jsonl .ndjson .jsonlines",
+    "objects": ".json",
+    "notebook": ".ipynb",
+    "subtitles": ".srt .vtt",
     "table": ".csv .tsv .tab",
     "parquet": ".parquet .pq",
     "zip": ".zip",

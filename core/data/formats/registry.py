@@ -8,7 +8,21 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from core.data.corpora import Unusable
-from core.data.formats import archives, compressed, encoding, html, mail, office, pdf, records, tables, zipped
+from core.data.formats import (
+    archives,
+    compressed,
+    encoding,
+    html,
+    mail,
+    notebooks,
+    objects,
+    office,
+    pdf,
+    records,
+    subtitles,
+    tables,
+    zipped,
+)  # fmt: skip
 from core.data.formats.cutting import cut
 from core.data.formats.intake import Intake
 from core.data.formats.names import family_of
@@ -35,6 +49,9 @@ READERS: Final[dict[str, Callable[[Intake], Iterator[str]]]] = {
     "mail": mail.read,
     "mailbox": mail.read_mailbox,
     "records": records.read,
+    "objects": objects.read,
+    "notebook": notebooks.read,
+    "subtitles": subtitles.read,
     "table": tables.read,
     "parquet": _parquet,
     "zip": archives.read_zip,
