@@ -1,10 +1,9 @@
-"""σ, q and ε against dp-accounting, against closed forms, and against each other."""
+"""Rényi values in sixty digits, plans solved and priced, and the planner that answers for them."""
 
 from __future__ import annotations
 
 import json
 import math
-import random
 import subprocess
 import sys
 
@@ -14,21 +13,7 @@ import pytest
 from core.api.errors import HedgerowError, PrivacyError, UsageError
 from core.postprocess.privacy import accountant, planner
 from core.postprocess.privacy.accountant import Event, bucket, rdp_vector, spent, target_delta
-from core.privacy_filters import NUM_FILTERS, ORDERS, admits, gdp_epsilon, renyi_epsilon, report
-
-# (q, σ, T, δ) → PLD add/remove of dp-accounting, the tightest published value of the same mechanism
-PLD = {
-    (0.01, 1.0, 1000, 1e-5): 1.828244, (0.01, 0.8, 1000, 1e-5): 3.141018, (0.01, 0.5, 1000, 1e-5): 13.360826,
-    (0.1, 2.0, 300, 1e-5): 4.183305, (0.001, 0.6, 10000, 1e-6): 3.152227, (0.02, 1.0, 2000, 1e-6): 6.322355,
-}  # fmt: skip
-
-
-# (q, σ, T, δ) → dp-accounting's RDP with its own dense orders
-DENSE = {
-    (0.01, 1.0, 1000, 1e-5): 2.101367, (0.01, 1.0, 100, 1e-5): 1.214145, (0.01, 1.1, 1000, 1e-5): 1.711770,
-    (0.01, 0.8, 1000, 1e-5): 3.695613, (0.01, 0.5, 1000, 1e-5): 15.472133, (0.004267, 1.1, 14063, 1e-5): 2.596880,
-    (0.1, 2.0, 300, 1e-5): 4.564302, (0.001, 0.6, 10000, 1e-6): 3.999186, (0.02, 1.0, 2000, 1e-6): 6.847920,
-}  # fmt: skip
+from core.privacy_filters import NUM_FILTERS, ORDERS, admits, gdp_epsilon, report
 
 
 def sampled(q: float, sigma: float, steps: int = 1) -> Event:
@@ -61,25 +46,6 @@ def test_sampling_everything_is_the_plain_gaussian() -> None:
     assert rdp_vector(sampled(1.0, 2.0)) == pytest.approx([a / 8 for a in ORDERS])
 
 
-@pytest.mark.parametrize("case", DENSE)
-def test_reference_values(case: tuple[float, float, int, float]) -> None:
-    """Our Rényi values give dp-accounting's ε at the same orders, and the published one up to the coarser grid."""
-    import dp_accounting
-    from dp_accounting import rdp
-
-    q, sigma, steps, delta = case
-    oracle = rdp.RdpAccountant(list(ORDERS), dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE)
-    oracle.compose(dp_accounting.PoissonSampledDpEvent(q, dp_accounting.GaussianDpEvent(sigma)), steps)
-    vector = rdp_vector(sampled(q, sigma))
-    improved, _ = rdp.compute_epsilon(ORDERS, [value * steps for value in vector], delta)
-    assert improved == pytest.approx(oracle.get_epsilon(delta), abs=1e-3)
-    assert DENSE[case] - 1e-3 <= improved <= DENSE[case] * 1.15
-    single = [renyi_epsilon(value * steps, order, delta) for value, order in zip(vector, ORDERS, strict=True)]
-    tail = [value + math.log(1 / delta) / (order - 1) for value, order in zip(oracle.rdp, ORDERS, strict=True)]
-    assert single == pytest.approx(tail, abs=1e-3)
-    assert report([spent(sampled(q, sigma, steps))], delta).epsilon >= min(single) >= improved
-
-
 def test_a_corpus_release_has_sensitivity_two_clip_norms() -> None:
     event = spent(Event(mechanism="gaussian", noise_multiplier=4.0))
     assert event.gaussian_mu == 0.5
@@ -93,56 +59,6 @@ def test_a_corpus_plan_costs_its_closed_form(sigma: float, steps: int) -> None:
     exact = gdp_epsilon(2 * math.sqrt(steps) / sigma, 1e-5)
     assert report([event], 1e-5 * NUM_FILTERS).epsilon == pytest.approx(exact, abs=1e-3)
     assert report([event], 1e-5).epsilon > exact
-
-
-def histories(count: int) -> list[list[Event]]:
-    generator = random.Random(11)
-    found = []
-    for _ in range(count):
-        events = [
-            sampled(generator.uniform(0.002, 0.08), generator.uniform(0.7, 2.5), generator.randint(5, 150))
-            for _ in range(generator.randint(1, 3))
-        ]
-        if generator.random() < 0.5:
-            sigma = generator.uniform(3, 10)
-            events.append(Event(mechanism="gaussian", noise_multiplier=sigma, steps=generator.randint(1, 4)))
-        found.append(events)
-    return found
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_the_gate_is_never_below_pld_on_mixed_histories() -> None:
-    import dp_accounting
-    from dp_accounting import pld
-
-    for events in histories(24):
-        oracle = pld.PLDAccountant(value_discretization_interval=4e-3)
-        for event in events:
-            if event.mechanism == "gaussian":
-                oracle.compose(dp_accounting.GaussianDpEvent(event.noise_multiplier / 2), event.steps)
-            else:
-                gaussian = dp_accounting.GaussianDpEvent(event.noise_multiplier)
-                oracle.compose(dp_accounting.PoissonSampledDpEvent(event.sampling_prob, gaussian), event.steps)
-        ours = report([spent(event) for event in events], 1e-5).epsilon
-        assert oracle.get_epsilon(1e-5) <= ours <= 2.5 * oracle.get_epsilon(1e-5) + 1.5
-
-
-@pytest.mark.parametrize("case", PLD)
-def test_the_gate_says_more_than_pld_and_not_absurdly_more(case: tuple[float, float, int, float]) -> None:
-    q, sigma, steps, delta = case
-    event = spent(Event(mechanism="sampled_gaussian", noise_multiplier=sigma, sampling_prob=q, steps=steps))
-    found = report([event], delta).epsilon
-    assert PLD[case] <= found <= 2.2 * PLD[case] + 1.5
-
-
-def test_monotone_in_steps_noise_and_sampling() -> None:
-    def epsilon(q: float, sigma: float, steps: int) -> float:
-        event = Event(mechanism="sampled_gaussian", noise_multiplier=sigma, sampling_prob=q, steps=steps)
-        return report([spent(event)], 1e-5).epsilon
-
-    assert epsilon(0.02, 1, 100) < epsilon(0.02, 1, 200)
-    assert epsilon(0.02, 1.2, 100) < epsilon(0.02, 1, 100)
-    assert epsilon(0.01, 1, 100) < epsilon(0.02, 1, 100)
 
 
 @pytest.mark.parametrize(("unit", "q", "steps"), [("record", 0.05, 60), ("record", 0.01, 2000), ("corpus", 1.0, 3)])
@@ -202,7 +118,7 @@ def test_the_planner_child_answers_and_refuses() -> None:
     done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=60, check=False)
     found = json.loads(done.stdout)
     assert done.returncode == 0
-    assert found["epsilon"] >= PLD[0.01, 1.0, 1000, 1e-5]
+    assert found["epsilon"] >= 1.828244, "PLD's"
     assert found["relation"] == "zero-out"
     done = subprocess.run(command, input="{", capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
