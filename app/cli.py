@@ -161,6 +161,7 @@ def tree() -> typer.Typer:
     privacy = typer.Typer(help="What each text has cost, and what a plan would cost.", invoke_without_command=True)
     privacy.callback()(privacy_root)
     privacy.command()(estimate)
+    privacy.command("export")(inspection.export_ledger)
     cli.add_typer(texts.corpus, name="corpus")
     cli.add_typer(inspection.limits, name="limits")
     cli.add_typer(privacy, name="privacy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +10,10 @@ import typer
 from app import console
 from app.commands import Json, ask
 from core.api.messages import (
+    Acknowledged,
     BudgetList,
     CheckList,
+    ExportParams,
     HardwareParams,
     HardwareProfile,
     HistoryList,
@@ -86,6 +89,17 @@ def budgets(json: Json) -> None:
                 ("", console.budget_line(budget) + rounds),
             ]
         )
+
+
+def export_ledger(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
+    report: Annotated[bool, typer.Option("--report", help="In words instead of JSON.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the whole privacy ledger, for you to keep or to check."""
+    asked = ExportParams(path=str(path.expanduser().absolute()), report=report)
+    found = ask(Acknowledged, "privacy.export", asked, timeout_s=600.0)
+    console.document(found) if json else console.say(found.detail)
 
 
 def uploads(upload_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None, json: Json = False) -> None:

@@ -68,6 +68,33 @@ def write_atomic(path: Path | str, data: bytes) -> None:
     _write(Path(path), iter((data,)))
 
 
+def write_new(path: Path | str, parts: Iterable[bytes]) -> int:
+    """Write a file of 0600 that was not there before, piece by piece; returns its size in bytes.
+
+    Raises:
+        StorageError: something of that name exists, or the disk refuses; nothing is left of it then.
+    """
+    target, size = Path(path), 0
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise StorageError(f"{target} exists already.", "Choose a new name.") from error
+    except OSError as error:
+        raise storage_error(target, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            for part in parts:
+                size += stream.write(part)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise storage_error(target, error) from error
+        raise
+    return size
+
+
 def write_parts(path: Path | str, parts: Iterable[bytes | memoryview]) -> None:
     """As ``write_atomic``, for content that is made piece by piece and never whole in memory.
 

@@ -603,6 +603,15 @@ class BudgetList(Message, frozen=True, kw_only=True):
     budgets: list[BudgetInfo]
 
 
+class ExportParams(Message, frozen=True, kw_only=True):
+    """Where to write the privacy ledger to, for its owner."""
+
+    path: str
+    """A new file in a folder that exists; absolute."""
+    report: bool = False
+    """In words instead of JSON."""
+
+
 class HistoryRow(Message, frozen=True, kw_only=True):
     """One finished round."""
 
@@ -651,6 +660,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "uploads.list": (Nothing, UploadList),
     "uploads.inspect": (UploadParams, UploadDetail),
     "privacy": (Nothing, BudgetList),
+    "privacy.export": (ExportParams, Acknowledged),
     "history": (Nothing, HistoryList),
     "hardware": (HardwareParams, HardwareProfile),
     "limits.show": (Nothing, LimitsView),

@@ -34,6 +34,7 @@ from core.api.messages import (
     CorpusList,
     CorpusParams,
     EngineInfo,
+    ExportParams,
     FederationInfo,
     FederationParams,
     HardwareParams,
@@ -200,6 +201,7 @@ class Engine:
             "uploads.list": self._uploads_list,
             "uploads.inspect": self._uploads_inspect,
             "privacy": self._privacy,
+            "privacy.export": self._privacy_export,
             "history": self._history,
             "hardware": self._hardware,
             "limits.show": self._limits_show,
@@ -519,6 +521,13 @@ class Engine:
 
     async def _privacy(self, params: Nothing) -> BudgetList:
         return BudgetList(budgets=self._budgets())
+
+    async def _privacy_export(self, params: ExportParams) -> Acknowledged:
+        pieces = [self.ledger.export_report().encode()] if params.report else self.ledger.export_json()
+        if not os.path.isabs(params.path):
+            raise UsageError("The file to write to needs its whole path.")
+        written = await asyncio.to_thread(vault.write_new, params.path, pieces)
+        return Acknowledged(detail=f"{written:,} bytes written to {params.path}.")
 
     async def _history(self, params: Nothing) -> HistoryList:
         rows = await asyncio.to_thread(self.ledger.history, 500)

@@ -26,8 +26,8 @@ def problems(database: Database, *, documents: bool = True) -> list[str]:
     """
     replay = _Replay(database)
     with database.snapshot():  # entries and tables of one moment: another process may be writing
-        found = list(broken_links(_entries(database)))
-        for seq, kind, body, _ in _entries(database):
+        found = list(broken_links(entries_of(database)))
+        for seq, kind, body, _ in entries_of(database):
             try:
                 replay.read(seq, kind, msgspec.json.decode(body))
             except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
@@ -38,7 +38,8 @@ def problems(database: Database, *, documents: bool = True) -> list[str]:
     return found
 
 
-def _entries(database: Database) -> Iterator[tuple[int, str, bytes, bytes]]:
+def entries_of(database: Database) -> Iterator[tuple[int, str, bytes, bytes]]:
+    """(seq, kind, body, hash) of every entry, in order, a few at a time in memory."""
     last = 0
     while rows := database.rows(
         "SELECT seq, kind, body, hash FROM entries WHERE seq > ? ORDER BY seq LIMIT 1000", (last,)

@@ -13,10 +13,11 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.api.errors import LedgerRolledBack, PrivacyError
+from core.ledger import export
 from core.ledger.audit import problems
 from core.ledger.book import Clock
 from core.ledger.charges import ChargeBook, Line
@@ -142,6 +143,14 @@ class Ledger(ChargeBook, ContributionBook):
         release = self._seal(release_id, sha256, size_bytes, dense_bytes, path)
         self._move_anchor()
         return release
+
+    def export_json(self) -> Iterator[bytes]:
+        """The whole ledger as one JSON document, in pieces; see ``export``."""
+        return export.as_json(self._db, self)
+
+    def export_report(self) -> str:
+        """The whole ledger in words; see ``export``."""
+        return export.as_report(self._db, self)
 
     def verify_chain(self) -> list[str]:
         """Check every entry and every table; one sentence for each thing that does not add up."""

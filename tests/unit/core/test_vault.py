@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,23 @@ def test_a_full_disk_is_named() -> None:
         vault.write_atomic("/proc/nowhere", b"x")
     sentence = str(vault.storage_error(Path("/dev/full"), OSError(28, "No space left on device")))
     assert sentence == "The disk is full: full could not be written to /dev. Free some space."
+
+
+def test_a_new_file_never_replaces_another_and_leaves_no_half(tmp_path: Path) -> None:
+    target = tmp_path / "ledger.json"
+    assert vault.write_new(target, iter((b"one", b"two"))) == 6
+    assert target.read_bytes() == b"onetwo"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    with pytest.raises(StorageError, match="exists already"):
+        vault.write_new(target, iter((b"three",)))
+    assert target.read_bytes() == b"onetwo"
+
+    def breaks() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        vault.write_new(tmp_path / "half", breaks())
+    assert not (tmp_path / "half").exists()
+    with pytest.raises(StorageError):
+        vault.write_new(tmp_path / "nowhere" / "x", iter((b"",)))

@@ -19,11 +19,12 @@ import pytest
 
 from core.api import preview
 from core.api.client import EngineClient, engine_paths
-from core.api.errors import CorpusError, EngineError, InviteError, UsageError
+from core.api.errors import CorpusError, EngineError, InviteError, StorageError, UsageError
 from core.api.messages import (
     ChangeParams,
     CorpusInfo,
     CorpusParams,
+    ExportParams,
     FederationParams,
     HardwareParams,
     InviteParams,
@@ -202,6 +203,13 @@ def test_wrong_requests_get_a_sentence_and_leave_the_engine_well(engine: Running
     assert engine.call("privacy").budgets == []
     assert engine.call("history").rows == []
     assert engine.call("hardware", HardwareParams()).cpu_threads >= 1
+    exported = engine.home.parent / "ledger.json"
+    assert str(exported) in engine.call("privacy.export", ExportParams(path=str(exported))).detail
+    assert json.loads(exported.read_text())["entries"] == []
+    with pytest.raises(StorageError, match="exists already"):
+        engine.call("privacy.export", ExportParams(path=str(exported), report=True))
+    with pytest.raises(UsageError, match="whole path"):
+        engine.call("privacy.export", ExportParams(path="ledger.txt", report=True))
     checks = {check.name: check for check in engine.call("doctor").checks}
     assert checks["ledger"].ok
     assert checks["keystore"].ok
