@@ -178,6 +178,8 @@ def _follow(method: str, params: Message, json: bool) -> None:
                 console.say(f"It is read on. To stop that: hedgerow corpus cancel {info.corpus_id}")
                 raise
     _show(info, json)
+    if info.state in ("error", "missing"):
+        raise typer.Exit(1)
 
 
 def _show(info: CorpusInfo, json: bool) -> None:

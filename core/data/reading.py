@@ -24,6 +24,7 @@ from core.data.formats.names import is_archive
 from core.data.generation import Generation, Source
 from core.data.packing import Identity, Packer, TooMany
 from core.data.past import Past
+from core.data.patterns import NOT_INCLUDED
 from core.data.roll import NOBODY, numbers
 from core.data.spool import Spool
 from core.data.store import Shard
@@ -171,8 +172,10 @@ class Reading:
             else:
                 self._reuse(item.found, source, past)
             self.telling.file_done()
+        if gone := [path for path in self.job.paths if not os.path.exists(path)]:  # a disk that was taken out, perhaps
+            raise CorpusError(f"{shown(gone[0])} is not there any more.", "It is read when it is back.")
         if not self.packer.totals.tokens:
-            raise CorpusError(*_nothing(self.job.paths, self.telling.skipped, self.telling.last_reason))
+            raise CorpusError(*_nothing(self.job.paths, self.telling))
         self.telling.tell(now=True)
         return _formats(items, self.sources)
 
@@ -307,11 +310,18 @@ def _documents(sources: Iterable[Source]) -> int:
     return sum(len(numbers(source.documents)) + source.repeats for source in sources)
 
 
-def _nothing(paths: tuple[str, ...], skipped: int, reason: str) -> tuple[str, str]:
+def _nothing(paths: tuple[str, ...], telling: Telling) -> tuple[str, str]:
     """Message and hint where there is nothing to train on."""
     one = len(paths) == 1
     what = shown(os.path.basename(paths[0].rstrip("/")) or paths[0]) if one else f"What was chosen ({len(paths)} paths)"
-    if not skipped:
-        return f"{what} is empty.", "Choose a folder with text, documents, mail or data."
-    why = reason if skipped == 1 else f"{skipped} files or folders were set aside"
-    return f"{what} gave no text that can be used: {why}.", "Choose a folder with text, documents, mail or data."
+    hint = "Choose a folder with text, documents, mail or data."
+    if not telling.skipped:
+        return f"{what} is empty.", hint
+    (why, _), *others = telling.reasons.most_common()
+    if why in (_ELSEWHERE, _COPY):
+        hint = "It is used there, and counts once."
+    elif why == NOT_INCLUDED:
+        hint = "Choose with other patterns."
+    if telling.skipped > 1:
+        why = f"{telling.skipped:,} files or folders were set aside ({'most often' if others else 'all'}: {why})"
+    return f"{what} gave no text that can be used: {why}.", hint

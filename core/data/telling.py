@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,7 @@ PROGRESS_EVERY_S: Final = 0.25
 SURE_AFTER_S: Final = 1.0
 """Before that, the pace says nothing about the time left."""
 MAX_SKIPPED_MESSAGES: Final = 1_000
+_MOST_REASONS: Final = 100
 
 
 class Telling:
@@ -29,7 +31,8 @@ class Telling:
         self.totals: Callable[[], Totals] = lambda: Totals(0, 0, 0, 0, 0, 0)
         """What is packed so far."""
         self.skipped = 0
-        self.last_reason = ""
+        self.reasons: Counter[str] = Counter()
+        """How often each of the first reasons was given."""
         self.files_done = 0
         self.files_total = 0
         self._bytes_done = 0
@@ -56,7 +59,8 @@ class Telling:
     def skip(self, path: str, reason: str) -> None:
         """Something is set aside; all is counted, and the first are named."""
         self.skipped += 1
-        self.last_reason = reason
+        if reason in self.reasons or len(self.reasons) < _MOST_REASONS:
+            self.reasons[reason] += 1
         if self.skipped <= MAX_SKIPPED_MESSAGES:
             self._send(jobs.Skipped(path=shown(path), reason=reason))
 

@@ -286,7 +286,13 @@ class Corpora:
             self.on_ready()
 
     def _failed(self, row: CorpusRow, error: HedgerowError) -> None:
-        """Keep the reason. A generation there is stands, unless its files now hold nothing that can be used."""
+        """Keep the reason. A generation there is stands, unless its files now hold nothing that can be used.
+
+        Of a folder that is not there, perhaps on a disk that was taken out, nothing can be said; see ``watch``.
+        """
+        if generations.stands(row) and not self.present(row):
+            self.watch()
+            return
         if row.facts.error != str(error):
             self._board.error(error)
         if not row.facts.shards:

@@ -136,3 +136,25 @@ def test_a_text_is_previewed_by_a_ticket(
     assert out == "the very text\n"
     assert "document 7 of 9, 13 B, 3 tokens, held back for testing" in err
     assert "It goes on" in err
+
+
+def test_a_text_that_cannot_be_used_is_a_failure(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = msgspec.structs.replace(READY, state="error", error="Letters gave no text that can be used: empty.")
+    with serving(home, scripted({"corpus.add": READING, "corpus.inspect": failed})):
+        assert cli.main(["corpus", "add", "/x"]) == 1
+        assert cli.main(["corpus", "add", "/x", "--json"]) == 1
+        assert cli.main(["corpus", "inspect", "c1"]) == 0, "asked and answered"
+    assert "gave no text" in capsys.readouterr().err
+
+
+def test_the_field_of_a_file_is_shown_and_chosen(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,note,story\n1,short,a longer story\n")
+    assert cli.main(["corpus", "preview", str(path)]) == 0
+    assert cli.main(["corpus", "preview", str(path), "--field", "note"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "a longer story\nshort\n"
+    assert "read from 'note' of id, note, story" in err
+    assert cli.main(["corpus", "preview", "c1", "--field", "note"]) == 2

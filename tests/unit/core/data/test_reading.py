@@ -230,6 +230,29 @@ def test_a_file_that_vanishes_or_closes_during_the_run_costs_that_file(
     assert result.skipped_total == 2
 
 
+def test_a_disk_taken_out_during_the_run_leaves_the_last_generation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        desk.put(f"{number}.txt", PROSE.format(n=number))
+    first = desk.read()
+    desk.put("0.txt", PROSE.format(n=9))
+    real = Reading._take
+
+    def take_then_lose(self: Reading, file: Any) -> None:
+        real(self, file)
+        if desk.text.exists():
+            desk.text.rename(desk.text.parent / "away")
+
+    monkeypatch.setattr(Reading, "_take", take_then_lose)
+    with pytest.raises(CorpusError, match="is not there any more"):
+        desk.read()
+    monkeypatch.undo()
+    (desk.text.parent / "away").rename(desk.text)
+    desk.put("0.txt", PROSE.format(n=0))
+    assert Reading(desk.job(), KEY, desk.messages.append).run().documents == first.documents
+
+
 def test_a_file_that_cannot_be_read_does_not_make_the_rest_new_each_time(desk: Desk) -> None:
     desk.put("a.txt", PROSE.format(n=1))
     desk.put("large.txt", "x" * 5_000)
@@ -265,7 +288,8 @@ def test_a_file_that_takes_too_long_costs_itself_and_is_tried_again(
         ({}, "text is empty"),
         ({"a.bin": b"x"}, "not a format that is read"),
         ({"a.txt": b""}, "empty"),
-        ({"a.txt": bytes(100), "b.txt": b"  "}, "2 files or folders were set aside"),
+        ({"a.txt": bytes(100), "b.txt": b"  ", "c.txt": b""}, "3 files or folders were set aside (most often: empty)"),
+        ({"a.txt": bytes(100), "b.txt": bytes(99)}, "2 files or folders were set aside (all: binary)"),
     ],
 )
 def test_nothing_usable_is_one_sentence_and_changes_nothing(desk: Desk, files: dict[str, bytes], message: str) -> None:
@@ -459,8 +483,9 @@ def test_a_damaged_digest_file_loses_no_document(desk: Desk) -> None:
 
 def test_a_corpus_that_is_all_in_another_says_so(desk: Desk) -> None:
     desk.put("a.txt", PROSE.format(n=1))
-    with pytest.raises(CorpusError, match="already in another of your texts"):
+    with pytest.raises(CorpusError, match="already in another of your texts") as caught:
         desk.read(elsewhere=(other_corpus(desk, PROSE.format(n=1)),))
+    assert caught.value.hint == "It is used there, and counts once."
 
 
 def test_shards_still_in_use_are_kept_and_others_are_not(desk: Desk) -> None:

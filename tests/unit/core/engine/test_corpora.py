@@ -163,6 +163,24 @@ def test_a_folder_that_vanishes_is_missing_by_name_and_comes_back(tmp_path: Path
     run(bench, what)
 
 
+def test_reading_again_what_was_taken_out_keeps_what_was_read(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home")
+
+    async def what() -> None:
+        before = await bench.read(text)
+        os.rename(text, tmp_path / "away")
+        bench.corpora.refresh(before.corpus_id)
+        await bench.settle()
+        found = bench.corpora.infos()[0]
+        assert (found.state, found.error) == ("missing", f"{text} is not there any more.")
+        assert found.documents == before.documents
+        os.rename(tmp_path / "away", text)
+        bench.corpora.watch()
+        assert bench.corpora.infos()[0].state == "ready"
+
+    run(bench, what)
+
+
 def test_removal_deletes_the_shards_and_stops_a_reader(tmp_path: Path, text: Path) -> None:
     bench = Bench(tmp_path / "home", "say(jobs.Ready(sandbox=''))\nwhile True: say(jobs.Alive()); time.sleep(0.1)")
 
