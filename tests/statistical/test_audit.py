@@ -49,7 +49,8 @@ from core.postprocess.privacy import links
 from core.postprocess.privacy.clipping import Clipped
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal
-from core.training.trainer import PrivateGradients, RoundState
+from core.training.private_gradients import PrivateGradients
+from core.training.state import RoundState
 from core.update import ModelUpdate
 
 KEY = bytes(range(32))

@@ -23,7 +23,8 @@ from core.model.shard import parse_shard
 from core.model.transformer import Transformer
 from core.postprocess.privacy.dp_sgd import chunked, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal
-from core.training.trainer import PrivateGradients, RoundState
+from core.training.private_gradients import PrivateGradients
+from core.training.state import RoundState
 
 CLIP = 0.7
 SHAPES = {
