@@ -29,9 +29,10 @@ from core.config import (
     TokenizerSpec,
 )
 from core.coordinator.admission import Admission, RawReply
-from core.coordinator.conductor import Answer, Conductor, Letter
+from core.coordinator.conductor import Conductor
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
+from core.coordinator.letters import Answer, Letter
 from core.coordinator.updates import UpdateReader
 from core.federation.identity import NodeKey, key_id
 from core.federation.protocol import ReplySeal, SpooledUpdate, metrics_hash, read_instruction

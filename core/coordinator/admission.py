@@ -61,11 +61,6 @@ class RawReply:
     payload: bytes | SpooledUpdate
     """The update, or what was said of one that went up before."""
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the update, in the sender's words."""
-        return len(self.payload) if isinstance(self.payload, bytes) else self.payload.size_bytes
-
 
 @dataclass(frozen=True)
 class Forged:
@@ -87,6 +82,7 @@ class Refused:
 
     reason: str
     update_sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -142,11 +138,13 @@ class Admission:
             return Missing("The update was damaged on the coordinator's disk.")
         try:
             metrics = self._checked_metrics(reply.metrics)
+            if isinstance(reply.payload, SpooledUpdate) and reply.payload.size_bytes != source.size:
+                raise UpdateError("The reply says another size than the update has.")
             self._check_update(source, expected.shard)
         except HedgerowError as error:
-            return Refused(error.message, sha256)
+            return Refused(error.message, sha256, source.size)
         if known.get(sha256, expected.key_id) != expected.key_id:
-            return Refused("The update is a copy of another volunteer's.", sha256)
+            return Refused("The update is a copy of another volunteer's.", sha256, source.size)
         return Admitted(sha256, source.size, metrics)
 
     def _forgery(self, expected: Expected, seal: ReplySeal, reply: RawReply) -> str:

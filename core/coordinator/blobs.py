@@ -113,16 +113,17 @@ class BlobStore:
             temporary.unlink(missing_ok=True)
         return digest.hexdigest(), size
 
-    def adopt(self, path: Path) -> None:
+    def adopt(self, path: Path) -> Path:
         """Have the file at ``path``, named by its hash and durable already, as a blob; it stays where it is as well.
 
         Raises:
+            FileNotFoundError: it is not there any more.
             StorageError: the disk refused.
         """
         target = self.path(path.name)
         try:
             if target.is_file() and target.stat().st_size == path.stat().st_size:
-                return
+                return target
             temporary = self._root / f".new-{path.name}"
             temporary.unlink(missing_ok=True)
             try:
@@ -132,10 +133,13 @@ class BlobStore:
                 sync_file(temporary)
             os.replace(temporary, target)
             sync_folder(self._root)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise StorageError(
                 f"The disk refused to store {target.name[:12]}…: {error.strerror}.", "Free some space."
             ) from error
+        return target
 
     @contextlib.contextmanager
     def opened(self, sha256: str) -> Iterator[OpenFile]:

@@ -1,6 +1,6 @@
 """The round loop: opens rounds, sends assignments, admits replies, closes rounds. Knows no Flower.
 
-Everything that decides is elsewhere (``agenda``, ``rounds``, ``admission``, ``closing``); everything that must survive
+Everything that decides is elsewhere (``agenda``, ``rounds``, ``judging``, ``closing``); everything that must survive
 a crash is written before it is acted on. Killed at any point, a new conductor on the same folder continues
 the same round with the same base and assignments, and what was accepted stays accepted.
 """
@@ -11,16 +11,14 @@ import dataclasses
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol
 
-from core.coordinator.admission import Admission, Admitted, Expected, Forged, Missing, RawReply, Refused, Verdict
+from core.coordinator.admission import Admission
 from core.coordinator.agenda import Opening, agenda_of
 from core.coordinator.averaging import UpdateLost
-from core.coordinator.blobs import BlobStore, OpenFile
 from core.coordinator.forwarding import closer_of
 from core.coordinator.home import Federation
+from core.coordinator.judging import Judge
+from core.coordinator.letters import Letter, Transport
 from core.coordinator.lottery import alone, draw_shards
 from core.coordinator.rounds import (
     MAX_EXTENSIONS,
@@ -33,59 +31,16 @@ from core.coordinator.rounds import (
     Void,
     decide,
     message_ttl_s,
-    retry_delay_s,
     sample_cohort,
 )
 from core.coordinator.schema import Assignment, Round, Volunteer
 from core.coordinator.store import PRESENT, Store
 from core.coordinator.updates import UpdateReader
 from core.federation.protocol import NONCE_BYTES, TrainInstruction
-from core.postprocess.compression.codec import Held
 
 TICK_S = 0.2
 ARRIVING_S = 60.0
 """Seconds since a large update last grew within which its round may still wait for it."""
-MAX_QUARANTINED = 64
-MAX_TOKENS = 1e15
-"""Of one update, in the volunteer's own words; more is not believed."""
-MAX_QUARANTINED_BYTES = 2 << 30
-
-
-@dataclass(frozen=True, kw_only=True)
-class Letter:
-    """One ``train`` message to send."""
-
-    server_round: int
-    key_id: str
-    node_id: str
-    nonce: bytes
-    record: Mapping[str, Any]
-    ttl_s: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came back for a letter: a reply, or the transport's reason why there is none."""
-
-    letter: Letter
-    reply: RawReply | None
-    error: str = ""
-
-
-class Transport(Protocol):
-    """What the conductor needs of Flower."""
-
-    def online(self) -> frozenset[str]:
-        """Node ids that can be reached."""
-
-    def send(self, letters: Sequence[Letter]) -> None:
-        """Push letters; each one leads to exactly one answer, sooner or later."""
-
-    def answers(self) -> list[Answer]:
-        """What has come since the last call."""
-
-    def uploading(self, server_round: int) -> frozenset[str]:
-        """Key ids whose reply was announced and is arriving."""
 
 
 class Conductor:
@@ -105,10 +60,10 @@ class Conductor:
         self._store = store
         self._spool = federation.home.spool
         self._transport = transport
-        self._admission = admission
         self._beat = beat
         self._agenda = agenda_of(federation.config, store)
         self._closer = closer_of(federation, store, updates, beat)
+        self._judge = Judge(federation, store, admission, self._closer)
         self._shards = updates.shards()
         self._sent: set[tuple[int, str, bytes]] = set()
         self._counted = -1
@@ -132,7 +87,7 @@ class Conductor:
         self._beat()
         self._present()
         for answer in self._transport.answers():
-            self._take(answer)
+            self._judge.take(answer)
         time.sleep(2 * TICK_S)
 
     # Opening a round
@@ -266,7 +221,7 @@ class Conductor:
         while True:
             self._beat()
             for answer in self._transport.answers():
-                self._take(answer)
+                self._judge.take(answer)
             current = self._store.round(server_round)
             assert current is not None
             present = self._present()
@@ -280,7 +235,7 @@ class Conductor:
                     self._closer.close(current)
                     return
                 except UpdateLost as error:
-                    self._fail(error.assignment, error.message, forged=False)
+                    self._judge.fail(error.assignment, error.message, forged=False)
             elif isinstance(decision, Void):
                 self._closer.give_up(current, decision.reason)
                 return
@@ -340,88 +295,3 @@ class Conductor:
             extensions=MAX_EXTENSIONS if self._agenda.fixed else current.extensions,
             members=tuple(members),
         )
-
-    def _take(self, answer: Answer) -> None:
-        """Judge one answer and make the verdict durable."""
-        letter = answer.letter
-        found = [item for item in self._store.assignments(letter.server_round) if item.key_id == letter.key_id]
-        current = self._store.round(letter.server_round)
-        volunteer = self._store.volunteer(letter.key_id)
-        if not found or current is None or volunteer is None or found[0].state in ("accepted", "refused", "late"):
-            return
-        item, late = found[0], current.state != "open"
-        if answer.reply is None:
-            if not late and item.nonce == letter.nonce:
-                self._fail(item, answer.error, forged=False)
-            return
-        expected = Expected(
-            server_round=letter.server_round,
-            key_id=letter.key_id,
-            public_key=volunteer.public_key,
-            nonce=letter.nonce,
-            base_hash=current.base_hash,
-            shard=item.shard,
-        )
-        self._admit(item, expected, answer.reply, letter, late=late)
-
-    def _admit(self, item: Assignment, expected: Expected, reply: RawReply, letter: Letter, *, late: bool) -> None:
-        """Judge a reply whose update lies in it or in the spool."""
-        known = self._store.accepted_updates()
-        if isinstance(reply.payload, bytes):
-            verdict = self._admission.examine(expected, reply, Held(reply.payload), known)
-            self._settle(item, verdict, reply, letter, late=late)
-            return
-        path = self._spool.find(letter.key_id, reply.payload.sha256)
-        with path.open("rb") if path is not None else nullcontext() as stream:
-            source = None if stream is None else OpenFile(stream)
-            verdict = self._admission.examine(expected, reply, source, known)
-        self._settle(item, verdict, reply, letter, late=late)
-        damaged = isinstance(verdict, Missing) and path is not None
-        if damaged or isinstance(verdict, Admitted | Refused):
-            self._spool.remove(letter.key_id, reply.payload.sha256)
-
-    def _settle(self, item: Assignment, verdict: Verdict, reply: RawReply, letter: Letter, *, late: bool) -> None:
-        if isinstance(verdict, Forged | Missing):
-            if not late and item.nonce == letter.nonce:
-                self._fail(item, verdict.reason, forged=isinstance(verdict, Forged))
-            return
-        if isinstance(verdict, Refused):
-            self._quarantine(reply, letter.key_id)
-            refused = dataclasses.replace(
-                item, state="refused", reason=verdict.reason, update_sha256=verdict.update_sha256,
-                size_bytes=reply.size_bytes,
-            )  # fmt: skip
-            self._store.settle(refused, self._closer.receipt(refused))
-            return
-        assert isinstance(verdict, Admitted)
-        good = dataclasses.replace(
-            item, state="late" if late else "accepted", update_sha256=verdict.update_sha256, reason="",
-            size_bytes=verdict.size_bytes, loss=verdict.metrics.get("loss"), steps=int(verdict.metrics["steps"]),
-            tokens=int(min(verdict.metrics.get("tokens", 0), MAX_TOKENS)),
-        )  # fmt: skip
-        if late:
-            good = dataclasses.replace(good, reason="The round was closed before the update came.")
-            self._store.settle(good, self._closer.receipt(good))
-        else:
-            self._keep(self._federation.home.private, reply, letter.key_id)
-            self._store.settle(good)
-
-    def _fail(self, item: Assignment, reason: str, *, forged: bool) -> None:
-        retry_at = time.time() + retry_delay_s(item.attempt, forged)
-        self._store.settle(dataclasses.replace(item, state="failed", reason=reason, retry_at=retry_at))
-
-    def _keep(self, store: BlobStore, reply: RawReply, key_id: str) -> None:
-        """Have an update durably, wherever it came in; the spool's own is removed once that is written down."""
-        if isinstance(reply.payload, bytes):
-            store.put(reply.payload)
-        elif (path := self._spool.find(key_id, reply.payload.sha256)) is not None:
-            store.adopt(path)
-
-    def _quarantine(self, reply: RawReply, key_id: str) -> None:
-        folder = self._federation.home.root / "quarantine"
-        self._keep(self._federation.home.quarantine, reply, key_id)
-        used = 0
-        for number, path in enumerate(sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)):
-            used += path.stat().st_size
-            if number >= MAX_QUARANTINED or used > MAX_QUARANTINED_BYTES:
-                path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import tempfile
@@ -33,6 +34,8 @@ from core.data.store import ShardFacts
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.model.presets import num_parameters, preset
 from core.model.recipes import default_outer, default_rounds, default_training
+from core.model.shard import divide
+from core.postprocess.compression.codec import encoded_size
 
 MAX_EVALUATION_BYTES = 64 << 20
 MAX_TOKENIZER_BYTES = 16 << 20
@@ -41,6 +44,8 @@ NEARLY_FULL = 0.95
 FOUNDING_BYTES = 5
 """Of the coordinator's memory, per parameter, while the first weights are drawn and written. A round takes less: its
 updates, base, momentum and new weights stay in files."""
+SLOW_UPLINK_BYTES_PER_S = 1.25e6
+"""10 Mb/s."""
 RELATIONS: dict[UnitOfPrivacy, Literal["zero-out", "replace-one", "none"]] = {
     "document": "zero-out",
     "record": "zero-out",
@@ -166,6 +171,7 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
                 cohort_size=choices.cohort,
                 quorum=choices.cohort if choices.quorum is None else choices.quorum,
                 deadline_s=choices.deadline_s,
+                upload_allowance_s=_upload_allowance_s(model, choices),
             ),
         )
         return msgspec.convert(msgspec.to_builtins(config), FederationConfig)
@@ -192,6 +198,14 @@ def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None
             f"{machine_bytes / 1e9:.1f} GB.",
             "Choose a smaller preset.",
         )
+
+
+def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:
+    """The usual time after a deadline, or what the largest update takes over a slow line."""
+    codec = CodecConfig(name=choices.codec)
+    largest = max(encoded_size(shard.shapes(), codec) for shard in divide(model, choices.shards))
+    usual, longest = ScheduleConfig(rounds=1, cohort_size=1, quorum=1).upload_allowance_s, 7 * 86_400.0
+    return min(longest, max(usual, float(math.ceil(largest / SLOW_UPLINK_BYTES_PER_S))))
 
 
 def _machine_bytes() -> int:

@@ -23,8 +23,9 @@ from flwr.serverapp import Grid, ServerApp
 
 from core.api.errors import HedgerowError, UpdateError
 from core.coordinator.admission import Admission, RawReply
-from core.coordinator.conductor import Answer, Conductor, Letter
+from core.coordinator.conductor import Conductor
 from core.coordinator.home import Federation
+from core.coordinator.letters import Answer, Letter
 from core.coordinator.processes import MAX_LOG_BYTES, started
 from core.coordinator.schema import Sign
 from core.coordinator.store import SERVER_APP, Store

@@ -103,8 +103,6 @@ class Spool:
         path = self.path(key_id, sha256)
         for gone in (path, path.with_name(sha256 + PART)):
             gone.unlink(missing_ok=True)
-        with suppress(OSError):
-            path.parent.rmdir()
 
     def keep_only(self, key_ids: Collection[str]) -> None:
         """Forget the uploads of everybody else."""

@@ -11,9 +11,10 @@ import msgspec
 
 from core.config import FederationConfig
 from core.coordinator.admission import Admission, RawReply
-from core.coordinator.conductor import Answer, Conductor, Letter
+from core.coordinator.conductor import Conductor
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
+from core.coordinator.letters import Answer, Letter
 from core.coordinator.model_files import ModelFiles
 from core.coordinator.store import Store
 from core.coordinator.updates import UpdateReader

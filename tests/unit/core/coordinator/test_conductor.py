@@ -16,10 +16,12 @@ import pytest
 
 from core.config import FederationConfig, OuterConfig
 from core.coordinator import conductor as conductor_module
+from core.coordinator import judging
 from core.coordinator.admission import Admission, RawReply
-from core.coordinator.conductor import Answer, Conductor, Letter
+from core.coordinator.conductor import Conductor
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
+from core.coordinator.letters import Answer, Letter
 from core.coordinator.model_files import ModelFiles
 from core.coordinator.store import Store
 from core.coordinator.updates import UpdateReader
@@ -302,7 +304,7 @@ def test_momentum_survives_a_restart(make_federation: Callable[..., Federation],
 def test_an_update_lost_from_the_disk_is_asked_for_again(
     make_federation: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conductor_module, "retry_delay_s", lambda attempt, forged: 0.0)
+    monkeypatch.setattr(judging, "retry_delay_s", lambda attempt, forged: 0.0)
     federation = make_federation(rounds=1)
     crowd = people(federation, 2)
     lost: list[str] = []
@@ -432,11 +434,11 @@ def test_updates_that_went_up_before_give_the_same_checkpoints(tmp_path: Path, t
     assert checkpoints[0] == checkpoints[1]
 
 
-@pytest.mark.parametrize("damage", ["missing", "changed"])
+@pytest.mark.parametrize("damage", ["missing", "changed", "gone in that moment"])
 def test_an_update_that_is_not_in_the_spool_is_asked_for_again(
     make_federation: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    monkeypatch.setattr(conductor_module, "retry_delay_s", lambda attempt, forged: 0.0)
+    monkeypatch.setattr(judging, "retry_delay_s", lambda attempt, forged: 0.0)
     federation = make_federation(rounds=1)
     crowd = people(federation, 2)
     good, spool = honest(federation, crowd), federation.home.spool
@@ -448,10 +450,22 @@ def test_an_update_that_is_not_in_the_spool_is_asked_for_again(
             if not seen:
                 seen.append(key_id)
                 spool.path(key_id, said.sha256).write_bytes(bytes(len(payload)))
-                if damage == "missing":
+                if damage != "changed":
                     spool.remove(key_id, said.sha256)
             return said
 
+    if damage == "gone in that moment":  # its sender may begin another one at any time
+        find = spool.find
+        vanishing: list[Path] = []
+
+        def once(key_id: str, sha256: str) -> Path | None:
+            found = find(key_id, sha256)
+            if found is None and seen == [key_id] and not vanishing:
+                vanishing.append(spool.path(key_id, sha256))
+                return vanishing[0]
+            return found
+
+        monkeypatch.setattr(spool, "find", once)
     post = Lossy(good, federation, {person.node_id for person in crowd}, spooled=True)
     store = conduct(federation, post)
     assert store.rounds()[0].state == "closed"
@@ -475,6 +489,36 @@ def test_a_bad_update_from_the_spool_is_quarantined(make_federation: Callable[..
     assert {item.key_id: item.state for item in store.assignments(1)}[first[0]] == "refused"
     assert federation.home.quarantine.has(hashlib.sha256(bad).hexdigest())
     assert federation.home.spool.size() == 0
+
+
+def test_a_lie_about_the_size_is_refused(make_federation: Callable[..., Federation]) -> None:
+    federation = make_federation(rounds=1, quorum=1)
+    crowd = people(federation, 2)
+    liar = crowd[0].identity
+
+    class Lying(Post):
+        def put_up(self, key_id: str, payload: bytes) -> SpooledUpdate:
+            said = super().put_up(key_id, payload)
+            return msgspec.structs.replace(said, size_bytes=2**63 - 1) if key_id == liar else said
+
+    post = Lying(honest(federation, crowd), federation, {person.node_id for person in crowd}, spooled=True)
+    store = conduct(federation, post)
+    refused = next(item for item in store.assignments(1) if item.key_id == liar)
+    assert (refused.state, refused.size_bytes) == ("refused", len(update(federation, 100)))
+    assert "another size" in refused.reason
+    assert {path.name for path in (federation.home.root / "private").iterdir()} == {store.checkpoints()[-1].momentum}
+
+
+def test_a_copy_from_the_spool_leaves_the_original_where_it_is(make_federation: Callable[..., Federation]) -> None:
+    federation = make_federation(rounds=1, quorum=1)
+    crowd = people(federation, 2)
+
+    def behave(letter: Letter) -> tuple[bytes, NodeKey]:
+        return update(federation, 100), next(one.key for one in crowd if one.identity == letter.key_id)
+
+    store = conduct(federation, Post(behave, federation, {person.node_id for person in crowd}, spooled=True))
+    assert sorted(item.state for item in store.assignments(1)) == ["accepted", "refused"]
+    assert store.rounds()[0].volunteers == 1
 
 
 def test_killed_after_an_update_was_taken_from_the_spool_it_is_still_there(

@@ -57,3 +57,12 @@ def test_what_fits_or_is_not_known_to_be_too_large_is_allowed() -> None:
     refuse_what_cannot_run(config, 0)
     with pytest.raises(UsageError, match=r"takes about 0\.4 GB of memory, but this machine has 0\.2 GB"):
         refuse_what_cannot_run(config, 200_000_000)
+
+
+def test_a_large_update_gets_the_time_that_a_slow_line_takes() -> None:
+    assert terms(preset="125m", unit="none").schedule.upload_allowance_s == 600.0
+    large = terms(50_277, preset="3b", unit="none")
+    assert large.schedule.upload_allowance_s == pytest.approx(
+        num_parameters(large.model) * (1 + 4 / 256) / 1.25e6, rel=0.01
+    )
+    assert terms(50_277, preset="3b", unit="none", shards=9).schedule.upload_allowance_s == 600.0

@@ -14,9 +14,9 @@ from core.api.errors import StorageError
 from core.config import CodecConfig, FederationConfig, ShardConfig
 from core.coordinator import agenda, certificates, conductor
 from core.coordinator.agenda import FORWARDED, ErrandAgenda, OwnAgenda, agenda_of
-from core.coordinator.conductor import Answer
 from core.coordinator.forwarding import HouseholdCloser, closer_of
 from core.coordinator.home import HostSettings
+from core.coordinator.letters import Answer
 from core.coordinator.schema import Errand
 from core.coordinator.store import PRESENT
 from core.coordinator.updates import UpdateReader

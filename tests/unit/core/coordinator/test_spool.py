@@ -12,7 +12,7 @@ import pytest
 from core.coordinator.spool import Spool
 
 ONE, OTHER = "a" * 64, "b" * 64
-DATA = os.urandom(1_000)
+DATA = bytes(range(250)) * 4
 NAME = hashlib.sha256(DATA).hexdigest()
 
 
