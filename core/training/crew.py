@@ -126,17 +126,23 @@ class Crew:
         """What the siblings did in a step."""
         return self._answers(PackedDone)
 
-    def choose(self, inner: PackedGradients, model: Transformer, state: RoundState, device: str) -> parallel.Strategy:
-        """Measure the connection and one micro-step, and choose how to share the round."""
+    def choose(
+        self, inner: PackedGradients, model: Transformer, state: RoundState, device: str
+    ) -> tuple[parallel.Strategy, float]:
+        """Measure the connection and one micro-step, and choose how to share the round.
+
+        Returns:
+            The strategy, and how long a step takes all together; 0 where it was told and nothing measured.
+        """
         if self.job.strategy:
-            return self.job.strategy
+            return self.job.strategy, 0.0
         timed = []
         for values in (parallel.SMALL_VALUES, parallel.LARGE_VALUES):
             self.order(Measure(values=values))
             timed.append(parallel.exchange(self.reducer, values, device))
         micro_steps = math.ceil(self.job.training.batch_size / self.size / inner.micro_batch)
         step_s = micro_steps * micro_step_seconds(self.job, inner, model, state)
-        return parallel.choose(self.job, parallel.link_from(*timed), step_s)
+        return parallel.choose(self.job, parallel.link_from(*timed), step_s), step_s
 
     def _clipped_sum(self, inner: ClippedSum) -> ClippedSum:
         """``inner`` over all devices: examples are dealt out one by one as they are drawn."""

@@ -52,8 +52,12 @@ class Gradients(Protocol):
     def finished(self, state: RoundState) -> None:
         """The step is done: move streams and keys forward in ``state``."""
 
+    @property
+    def done(self) -> int:
+        """How much of its step ``compute`` has done that ``partial`` would give, when ``pulse`` is called."""
+
     def partial(self) -> PartialStep | None:
-        """What ``compute`` has done of its step so far, when ``pulse`` is called; ``None`` if it cannot be kept."""
+        """That part; ``None`` if there is nothing yet, or it cannot be kept."""
 
     def resume(self, partial: PartialStep) -> None:
         """Let the next ``compute`` go on from there; it ends with the numbers of one that was not broken off."""
@@ -71,7 +75,8 @@ class PackedGradients:
         self.micro_batch = plan.micro_batch
         self.grad_clip = grad_clip
         self._ladder = Ladder(plan)
-        self._fed = b""
+        self.fed = b""
+        """The windows of the step."""
         self._sum = _Sum()
         self._before: PartialStep | None = None
 
@@ -82,7 +87,7 @@ class PackedGradients:
             ModelError: the gradient is not finite, so the round would ruin the model, or not even one sequence fits.
         """
         windows = self.stream.next_batch(self.batch_size)
-        self._fed = windows.tobytes()
+        self.fed = windows.tobytes()
         self._sum = self._taken_up(model)
         while True:
             self._accumulate(model, windows, pulse)
@@ -129,11 +134,18 @@ class PackedGradients:
         """Remember where the stream is, what it has fed, and how it was computed."""
         before = str(state.stream.get(FED, ""))
         state.stream = self.stream.state_dict()
-        state.stream[FED] = hashlib.sha256(before.encode() + self._fed).hexdigest()[:32]
-        state.plan = self._plan()
+        state.stream[FED] = hashlib.sha256(before.encode() + self.fed).hexdigest()[:32]
+        state.plan = self.plan
 
-    def _plan(self) -> TrainingPlan:
+    @property
+    def plan(self) -> TrainingPlan:
+        """How the next micro-batch is computed."""
         return msgspec.structs.replace(self._ladder.plan, micro_batch=self.micro_batch)
+
+    @property
+    def done(self) -> int:
+        """See ``Gradients``; windows."""
+        return self._sum.done
 
     def partial(self) -> PartialStep | None:
         """See ``Gradients``."""
@@ -142,7 +154,7 @@ class PackedGradients:
             return None
         losses = [(count, float(loss)) for count, loss in now.losses]
         facts = StepFacts(
-            done=now.done, fraction=now.done / self.batch_size, losses=losses, plan=self._plan(), fed=_hash(self._fed)
+            done=now.done, fraction=now.done / self.batch_size, losses=losses, plan=self.plan, fed=_hash(self.fed)
         )  # fmt: skip
         return PartialStep(facts=facts, sums=now.total)
 
@@ -152,7 +164,7 @@ class PackedGradients:
 
     def _taken_up(self, model: Transformer) -> _Sum:
         before, self._before = self._before, None
-        if before is None or before.facts.fed != _hash(self._fed):
+        if before is None or before.facts.fed != _hash(self.fed):
             return _Sum()
         device, facts = model.ordered()[0].device, before.facts
         losses = [(count, torch.tensor(loss, device=device)) for count, loss in facts.losses]

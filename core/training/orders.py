@@ -29,6 +29,10 @@ class PackedStep(Message, frozen=True, kw_only=True, tag="packed_step"):
 
     stream: dict[str, Any]
     """Where the whole stream is."""
+    windows: int
+    """Of the whole batch, for all ranks; fewer than its size where a long step is cut into sections."""
+    fresh: bool
+    """Whether the weights are new; those of a section after the first are not."""
 
 
 class ShardedStep(Message, frozen=True, kw_only=True, tag="sharded_step"):

@@ -130,6 +130,11 @@ class PrivateGradients:
         mean = sum(losses) / len(losses) if losses else None
         return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
 
+    @property
+    def done(self) -> int:
+        """See ``Gradients``; examples."""
+        return self._at[0] if self._running[0] else 0
+
     def partial(self) -> PartialStep | None:
         """See ``Gradients``. The step's key is still the state's, so draw and noise come out as they would have."""
         (sums, losses), (done, size) = self._running, self._at

@@ -114,9 +114,9 @@ class TrainingRound:
         self._write_s = 0.0
         self._step_s = 0.0
         self._step_began = 0.0
-        self._piece_s = 0.0
-        self._piece_began = 0.0
-        self._can_break = False
+        self._place_s = 0.0
+        self._place_at = 0.0
+        self._place = 0
         self._tokens_per_s = 0.0
 
     def run(self) -> Sealed:
@@ -185,25 +185,23 @@ class TrainingRound:
             gradients.resume(before)
 
         def pulse(fraction: float) -> None:
-            self._piece_done()
             self._progress(fraction)
             self.engine.check_pause()
-            if fraction < 1.0:
+            if gradients.done != self._place and fraction < 1.0:
                 self._save_inside(model, optimizer, gradients)
             self.rooms.rest()
-            self._piece_began = time.monotonic()
 
         def on_step(state: RoundState) -> None:
-            self._piece_done()
-            done = self._piece_began
+            done = time.monotonic()
             self._step_s = max(self._step_s, done - self._step_began)
             self._progress(None)
             if state.step < self.job.local_steps and self._checkpoint_is_due(self._ahead()):
                 self._save(model, optimizer)
-            self._step_began = self._piece_began = time.monotonic()
+            self._step_began = self._place_at = time.monotonic()
+            self._place = 0
 
         trainer = LocalTrainer(self.job, model, optimizer, gradients, self.state)
-        self._step_began = self._piece_began = time.monotonic()
+        self._step_began = self._place_at = time.monotonic()
         self._progress(before.facts.fraction if before is not None else None)
         try:
             trainer.run(pulse, on_step)
@@ -214,16 +212,10 @@ class TrainingRound:
             self._save(model, optimizer, gradients.partial())
             raise
 
-    def _piece_done(self) -> None:
-        """One micro-batch, or one example, is done."""
-        now = time.monotonic()
-        self._piece_s = max(self._piece_s, now - self._piece_began)
-        self._piece_began = now
-
     def _ahead(self) -> float:
         """Seconds until the next place for a checkpoint: a long step has some inside, a short one ends soon enough."""
-        long = self._can_break and self._step_s > self._interval() / 2
-        return self._piece_s if long else self._step_s
+        long = self._place_s > 0 and self._step_s > self._interval() / 2
+        return self._place_s if long else self._step_s
 
     def _interval(self) -> float:
         return max(self.job.checkpoint_interval_s, self._write_s / _WRITE_SHARE)
@@ -233,11 +225,13 @@ class TrainingRound:
         return time.monotonic() - self._saved_at + ahead > self._interval()
 
     def _save_inside(self, model: Transformer, optimizer: AdamW, gradients: Gradients) -> None:
-        if self._checkpoint_is_due(self._piece_s):
-            partial = gradients.partial()
-            self._can_break = partial is not None
-            if partial is not None:
-                self._save(model, optimizer, partial)
+        """At a place inside a step: a checkpoint, if the next place would be too late."""
+        now = time.monotonic()
+        self._place_s = max(self._place_s, now - self._place_at)
+        self._place = gradients.done
+        if self._checkpoint_is_due(self._place_s):
+            self._save(model, optimizer, gradients.partial())
+        self._place_at = time.monotonic()
 
     def _save(self, model: Transformer, optimizer: AdamW, partial: PartialStep | None = None) -> None:
         began = time.monotonic()

@@ -132,12 +132,13 @@ class Sibling:
             self.rooms.rest()
 
     def _packed(self, order: PackedStep) -> None:
-        with self.rooms.waiting():
-            self.reducer.spread(self.model.ordered())
+        if order.fresh:
+            with self.rooms.waiting():
+                self.reducer.spread(self.model.ordered())
         gradients = cast(PackedGradients, self.gradients)
         batch_size = self.job.training.batch_size
         self.stream.load_state_dict(order.stream)
-        windows = self.stream.next_share(batch_size, self.reducer.rank, self.reducer.size)
+        windows = self.stream.next_share(order.windows, self.reducer.rank, self.reducer.size)
         after = self.stream.state_dict()
         part = compute_part(gradients, windows, after, batch_size, self.model, RoundState(), self._pulse)
         with self.rooms.waiting():

@@ -39,6 +39,8 @@ class RoundState(msgspec.Struct, kw_only=True):
     """How several devices share this round, once that is chosen; see ``core.training.parallel``."""
     nodes: int = 0
     """Devices that train apart in it, each on its partition; 0 where they train as one."""
+    section: int = 0
+    """Windows of a long step after which devices that train as one add up what they have; 0 means all."""
     origin: dict[str, Any] = {}
     """Where the whole stream was when such nodes began."""
 

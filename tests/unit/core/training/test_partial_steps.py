@@ -17,6 +17,8 @@ from core import vault
 from core.jobs import Progress, TrainingPlan, TrainJob
 from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer
+from core.training.crew import Crew
+from core.training.crew_gradients import SECTION_S
 from core.training.gradients import PackedGradients
 from core.training.ladder import Ladder, OutOfMemory
 from core.training.optimizer import AdamW
@@ -176,3 +178,36 @@ def test_a_step_begun_alone_is_ended_by_several(make_job: MakeJob, unit: str) ->
     run_crew(job, 2)
     mine, theirs = np.frombuffer(payload(job)[-4_000:], "<f4"), np.frombuffer(payload(alone)[-4_000:], "<f4")
     assert np.linalg.norm(mine - theirs) < 2e-3 * np.linalg.norm(theirs)
+
+
+def values(job: TrainJob) -> np.ndarray[Any, Any]:
+    return np.frombuffer(payload(job)[-4_000:], "<f4")
+
+
+@pytest.mark.parametrize("then", [2, 3, 1])
+def test_a_long_step_of_several_is_kept_section_by_section(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, then: int
+) -> None:
+    """Three sections of two windows: what the devices have added up is kept, and any number of them goes on."""
+    monkeypatch.setattr(Crew, "choose", lambda *_: ("ddp", 3 * SECTION_S))
+    whole, alone, job = (make_job("none", folder=name) for name in ("whole", "alone", "paused"))
+    run_crew(whole, 2)
+    run_alone(alone)
+    assert np.linalg.norm(values(whole) - values(alone)) < 2e-3 * np.linalg.norm(values(alone))
+    inside = 0
+    for look in range(PIECES_BEFORE + 4, PIECES_BEFORE + 40, 3):
+        job = make_job("none", folder=f"paused-{look}")
+        with pytest.raises(Interrupted):
+            run_crew(job, 2, FakeEngine(pause_at_look=look))
+        partial, again = held(job), FakeEngine()
+        run_alone(job, again) if then == 1 else run_crew(job, then, again)
+        assert np.linalg.norm(values(job) - values(alone)) < 2e-3 * np.linalg.norm(values(alone))
+        if then == 2:
+            assert payload(job) == payload(whole)
+        if partial is not None:
+            inside += 1
+            assert partial.facts.done in (2, 4)
+            assert again.of(Progress)[0].fraction == partial.facts.fraction
+        if inside == 2:
+            return
+    raise AssertionError("no pause was inside a step")
