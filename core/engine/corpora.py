@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import math
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,29 +20,24 @@ import msgspec
 from core.api.errors import CorpusError, HedgerowError
 from core.api.messages import ChangeParams, CorpusInfo
 from core.config import UnitOfPrivacy
-from core.data import digests
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.documents import num_documents
 from core.data.store import Shard
 from core.data.stream import num_records
 from core.engine import choices, corpus_view, generations
-from core.engine.blame import Blame
 from core.engine.board import Board
-from core.engine.children import Child, ChildDied
 from core.engine.config_store import ConfigStore
 from core.engine.ending import end_tasks
-from core.jobs import ReadJob, ReadProgress, ReadResult, Ready, Skipped
+from core.engine.readers import MAX_KEPT_SKIPPED, Heard, Readers
+from core.jobs import ReadResult, Up
 from core.ledger.rows import Choice, CorpusFacts, CorpusRow
 from core.ledger.store import Ledger
 
-READER = "core.data.reader"
 TOKENIZER = "hedgerow-4k"
 RECORD_TOKENS = 128
 """Length at which the reader counts records."""
 MAX_SHOWN_SKIPPED = 20
-MAX_KEPT_SKIPPED = 200
 MAX_PATHS = 1_000
-BIND_BATCH = 5_000
 RESCAN_S = 300.0
 """Files of a corpus are looked at again after so long, while no round uses it."""
 
@@ -55,11 +49,10 @@ class Corpora:
         self._home = home
         self._ledger = ledger
         self._key = key
-        self._config = config
         self._board = board
         self._readers: dict[str, asyncio.Task[None]] = {}
-        self._partial: dict[str, CorpusFacts] = {}
-        self._progress: dict[str, ReadProgress] = {}
+        self._heard: dict[str, Heard] = {}
+        self.readers = Readers(home, ledger, key, config)
         self._turn = asyncio.Lock()
         self._born = time.monotonic()
         self._looked_at: dict[str, float] = {}
@@ -117,9 +110,8 @@ class Corpora:
 
     def info(self, row: CorpusRow, most_skipped: int = MAX_KEPT_SKIPPED) -> CorpusInfo:
         """One corpus as the window shows it."""
-        corpus_id, most = row.corpus_id, min(most_skipped, MAX_KEPT_SKIPPED)
-        heard, progress = self._partial.get(corpus_id), self._progress.get(corpus_id)
-        return corpus_view.view(row, heard, progress, corpus_id in self._missing, most)
+        most = min(most_skipped, MAX_KEPT_SKIPPED)
+        return corpus_view.view(row, self._heard.get(row.corpus_id), row.corpus_id in self._missing, most)
 
     def add(self, paths: Sequence[str], name: str, choice: Choice | None = None) -> CorpusInfo:
         """Take folders or files and begin to read them.
@@ -248,8 +240,7 @@ class Corpora:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self._partial.pop(corpus_id, None)
-        self._progress.pop(corpus_id, None)
+        self._heard.pop(corpus_id, None)
 
     def _look_soon(self, row: CorpusRow) -> None:
         """Corpora added after ``row`` may hold what it holds now, or miss what it held."""
@@ -258,30 +249,22 @@ class Corpora:
                 self._looked_at[other.corpus_id] = -math.inf
 
     def _read(self, corpus_id: str, glance: bool = False) -> None:
-        self._partial[corpus_id] = CorpusFacts()
+        self._heard[corpus_id] = Heard()
         self._readers[corpus_id] = asyncio.create_task(self._read_safely(corpus_id, glance))
         self._board.changed()
 
     async def _read_safely(self, corpus_id: str, glance: bool = False) -> None:
-        """Read, and again if the child died, without the file that killed it; keep the result or the reason."""
+        """Read; keep the result or the reason."""
         row = self.row(corpus_id)
-        blame = Blame(self._home / "store" / corpus_id)
         try:
-            while True:
-                try:
-                    await self._read_once(row, glance, blame.excluded)
-                    break
-                except ChildDied as error:
-                    if not blame.may_try_again(error):
-                        raise
+            await self._read_once(row, glance)
         except HedgerowError as error:
             self._failed(row, error)
         finally:
             if self._readers.get(corpus_id) is asyncio.current_task():
                 self._looked_at[corpus_id] = time.monotonic()
                 del self._readers[corpus_id]
-                self._partial.pop(corpus_id, None)
-                self._progress.pop(corpus_id, None)
+                self._heard.pop(corpus_id, None)
             self._board.changed()
             self.on_ready()
 
@@ -296,95 +279,32 @@ class Corpora:
         if row.facts.error != str(error):
             self._board.error(error)
         if not row.facts.shards:
-            heard = self._partial.get(row.corpus_id, CorpusFacts())
-            self._ledger.update_corpus(row.corpus_id, **_facts(heard, state="error", error=str(error)))
+            heard = self._heard.get(row.corpus_id, Heard())
+            self._ledger.update_corpus(row.corpus_id, **_facts(heard.facts, state="error", error=str(error)))
         else:
             stands = generations.stands(row) and not isinstance(error, CorpusError)
             self._ledger.update_corpus(row.corpus_id, state="ready" if stands else "error", error=str(error))
 
-    async def _read_once(self, row: CorpusRow, glance: bool, excluded: tuple[tuple[str, str], ...]) -> None:
+    async def _read_once(self, row: CorpusRow, glance: bool) -> None:
         """Read, one corpus at a time: a reader must know what the corpora before it hold."""
+        heard = self._heard.get(row.corpus_id, Heard())
+
+        def hear(message: Up) -> None:
+            heard.take(message)
+            self._board.sandbox = heard.sandbox or self._board.sandbox
+            self._board.changed()
+
+        folder = self._home / "store" / row.corpus_id
+        tokenizer = (self.tokenizer_path, self.tokenizer_sha256)
         async with self._turn:
-            result, facts = await self._read_in_child(row, glance, excluded)
-            await self._finish(row, result, facts)
-
-    async def _read_in_child(
-        self, row: CorpusRow, glance: bool, excluded: tuple[tuple[str, str], ...] = ()
-    ) -> tuple[ReadResult, CorpusFacts]:
-        store = self._home / "store" / row.corpus_id
-        store.mkdir(mode=0o700, parents=True, exist_ok=True)
-        job = ReadJob(
-            corpus_id=row.corpus_id,
-            paths=row.paths,
-            store_dir=str(store),
-            tokenizer_path=str(self.tokenizer_path),
-            tokenizer_sha256=self.tokenizer_sha256,
-            include=row.choice.include,
-            exclude=row.choice.exclude,
-            hidden=row.choice.hidden,
-            generated=row.choice.generated,
-            text_field=row.choice.text_field,
-            elsewhere=self.elsewhere(row),
-            keep=tuple({shard.path for shard in row.facts.shards} | generations.pinned(self._ledger)),
-            glance=glance,
-            excluded=excluded,
-        )
-        child = await Child.start(
-            READER,
-            job,
-            key=self._key,
-            interpreter=self._config.node.worker_interpreter,
-            log_path=self._home / "logs" / "reader.log",
-        )
-        facts, skipped = CorpusFacts(), list[tuple[str, str]]()
-        result: ReadResult | None = None
-        try:
-            async for message in child.messages():
-                match message:
-                    case Ready():
-                        self._board.sandbox = message.sandbox
-                    case ReadProgress():
-                        self._progress[row.corpus_id] = message
-                        facts = msgspec.structs.replace(
-                            facts,
-                            files_done=message.files_done,
-                            files_total=message.files_total,
-                            text_bytes=message.text_bytes,
-                            tokens=message.tokens,
-                        )
-                    case Skipped():
-                        if len(skipped) < MAX_KEPT_SKIPPED:
-                            skipped.append((message.path, message.reason))
-                        facts = msgspec.structs.replace(
-                            facts, skipped=tuple(skipped), skipped_total=facts.skipped_total + 1
-                        )
-                    case ReadResult():
-                        result = message
-                    case _:
-                        continue
-                self._partial[row.corpus_id] = facts
-                self._board.changed()
-        finally:
-            await child.kill()
-        if result is None:
-            raise ChildDied("The reader ended without a result.", "It is started again.")
-        return result, facts
-
-    def elsewhere(self, row: CorpusRow) -> tuple[str, ...]:
-        """Digest files of the corpora that were added before."""
-        earlier = itertools.takewhile(lambda other: other.corpus_id != row.corpus_id, self.rows())
-        files = (self._home / "store" / other.corpus_id / digests.NAME for other in earlier)
-        return tuple(str(path) for path in files if path.exists())
+            result = await self.readers.read(row, folder, tokenizer, glance=glance, hear=hear)
+            await self._finish(row, result, heard.facts)
 
     async def _finish(self, row: CorpusRow, result: ReadResult, facts: CorpusFacts) -> None:
-        """Bind the lineage first: text that can be trained on must already have its budget's identity."""
-        if not result.shards or not result.records:
-            raise CorpusError(f"{row.name} holds no text that can be used.", "Choose a folder with text files.")
+        """Bind the lineage first; see ``Readers.bind``."""
         renewed = result.shards != row.facts.shards
         if renewed or row.lineage_id is None:
-            for batch in await asyncio.to_thread(sketched, result, self._key):
-                self._ledger.bind_lineage(row.corpus_id, batch)
-                await asyncio.sleep(0)
+            await self.readers.bind(row, result)
         done = msgspec.structs.replace(
             facts,
             documents=result.documents,
@@ -407,15 +327,6 @@ class Corpora:
             self._old |= {shard.path for shard in row.facts.shards} - new
             self.forget_old()
             self._look_soon(row)
-
-
-def sketched(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
-    """The digests of all documents of a corpus, a bounded number at a time, so that nobody waits long for the ledger.
-
-    Raises:
-        StorageError: the reader's file is damaged.
-    """
-    return digests.load(result.digests_path, key).batches(BIND_BATCH)
 
 
 def _count(row: CorpusRow, key: bytes, seq_len: int, units: Callable[[Sequence[Shard], int], int]) -> int:

@@ -6,23 +6,21 @@ import os
 
 from core.api.messages import CorpusInfo, Part, SkippedFile
 from core.engine import choices, generations
-from core.jobs import ReadProgress
-from core.ledger.rows import CorpusFacts, CorpusRow
+from core.engine.readers import Heard
+from core.ledger.rows import CorpusRow
 
 
-def view(
-    row: CorpusRow, heard: CorpusFacts | None, progress: ReadProgress | None, missing: bool, most_skipped: int
-) -> CorpusInfo:
+def view(row: CorpusRow, heard: Heard | None, missing: bool, most_skipped: int) -> CorpusInfo:
     """Put it together.
 
     Args:
         row: the corpus in the ledger.
         heard: what its reader said so far, if one is at work.
-        progress: how far that is.
         missing: whether one of its paths is not there.
         most_skipped: how many of the skipped files are listed.
     """
-    facts = row.facts if heard is None or generations.stands(row) else heard
+    facts = row.facts if heard is None or generations.stands(row) else heard.facts
+    progress = heard.progress if heard else None
     state, error = facts.state, facts.error
     if missing and state == "ready":
         gone = next((path for path in row.paths if not os.path.exists(path)), row.paths[0])

@@ -18,19 +18,15 @@ from typing import Final
 import msgspec
 
 from core import vault
-from core.api.errors import CorpusError, HedgerowError, ManifestError, StorageError
+from core.api.errors import HedgerowError, ManifestError, StorageError
 from core.config import FederationConfig
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.tokenizer_file import MAX_FILE_BYTES, check
-from core.engine import generations
-from core.engine.children import Child, ChildDied
-from core.engine.config_store import ConfigStore
-from core.engine.corpora import READER, Corpora, sketched
+from core.engine.corpora import Corpora
 from core.engine.ending import end_tasks
 from core.federation.gateway import Gateway
-from core.jobs import ReadJob, ReadResult
+from core.jobs import ReadResult
 from core.ledger.rows import CorpusRow
-from core.ledger.store import Ledger
 
 NAME: Final = "edition"
 _CONTEXT: Final = b"edition"
@@ -47,11 +43,9 @@ class _Edition(msgspec.Struct, frozen=True, kw_only=True):
 class Editions:
     """All editions of all corpora."""
 
-    def __init__(self, home: Path, ledger: Ledger, key: bytes, config: ConfigStore, corpora: Corpora) -> None:
+    def __init__(self, home: Path, key: bytes, corpora: Corpora) -> None:
         self._home = home
-        self._ledger = ledger
         self._key = key
-        self._config = config
         self._corpora = corpora
         self._turn = asyncio.Lock()
         self._tasks: dict[Path, asyncio.Task[None]] = {}
@@ -128,48 +122,13 @@ class Editions:
         await end_tasks(self._tasks.values())
 
     async def _read(self, row: CorpusRow, config: FederationConfig, folder: Path) -> None:
+        readers = self._corpora.readers
         async with self._turn:
-            result = await self._in_child(row, config, folder)
-            if not result.shards or not result.records:
-                raise CorpusError(f"{row.name} holds no text that can be used.", "Choose a folder with text files.")
+            result = await readers.read(row, folder, (self.tokenizer_path(config), config.tokenizer.sha256))
             # The files may have changed since the corpus was read: what can be trained on has its lineage first.
-            for batch in await asyncio.to_thread(sketched, result, self._key):
-                self._ledger.bind_lineage(row.corpus_id, batch)
-                await asyncio.sleep(0)
-            edition = _Edition(made_of=_fingerprint(row), result=result)
-            raw = msgspec.json.encode(edition)
+            await readers.bind(row, result)
+            raw = msgspec.json.encode(_Edition(made_of=_fingerprint(row), result=result))
             await asyncio.to_thread(vault.encrypt_file, folder / NAME, self._key, raw, _CONTEXT)
-
-    async def _in_child(self, row: CorpusRow, config: FederationConfig, folder: Path) -> ReadResult:
-        await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-        job = ReadJob(
-            corpus_id=row.corpus_id,
-            paths=row.paths,
-            store_dir=str(folder),
-            tokenizer_path=str(self.tokenizer_path(config)),
-            tokenizer_sha256=config.tokenizer.sha256,
-            include=row.choice.include,
-            exclude=row.choice.exclude,
-            hidden=row.choice.hidden,
-            generated=row.choice.generated,
-            text_field=row.choice.text_field,
-            elsewhere=self._corpora.elsewhere(row),
-            keep=tuple(generations.pinned(self._ledger)),
-        )
-        child = await Child.start(
-            READER,
-            job,
-            key=self._key,
-            interpreter=self._config.node.worker_interpreter,
-            log_path=self._home / "logs" / "reader.log",
-        )
-        try:
-            async for message in child.messages():
-                if isinstance(message, ReadResult):
-                    return message
-        finally:
-            await child.kill()
-        raise ChildDied("The reader ended without a result.", "It is started again.")
 
     def _folder(self, row: CorpusRow, config: FederationConfig) -> Path:
         return self._home / "store" / row.corpus_id / config.tokenizer.sha256[:16]

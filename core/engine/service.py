@@ -167,7 +167,7 @@ class Engine:
         self.sensors = Sensors(home, lambda: self.config.limits, self._month)
         self.governor = Governor(self.config, self.ledger, self.sensors.readings, self.sensors.refresh)
         self.planner = Planner(self.config.node.worker_interpreter, home / "logs" / "planner.log")
-        self.editions = Editions(home, self.ledger, key, self.config, self.corpora)
+        self.editions = Editions(home, key, self.corpora)
         self.registrar = Registrar(
             self.ledger, keystore, self.config, self.corpora, self.planner, self.editions, self.traffic
         )

@@ -15,6 +15,7 @@ from support.zoo import good, populate
 
 from core.data import at_work
 from core.engine import corpora as engine_corpora
+from core.engine import readers
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
@@ -65,7 +66,8 @@ def test_a_zoo_costs_its_animals_and_nothing_else(tmp_path: Path, monkeypatch: p
     folder = tmp_path.resolve() / "zoo"
     animals = populate(folder)
     assert animals >= 60
-    monkeypatch.setattr(engine_corpora, "ReadJob", functools.partial(ReadJob, max_memory_bytes=MEMORY))
+    monkeypatch.setattr(readers, "ReadJob", functools.partial(ReadJob, max_memory_bytes=MEMORY))
+    monkeypatch.setattr(readers, "MAX_KEPT_SKIPPED", 10_000)
     monkeypatch.setattr(engine_corpora, "MAX_KEPT_SKIPPED", 10_000)
 
     async def main() -> None:

@@ -108,7 +108,7 @@ class House:
         self.corpora = Corpora(self.home, self.ledger, KEY, self.config, self.board)
         self.governor = Governor(self.config, self.ledger, lambda week: Readings(now=time.time(), week_seconds=week))
         self.planner = Planner("", self.home / "logs" / "planner.log")
-        self.editions = Editions(self.home, self.ledger, KEY, self.config, self.corpora)
+        self.editions = Editions(self.home, KEY, self.corpora)
         self.registrar = Registrar(self.ledger, self.keystore, self.config, self.corpora, self.planner, self.editions)
         self.room = Room(
             self.home, self.ledger, self.config, KEY, self.board, self.corpora, self.governor, self.editions

@@ -302,7 +302,7 @@ def test_a_document_in_two_corpora_is_packed_once_and_its_lineages_merge(tmp_pat
 def test_many_digests_are_bound_in_batches_that_add_up(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.engine.corpora.BIND_BATCH", 3)
+    monkeypatch.setattr("core.engine.readers.BIND_BATCH", 3)
     bench = Bench(tmp_path / "home")
 
     async def what() -> None:

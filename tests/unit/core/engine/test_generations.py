@@ -141,7 +141,9 @@ def test_what_a_crash_left_between_two_generations_is_found_again(farm: Farm, te
         first = farm.named(one)
         write(text / "0.txt", 7)
         row = farm.corpora.row(one)
-        await farm.corpora._read_in_child(row, glance=True)
+        corpora = farm.corpora
+        tokenizer = (corpora.tokenizer_path, corpora.tokenizer_sha256)
+        await corpora.readers.read(row, corpora._home / "store" / one, tokenizer, glance=True)
         assert farm.named(one) == first < farm.shards(one)
         await farm.corpora.close()
         farm.ledger.close()
