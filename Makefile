@@ -57,8 +57,8 @@ screenshots: $(READY) ## a picture of every page, light and dark, into screensho
 tokenizer: $(READY) ## train the built-in tokenizer again; its hash must come out the same
 	$(BIN)/python -m core.data.train_tokenizer resources/tokenizers/hedgerow-4k.json
 
-campaign: $(READY) ## the long run: property, statistical and fault tests with many more examples
-	HEDGEROW_CAMPAIGN=1 QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/property tests/statistical tests/fault
+campaign: $(READY) ## the long run: property, statistical, fault and attack tests with many more examples
+	HEDGEROW_CAMPAIGN=1 QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/property tests/statistical tests/fault tests/attack
 
 clean: ## remove what was made, .venv included
 	rm -rf $(VENV) build dist screenshots .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

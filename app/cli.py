@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json as jsonlib
+import math
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from core.api.client import EngineClient, default_home
 from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
 
 INVITE = "hedgerow:"
+_LARGE = 1e9
 _RAW: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -98,8 +100,16 @@ def estimate(
     if json:
         console.document(found)
     else:
-        shown = [(name, f"{value:.4g}" if isinstance(value, float) else value) for name, value in found.items()]
-        console.lines(shown)
+        console.lines((name, _figure(name, value)) for name, value in found.items())
+
+
+def _figure(name: str, value: object) -> object:
+    """Four digits of a number; spent ε is rounded up, at the fourth decimal."""
+    if not isinstance(value, float):
+        return value
+    if name == "epsilon" and value < _LARGE:
+        return f"{math.ceil(value * 1e4) / 1e4:.4f}"
+    return f"{value:.4g}"
 
 
 def _plan(request: dict[str, object]) -> dict[str, object]:

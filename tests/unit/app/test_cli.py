@@ -129,6 +129,28 @@ def test_wrong_usage_is_exit_code_2(home: Path, arguments: list[str], capsys: py
     assert capsys.readouterr().out == ""
 
 
+ESTIMATES = {  # unit → sampling probability, relation
+    "document": ("0.01", "zero-out"), "record": ("0.01", "zero-out"), "corpus": ("1", "replace-one"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", ESTIMATES)
+def test_an_estimate_says_by_which_orders_relation_and_method(unit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    probability, relation = ESTIMATES[unit]
+    arguments = ["privacy", "estimate", "--unit", unit, "--noise-multiplier", "2", "--steps", "100"]
+    arguments += ["--delta", "1e-5", "--sampling-prob", probability]
+    assert cli.main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"epsilon", "delta", "relation", "method", "orders"}
+    assert (found["relation"], found["delta"]) == (relation, 1e-5)
+    assert found["orders"] == [2, 3, 4, 6, 8, 12, 16, 32]
+    best = "gaussian-dp" if unit == "corpus" else "rényi order 32"
+    assert found["method"] == f"{best} of 9 filters at δ/9"
+    assert cli.main(arguments) == 0
+    shown = next(line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("epsilon"))
+    assert 0 <= float(shown) - found["epsilon"] <= 1e-4, "spent is rounded up"
+
+
 def test_status_json_has_what_scripts_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(home, scripted({"status": SNAPSHOT})):
         assert cli.main(["status", "--json"]) == 0
