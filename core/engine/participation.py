@@ -15,8 +15,8 @@ from collections.abc import Callable
 import msgspec
 
 from core.api.errors import BudgetExhausted, ClockError, CoordinatorError, HedgerowError, StorageError
+from core.engine import asking, leftovers, progress
 from core.engine import journal as journals
-from core.engine import progress, rounds
 from core.engine.children import ChildDied
 from core.engine.ending import end_tasks
 from core.engine.journal import Inbox, Journal, Received
@@ -209,10 +209,10 @@ class Participation:
 
     async def _file(self, delivery: Delivery, instruction: TrainInstruction) -> None:
         """Begin a release or attach the message to the one it repeats."""
-        rounds.check(instruction, self.member)
+        asking.check(instruction, self.member)
         ledger, row = self._desk.ledger, self.member.row
         release = ledger.begin_release(
-            row.federation_id, instruction.run_id, instruction.server_round, rounds.attributes(instruction, self.member)
+            row.federation_id, instruction.run_id, instruction.server_round, asking.attributes(instruction, self.member)
         )
         if release.state == "abandoned":
             raise CoordinatorError(f"Round {release.server_round} of {row.name} was given up and is not begun again.")
@@ -255,8 +255,8 @@ class Participation:
     def _end(self, release: Release, state: str, reason: str) -> None:
         ended = self._desk.ledger.mark(release.release_id, state, reason=reason)  # type: ignore[arg-type]
         self._rounds.ended(ended)
-        rounds.forget(self._desk.home, ended)
-        rounds.drop_old(self._desk.home, self._desk.ledger, self._desk.config.limits.disk_gb * 1e9)
+        leftovers.forget(self._desk.home, ended)
+        leftovers.drop_old(self._desk.home, self._desk.ledger, self._desk.config.limits.disk_gb * 1e9)
         shown = self._desk.board.progress
         if shown is not None and (shown.federation_id, shown.server_round) == (
             release.federation_id, release.server_round,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +17,6 @@ import msgspec
 from core import jobs, vault
 from core.api.errors import (
     BudgetExhausted,
-    CoordinatorError,
     ModelError,
     PrivacyError,
     SandboxError,
@@ -27,6 +25,7 @@ from core.api.errors import (
 from core.engine import base, floor, generations, group, machine, plans, progress
 from core.engine.base import Base
 from core.engine.children import HANG_S, Child, ChildDied, Watch
+from core.engine.leftovers import SEALED_NAME, state_folder
 from core.engine.membership import Membership
 from core.engine.public_data import folder_of
 from core.engine.room import Room
@@ -34,8 +33,7 @@ from core.engine.training_plans import TrainingPlans
 from core.federation.protocol import TrainInstruction
 from core.hardware.energy import metering
 from core.hardware.sensors import CPU
-from core.ledger.rows import Release, ReleaseAttributes
-from core.ledger.store import Ledger
+from core.ledger.rows import Release
 from core.model.presets import num_parameters
 from core.model.shard import FULL
 from core.postprocess.compression.codec import source_sha256
@@ -47,45 +45,6 @@ _CHECKPOINT_BYTES = 36
 """Per parameter, gathered, packed and written."""
 
 
-def check(instruction: TrainInstruction, member: Membership) -> None:
-    """Refuse an instruction that is not what was consented to, before anything is fetched or allocated.
-
-    Raises:
-        CoordinatorError: naming what differs.
-    """
-    config, name = member.config, member.row.name
-    if instruction.run_id != config.run_id:
-        raise CoordinatorError(f"{name} asked for a round of another run.", "It was not answered.")
-    if instruction.manifest_hash != member.row.manifest_hash:
-        raise CoordinatorError(
-            f"{name} has changed its terms since you joined.", "Leave and join again if you agree to the new ones."
-        )
-    if instruction.server_round > config.schedule.rounds:
-        raise CoordinatorError(f"{name} asked for more rounds than it said it would.", "It was not answered.")
-    if instruction.local_steps > config.training.local_steps or (
-        config.privacy.unit != "none" and instruction.local_steps != config.training.local_steps
-    ):
-        raise CoordinatorError(f"{name} asked for another number of steps than agreed.", "It was not answered.")
-    if plans.shard_named(config, instruction.shard) is None:
-        raise CoordinatorError(f"{name} asked to train a part that its terms do not name.", "It was not answered.")
-    if instruction.base_bytes > plans.base_limit(config):
-        raise CoordinatorError(
-            f"{name} wants to send {instruction.base_bytes:,} bytes of weights; its model has "
-            f"{4 * num_parameters(config.model):,}.",
-            "It was not answered.",
-        )
-
-
-def attributes(instruction: TrainInstruction, member: Membership) -> ReleaseAttributes:
-    """What the release of this round is bound to."""
-    return ReleaseAttributes(
-        base_hash=instruction.base_hash,
-        shard=instruction.shard,
-        corpora=tuple(sorted(member.plans)),
-        manifest_hash=instruction.manifest_hash,
-    )
-
-
 class Round:
     """The work of one release."""
 
@@ -95,7 +54,7 @@ class Round:
         self._release = release
         self._instruction = instruction
         shard = plans.shard_named(member.config, instruction.shard)
-        assert shard is not None  # ``check`` refused every other name
+        assert shard is not None  # ``asking.check`` refused every other name
         self._shard = shard
         self._recorded: jobs.DPRecord | None = None
         self.folder = room.home / "rounds" / str(release.release_id)
@@ -184,58 +143,67 @@ class Round:
         """
         self._check_machine()
         generations.check(corpora)
-        devices = await asyncio.to_thread(machine.choose_devices, self._room.config.limits)
-        job = self._job(weights, corpora, public, devices)
-        if self._shard.name == FULL:  # the probe measures whole models; a shard's plan follows from the job alone
-            strategy = await asyncio.to_thread(machine.strategy, self._member.config, devices)
-            job = msgspec.structs.replace(job, strategy=strategy)
-        if self._shard.name == FULL and not job.strategy:  # nor what does not fit on one device
-            training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
-            plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
-            job = msgspec.structs.replace(job, plan=plan)
+        job = await self._planned(weights, corpora, public)
         for folder in (job.round_dir, job.state_dir):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self._room.board.device = ", ".join(dict.fromkeys(job.devices))
         self.show("training")
         if self._release.state == "assigned":
             self._release = self._room.ledger.mark(self._release.release_id, "training")
+        async with metering(job.devices or (job.device,)) as meter:
+            sealed = await self._trained(job)
+            if sealed is None:
+                return False
+            path = await asyncio.to_thread(self._checked, sealed)
+            energy = await asyncio.to_thread(meter.energy_wh)
+        on_sealed(sealed)
+        self._room.ledger.seal(
+            self._release.release_id, sealed.sha256, sealed.size_bytes, sealed.dense_bytes, str(path)
+        )
+        # The trainer counts over all restarts of the round, so it is noted once.
+        self._room.ledger.add_contribution(self._release.release_id, sealed.tokens, sealed.seconds, *energy)
+        self._room.governor.forget_seconds(self._release.release_id)
+        self._room.board.round_trained(sealed.steps)
+        return True
+
+    async def _planned(
+        self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], public: jobs.CorpusRef | None
+    ) -> jobs.TrainJob:
+        """The job, with how the devices share it, or else how the one computes it."""
+        devices = await asyncio.to_thread(machine.choose_devices, self._room.config.limits)
+        job = self._job(weights, corpora, public, devices)
+        if self._shard.name != FULL:  # the probe measures whole models; a shard's plan follows from the job alone
+            return job
+        strategy = await asyncio.to_thread(machine.strategy, self._member.config, devices)
+        if strategy:  # nor does it measure what does not fit on one device
+            return msgspec.structs.replace(job, strategy=strategy)
+        training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
+        plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
+        return msgspec.structs.replace(job, plan=plan)
+
+    async def _trained(self, job: jobs.TrainJob) -> jobs.Sealed | None:
+        """Run the trainers; what they sealed, or ``None`` if the owner paused them."""
+        hang_s = _hang_after_s(job)
         child = await group.start(
             job,
             key=self._room.key,
             interpreter=self._room.config.node.worker_interpreter,
             logs=self._room.home / "logs",
             threads=job.threads,
-            hang_s=_hang_after_s(job),
+            hang_s=hang_s,
         )
         try:
-            async with (
-                metering(job.devices or (job.device,)) as meter,
-                self._room.governor.running(child),
-                contextlib.aclosing(child.messages()) as heard,
-            ):
-                sealed: jobs.Sealed | None = None
-                watch = Watch(_hang_after_s(job))
+            async with self._room.governor.running(child), contextlib.aclosing(child.messages()) as heard:
+                watch = Watch(hang_s)
                 async for message in heard:
                     watch.heard(message)
                     sealed = await self._hear(message, child)
                     if sealed is not None:  # on disk for good; nobody waits for torch to unload
-                        break
+                        return sealed
         finally:
             await child.kill()
-        if sealed is not None:
-            path = await asyncio.to_thread(self._checked, sealed)
-            energy = await asyncio.to_thread(meter.energy_wh)
-            on_sealed(sealed)
-            self._room.ledger.seal(
-                self._release.release_id, sealed.sha256, sealed.size_bytes, sealed.dense_bytes, str(path)
-            )
-            # The trainer counts over all restarts of the round, so it is noted once.
-            self._room.ledger.add_contribution(self._release.release_id, sealed.tokens, sealed.seconds, *energy)
-            self._room.governor.forget_seconds(self._release.release_id)
-            self._room.board.round_trained(sealed.steps)
-            return True
         if child.paused_by_us:
-            return False
+            return None
         raise ChildDied("The trainer ended without an update.", "It is started again.")
 
     def _check_machine(self) -> None:
@@ -344,7 +312,7 @@ class Round:
         plan, config = self._member.plan, self._member.config
         if plan.unit != "none":
             _check_record(self._recorded, plan, self._shard.size())
-        path = self.folder / "update.sealed"
+        path = self.folder / SEALED_NAME
         with vault.open_encrypted(path, self._room.key, SEALED_CONTEXT) as update:
             if update.size != sealed.size_bytes or source_sha256(update).hex() != sealed.sha256:
                 raise UpdateError("The sealed update is not what the trainer said it is.", "It is not sent.")
@@ -376,37 +344,3 @@ def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, parameters: in
     )
     if not same:
         raise PrivacyError("The trainer did not do what was charged for.", "Its update is not sent.")
-
-
-def state_folder(home: Path, federation_id: str) -> Path:
-    """Where the trainer keeps what carries over between a federation's rounds."""
-    return home / "rounds" / "state" / federation_id
-
-
-def forget(home: Path, release: Release) -> None:
-    """Remove what a finished round leaves behind, its sealed update excepted."""
-    folder = home / "rounds" / str(release.release_id)
-    if not folder.exists():
-        return
-    for path in folder.iterdir():
-        if path.is_dir():  # of a node that trained apart
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != "update.sealed" or release.state == "abandoned":
-            path.unlink(missing_ok=True)
-
-
-def drop_old(home: Path, ledger: Ledger, limit_bytes: float) -> None:
-    """Keep sealed updates up to the owner's disk limit; older ones are reduced to hash and summary."""
-    used = 0
-    for release in ledger.uploads(100_000):
-        if not release.path:
-            continue
-        used += release.size_bytes
-        if used > limit_bytes and release.finished_at is not None:
-            shutil.rmtree(home / "rounds" / str(release.release_id), ignore_errors=True)
-            ledger.drop_sealed_bytes(release.release_id)
-
-
-def late(instruction: TrainInstruction, now: float, expires_at: float) -> bool:
-    """Whether there is no point in starting any more."""
-    return now >= min(instruction.deadline_at, expires_at)

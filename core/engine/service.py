@@ -69,12 +69,12 @@ from core.engine.governor import Governor
 from core.engine.ipc import Server
 from core.engine.joining import Registrar
 from core.engine.keystore import Keystore
+from core.engine.leftovers import state_folder
 from core.engine.membership import Membership
 from core.engine.participation import Participation
 from core.engine.plans import Planner
 from core.engine.preview import PreviewDesk
 from core.engine.room import Room
-from core.engine.rounds import state_folder
 from core.engine.standing import Facts, standing
 from core.engine.training_plans import TrainingPlans
 from core.engine.volume import Volume

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from core.api.errors import CoordinatorError, CorpusError
-from core.engine import generations, rounds
+from core.engine import asking, generations
 from core.engine import journal as journals
 from core.engine.editions import check_edition
 from core.engine.journal import Journal
@@ -141,6 +141,6 @@ def check_time(member: Membership, journal: Journal) -> None:
     Raises:
         CoordinatorError: no point in starting any more.
     """
-    if rounds.late(journal.instruction, member.transport.now(), journal.delivery.expires_at):
+    if asking.late(journal.instruction, member.transport.now(), journal.delivery.expires_at):
         number = journal.instruction.server_round
         raise CoordinatorError(f"Round {number} of {member.row.name} was over before it could be begun.")

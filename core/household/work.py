@@ -103,7 +103,7 @@ class HouseholdWork:
         """Have the base weights where the household's gateway hands them out."""
         config, instruction = self._member.config, journal.instruction
         shard = plans.shard_named(config, instruction.shard)
-        assert shard is not None  # ``rounds.check`` refused every other name
+        assert shard is not None  # ``asking.check`` refused every other name
         progress.show(self._desk.board, self._member, release, instruction, "download")
         folder = self._desk.home / "blobs"
         fetched = await base.fetch(self._member.gateway, folder, instruction, config, shard, self._downloaded)

@@ -24,8 +24,8 @@ from core import vault
 from core.api.errors import InviteError
 from core.api.messages import FederationInfo, Notice
 from core.coordinator import certificates
+from core.engine import leftovers, plans, rounds, sending
 from core.engine import participation as participations
-from core.engine import plans, rounds, sending
 from core.engine.config_store import Presence
 from core.engine.membership import Membership
 from core.engine.participation import Participation
@@ -911,7 +911,7 @@ def test_old_sealed_updates_are_reduced_to_hash_and_summary(tmp_path: Path) -> N
         accept(bench, await bench.state("sent"))
         done = await bench.state("accepted")
         assert vault.decrypt_file(done.path, KEY, rounds.SEALED_CONTEXT)
-        rounds.drop_old(bench.house.home, bench.house.ledger, 10.0)
+        leftovers.drop_old(bench.house.home, bench.house.ledger, 10.0)
         gone = await bench.state("accepted")
         assert (gone.path, gone.sha256) == ("", done.sha256)
         assert not (bench.house.home / "rounds" / str(done.release_id)).exists()
