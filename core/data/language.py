@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 import unicodedata
 from collections import Counter
 from typing import Final
@@ -24,6 +25,7 @@ _MIN_LETTERS: Final = 10
 _MAIN_SCRIPT: Final = 0.6
 _KANA: Final = 0.05
 _WORD: Final = re.compile(r"[^\s\d_.,;:!?()\[\]{}<>\"“”„«»…/\\|=+*&%$#@~^`।॥،؟؛–—-]+")
+_NO_LETTERS: Final = dict.fromkeys(map(ord, string.ascii_letters))
 _ONE_LANGUAGE: Final = {
     "GREEK": "el", "HEBREW": "he", "HANGUL": "ko", "THAI": "th", "GEORGIAN": "ka", "ARMENIAN": "hy", "TAMIL": "ta",
     "BENGALI": "bn", "GUJARATI": "gu", "GURMUKHI": "pa", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml",
@@ -129,6 +131,8 @@ def language(text: str) -> str:
     half = SAMPLE_CHARACTERS // 2
     middle = max(half, len(text) // 2)
     sample = text[:half] + " " + text[middle : middle + half]
+    if sample.isascii():
+        return _by_small_words(sample) if len(sample) - len(sample.translate(_NO_LETTERS)) >= _MIN_LETTERS else UNKNOWN
     scripts: Counter[str] = Counter()
     for letter, count in Counter(sample).items():
         if letter.isalpha():
@@ -147,12 +151,18 @@ def language(text: str) -> str:
 
 def _by_small_words(sample: str) -> str:
     words = _WORD.findall(sample.lower().replace("’", "'"))
-    known = _languages_of()
-    hits = Counter(language for word in words for language in known.get(word, ()))
-    if len(words) < MIN_WORDS or not hits:
+    if len(words) < MIN_WORDS:
         return UNKNOWN
-    (best, most), *rest = hits.most_common(2)
-    second = rest[0][1] if rest else 0
-    longer = {word for word in words if len(word) > 1 and best in known.get(word, ())}  # code is full of single letters
-    sure = most >= MIN_SHARE * len(words) and most > second and len(longer) >= MIN_DISTINCT
+    known = _languages_of()
+    small = [(word, count, known[word]) for word, count in Counter(words).items() if word in known]
+    hits: dict[str, int] = {}
+    for _, count, languages in small:
+        for language in languages:
+            hits[language] = hits.get(language, 0) + count
+    if not hits:
+        return UNKNOWN
+    best = max(hits, key=hits.__getitem__)
+    most = hits.pop(best)
+    longer = sum(len(word) > 1 and best in languages for word, _, languages in small)  # code is full of single letters
+    sure = most >= MIN_SHARE * len(words) and most > max(hits.values(), default=0) and longer >= MIN_DISTINCT
     return best if sure else UNKNOWN
