@@ -63,6 +63,12 @@ TEMPLATES: dict[str, str] = {
     "receipt": str(
         QT_TRANSLATE_NOOP("Sentences", "The numbers of round {round} are sent. {federation} has yet to confirm them.")
     ),
+    "slot": str(
+        QT_TRANSLATE_NOOP(
+            "Sentences",
+            "The numbers of round {round} are ready. They leave at a set moment, so that their time says nothing.",
+        )
+    ),
     "snoozed": str(QT_TRANSLATE_NOOP("Sentences", "Until {until}, or when you resume. The trainer's memory is free.")),
     "waiting": str(QT_TRANSLATE_NOOP("Sentences", "{name} has not opened its next round. Nothing to do until then.")),
     "weekly_hours": str(

@@ -285,6 +285,9 @@ class ScheduleConfig(Frozen, frozen=True, kw_only=True):
     """Seconds from instruction to the end of training."""
     upload_allowance_s: float = 600.0
     """Seconds after the deadline in which an announced upload may still finish."""
+    upload_slot_s: float = 60.0
+    """Under DP units updates set out at multiples of this only, so that their time says little about the text. Bounded
+    by the volunteer from below and by the deadline from above."""
 
     def __post_init__(self) -> None:
         """Bound every number.
@@ -297,6 +300,7 @@ class ScheduleConfig(Frozen, frozen=True, kw_only=True):
         _between("schedule.quorum", self.quorum, 1, self.cohort_size)
         _between("schedule.deadline_s", self.deadline_s, 5.0, 14 * 86_400.0)
         _between("schedule.upload_allowance_s", self.upload_allowance_s, 5.0, 7 * 86_400.0)
+        _between("schedule.upload_slot_s", self.upload_slot_s, 0.0, 3_600.0)
 
 
 class FederationConfig(Frozen, frozen=True, kw_only=True):

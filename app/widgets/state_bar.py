@@ -156,6 +156,7 @@ class StatePanel(Panel):
             "idle": self.tr("not begun"),
             "reading": self.tr("opening your text"),
             "sealing": self.tr("packing the numbers"),
+            "slot": self.tr("ready, leaving at the next set moment"),
             "receipt": self.tr("sent, waiting for the receipt"),
         }
         return words[progress.phase], share

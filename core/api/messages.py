@@ -14,7 +14,7 @@ import msgspec
 API_VERSION = 1
 
 State = Literal["training", "waiting", "paused", "paused_rule", "no_budget", "problem", "not_joined"]
-Phase = Literal["idle", "download", "reading", "training", "sealing", "uploading", "receipt"]
+Phase = Literal["idle", "download", "reading", "training", "sealing", "slot", "uploading", "receipt"]
 Guarantee = Literal["guaranteed", "promised", "none"]
 
 

@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     create.add_argument("--shards", type=int, default=1, metavar="N", help="parts of the model that are trained apart")
     create.add_argument("--codec", default="int8", choices=("int8", "fp32"))
     create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
+    create.add_argument("--upload-slot", default="60s", help="updates set out at multiples of this, where noise hides")
     create.add_argument("--tokenizer", type=Path, metavar="PATH")
     create.add_argument("--address", default="", metavar="HOST[:PORT]", help="what invites name")
     create.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
@@ -134,6 +135,7 @@ def _create(options: argparse.Namespace) -> None:
         clip_norm=options.clip_norm,
         codec=options.codec,
         deadline_s=duration_s(options.deadline),
+        upload_slot_s=duration_s(options.upload_slot),
         seed=options.seed,
         tokenizer=options.tokenizer,
         address=options.address,

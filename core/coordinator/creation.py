@@ -77,6 +77,7 @@ class Choices:
     clip_norm: float | None = None
     codec: Literal["int8", "fp32"] = "int8"
     deadline_s: float = 3_600.0
+    upload_slot_s: float = 60.0
     seed: int | None = None
     tokenizer: Path | None = None
     address: str = ""
@@ -172,6 +173,7 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
                 quorum=choices.cohort if choices.quorum is None else choices.quorum,
                 deadline_s=choices.deadline_s,
                 upload_allowance_s=_upload_allowance_s(model, choices),
+                upload_slot_s=choices.upload_slot_s,
             ),
         )
         return msgspec.convert(msgspec.to_builtins(config), FederationConfig)

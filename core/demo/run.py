@@ -194,7 +194,7 @@ class _Run:
                 *("--purpose", "To show a federation at work on this machine."),
                 *("--preset", self._options.preset, "--privacy", self._options.privacy),
                 *("--rounds", str(self._options.rounds), "--cohort", count, "--quorum", count),
-                *("--shards", str(self._options.shards)),
+                *("--shards", str(self._options.shards), "--deadline", "20m", "--upload-slot", "5s"),
                 *("--evaluate", str(self._folder / "held-out.txt")),
                 *(("--local-steps", str(self._options.local_steps)) if self._options.local_steps else ()),
             ]

@@ -25,6 +25,7 @@ _PHASES = {
     "reading": "reading",
     "training": "training",
     "sealing": "sealing",
+    "slot": "sealed",
     "uploading": "sending",
     "receipt": "sent",
 }
@@ -80,7 +81,7 @@ def volunteers_table(demo: Demo) -> Table:
     """One bar per volunteer."""
     table = Table.grid(padding=(0, 2))
     for volunteer in demo.volunteers:
-        training = volunteer.phase in {"training", "sealing", "uploading", "receipt"} and volunteer.steps
+        training = volunteer.phase in {"training", "sealing", "slot", "uploading", "receipt"} and volunteer.steps
         bar = ProgressBar(total=volunteer.steps or 1, completed=volunteer.step if training else 0, width=30)
         doing = _PHASES.get(volunteer.phase, volunteer.phase) if volunteer.state != "problem" else volunteer.why
         steps = f"step {volunteer.step} of {volunteer.steps}" if training else ""

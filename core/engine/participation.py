@@ -15,7 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from core.api.errors import BudgetExhausted, ClockError, CoordinatorError, HedgerowError, StorageError
-from core.engine import asking, leftovers, progress
+from core.engine import asking, leftovers, progress, slots
 from core.engine import journal as journals
 from core.engine.children import ChildDied
 from core.engine.ending import end_tasks
@@ -302,6 +302,9 @@ class Participation:
             if not self._rounds.may_send:  # sealed and kept; the owner's rule about the network says when
                 progress.show(self._desk.board, self.member, release, journal.instruction, "uploading")
                 return SEND_RETRY_S
+            if not again and (wait := self._slot_opens_in(release)) > 0:
+                progress.show(self._desk.board, self.member, release, journal.instruction, "slot")
+                return wait
             return await self._send(release)
         except RunEnded:
             # The same round comes again under a new run, with another message.
@@ -326,6 +329,14 @@ class Participation:
             return await self._give_up(release, journal, error)
         except HedgerowError as error:
             return await self._give_up(release, journal, error)
+
+    def _slot_opens_in(self, release: Release) -> float:
+        """Seconds until a sealed update may set out; one that has begun its way goes on."""
+        if release.state != "sealed" or release.sealed_at is None:
+            return 0.0
+        now = self.member.transport.now()
+        sealed_at = release.sealed_at + self.member.transport.skew_s
+        return slots.opens_in(self.member.plan.unit, self.member.config.schedule, sealed_at, now)
 
     async def _train(self, release: Release, journal: Journal) -> bool:
         """From an assignment to a sealed update; ``False`` if it has to wait or was paused on the way."""

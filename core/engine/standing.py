@@ -76,6 +76,9 @@ def _working(progress: RoundProgress, decision: Decision) -> Standing:
             text = f"Training round {number} of {rounds} of {name}: step {progress.step} of {progress.steps}."
         case "sealing":
             text = f"Sealing the update of round {number} of {name}."
+        case "slot":
+            text = f"The update of round {number} of {name} is ready; it sets out with the next slot."
+            return Standing("waiting", _say("slot", text, **args))
         case "uploading":
             text = f"Sending the update of round {number} of {name}."
         case _:

@@ -58,7 +58,7 @@ def config(unit: UnitOfPrivacy = "record", rounds: int = 3, steps: int = 3, **ch
         ),
         "privacy": PrivacyTerms(unit=unit, relation=RELATION[unit]),  # type: ignore[arg-type]
         "codec": CodecConfig(),
-        "schedule": ScheduleConfig(rounds=rounds, cohort_size=1, quorum=1),
+        "schedule": ScheduleConfig(rounds=rounds, cohort_size=1, quorum=1, deadline_s=5.0),
         **changes,
     }
     return FederationConfig(**values)  # type: ignore[arg-type]
