@@ -7,7 +7,6 @@ to the lineage: who shares a document shares a budget, also where only one of th
 
 from __future__ import annotations
 
-import itertools
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,15 +35,6 @@ class Digests(NamedTuple):
         """From digests in any order; sorted, so that the order of files is not told."""
         return cls(*(np.sort(np.asarray(part, dtype=f"S{SIZE}")).tobytes() for part in (packed, dropped)))
 
-    def batches(self, size: int) -> Iterator[list[str]]:
-        """All of them in hexadecimal, a bounded number at a time."""
-        places = itertools.chain(
-            ((self.packed, at) for at in range(0, len(self.packed), SIZE)),
-            ((self.dropped, at) for at in range(0, len(self.dropped), SIZE)),
-        )
-        while batch := [run[at : at + SIZE].hex() for run, at in itertools.islice(places, size)]:
-            yield batch
-
 
 def store(folder: Path, key: bytes, digests: Digests) -> Path:
     """Make the file say this, if it does not yet.
@@ -58,8 +48,8 @@ def store(folder: Path, key: bytes, digests: Digests) -> Path:
             return path
     except StorageError:
         pass  # written anew
-    content = _COUNT.pack(len(digests.packed) // SIZE) + digests.packed + digests.dropped
-    vault.encrypt_file(path, key, content, _CONTEXT)
+    count = _COUNT.pack(len(digests.packed) // SIZE)
+    vault.encrypt_file(path, key, (count, digests.packed, digests.dropped), _CONTEXT)
     return path
 
 
@@ -69,11 +59,30 @@ def load(path: Path | str, key: bytes) -> Digests:
     Raises:
         StorageError: it is missing, damaged, or of another key.
     """
-    content = vault.decrypt_file(path, key, _CONTEXT)
-    cut = _COUNT.size + _COUNT.unpack_from(content)[0] * SIZE if len(content) >= _COUNT.size else -1
-    if not _COUNT.size <= cut <= len(content) or (len(content) - cut) % SIZE:
+    with vault.open_encrypted(path, key, _CONTEXT) as file:
+        cut = _cut(file, path)
+        return Digests(file.read(_COUNT.size, cut), file.read(cut, file.size))
+
+
+def batches(path: Path | str, key: bytes, size: int) -> Iterator[list[str]]:
+    """All digests in the file of a corpus, in hexadecimal, a bounded number at a time; the file is never held whole.
+
+    Raises:
+        StorageError: it is missing, damaged, or of another key; perhaps only after some.
+    """
+    with vault.open_encrypted(path, key, _CONTEXT) as file:
+        _cut(file, path)
+        for start in range(_COUNT.size, file.size, size * SIZE):
+            run = file.read(start, start + size * SIZE)
+            yield [run[at : at + SIZE].hex() for at in range(0, len(run), SIZE)]
+
+
+def _cut(file: vault.EncryptedFile, path: Path | str) -> int:
+    """Where the digests of dropped documents begin."""
+    cut = _COUNT.size + _COUNT.unpack(file.read(0, _COUNT.size))[0] * SIZE if file.size >= _COUNT.size else -1
+    if not _COUNT.size <= cut <= file.size or (file.size - cut) % SIZE:
         raise StorageError(f"{path} is damaged or was written with another key.", "It is not used.")
-    return Digests(content[_COUNT.size : cut], content[cut:])
+    return cut
 
 
 class Elsewhere:

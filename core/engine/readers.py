@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -152,11 +152,6 @@ class Readers:
         Raises:
             StorageError: the reader's list of digests is damaged.
         """
-        for batch in await asyncio.to_thread(_sketched, result, self._key):
+        for batch in digests.batches(result.digests_path, self._key, BIND_BATCH):  # so that nobody waits long
             self._ledger.bind_lineage(row.corpus_id, batch)
             await asyncio.sleep(0)
-
-
-def _sketched(result: ReadResult, key: bytes) -> Iterator[Sequence[str]]:
-    """The digests of all its documents, a bounded number at a time, so that nobody waits long for the ledger."""
-    return digests.load(result.digests_path, key).batches(BIND_BATCH)

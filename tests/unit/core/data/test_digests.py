@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core import vault
 from core.api.errors import StorageError
 from core.data import digests
 from core.data.digests import Digests, Elsewhere
@@ -26,7 +27,7 @@ def test_what_is_stored_is_loaded_and_an_equal_file_is_left_alone(tmp_path: Path
     digests.store(tmp_path, KEY, Digests.of(some(*reversed(range(50))), some(62, 61, 60)))
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert before.st_mode & 0o777 == 0o600
-    batches = list(one.batches(20))
+    batches = list(digests.batches(path, KEY, 20))
     assert [len(batch) for batch in batches] == [20, 20, 13]
     assert {bytes.fromhex(d) for batch in batches for d in batch} == set(some(*range(50), 60, 61, 62))
     assert not any(digest[:8] in path.read_bytes() for digest in some(*range(50)))
@@ -39,6 +40,12 @@ def test_a_file_of_another_key_or_a_cut_one_is_refused_and_written_anew(tmp_path
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StorageError):
         digests.load(path, KEY)
+    with pytest.raises(StorageError):
+        list(digests.batches(path, KEY, 5))
+    for content in (b"", bytes(7), (2).to_bytes(8, "big") + bytes(32), bytes(8 + 31)):
+        vault.encrypt_file(path, KEY, content, b"document-digests")
+        with pytest.raises(StorageError, match="is damaged"):
+            digests.load(path, KEY)
     assert digests.load(digests.store(tmp_path, KEY, Digests.of([], some(2))), KEY).dropped == some(2)[0]
 
 

@@ -55,7 +55,7 @@ class Desk:
         self.messages = []
         self.extracted = 0
         result = Reading(self.job(*paths, **changes), KEY, self.messages.append).run()
-        batches = digests.load(result.digests_path, KEY).batches(1_000)
+        batches = digests.batches(result.digests_path, KEY, 1_000)
         self._sketches[result.shards] = {digest for batch in batches for digest in batch}
         return result
 
