@@ -192,3 +192,5 @@ def _show(info: CorpusInfo, json: bool) -> None:
             console.say(info.error, "red")
         for skipped in info.skipped:
             console.say(f"skipped {skipped.path}: {skipped.reason}", "dim")
+        if (more := info.skipped_total - len(info.skipped)) > 0 and info.skipped:
+            console.say(f"skipped {more:,} more", "dim")

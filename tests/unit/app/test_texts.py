@@ -20,6 +20,7 @@ from core.api.messages import (
     PathsParams,
     PreviewText,
     PreviewTicket,
+    SkippedFile,
 )
 
 READY = CorpusInfo(
@@ -158,3 +159,12 @@ def test_the_field_of_a_file_is_shown_and_chosen(
     assert out == "a longer story\nshort\n"
     assert "read from 'note' of id, note, story" in err
     assert cli.main(["corpus", "preview", "c1", "--field", "note"]) == 2
+
+
+def test_of_many_skipped_files_the_rest_is_counted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many = msgspec.structs.replace(READY, skipped=[SkippedFile(path="/x/a.bin", reason="binary")], skipped_total=1_201)
+    with serving(home, scripted({"corpus.inspect": many})):
+        assert cli.main(["corpus", "inspect", "c1"]) == 0
+    err = capsys.readouterr().err
+    assert "skipped /x/a.bin: binary" in err
+    assert "skipped 1,200 more" in err
