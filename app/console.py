@@ -289,16 +289,18 @@ def show_terms(terms: TermsView) -> None:
         (
             o.name,
             f"{o.epsilon_planned:.2f}",
+            "" if o.epsilon_pld is None else f"{o.epsilon_pld:.2f}",
             f"{o.epsilon_limit:g}",
             f"{o.noise_multiplier:.3f}",
             o.rounds_affordable,
             "",
         )
         if o.usable
-        else (o.name, "", "", "", "", o.reason)
+        else (o.name, "", "", "", "", "", o.reason)
         for o in terms.offers
     ]
-    table(("text", "ε planned", "limit", "noise", "rounds", "not usable"), rows, right=(1, 2, 3, 4))
+    names = ("text", "ε planned", "by PLD, not promised", "limit", "noise", "rounds", "not usable")
+    table(names, rows, right=(1, 2, 3, 4, 5))
 
 
 def show_hardware(found: HardwareProfile) -> None:

@@ -179,6 +179,7 @@ class Price(Panel):
             "upload": self.tr("Upload"),
             "download": self.tr("Download"),
             "noise": self.tr("Noise"),
+            "compared": self.tr("To compare"),
             "licence": self.tr("Licence"),
             "law": self.tr("Law of"),
         }
@@ -218,6 +219,7 @@ class Price(Panel):
             )
             if noises
             else self.tr("none"),
+            "compared": self._compared(chosen),
             "licence": strangers.name(manifest.licence),
             "law": strangers.name(manifest.jurisdiction),
         }
@@ -226,6 +228,12 @@ class Price(Panel):
         self.fits.setVisible(not terms.fits)
         self.fits.setText(strangers.plain(terms.fits_reason))
         self.withdrawal.setText(strangers.paragraph(manifest.withdrawal))
+
+    def _compared(self, chosen: list[CorpusOffer]) -> str:
+        found = [o.epsilon_pld for o in chosen if o.epsilon_pld is not None]
+        if not found:
+            return self.tr("nothing")
+        return self.tr("ε {0} by PLD, if nothing ever changes; not promised").format(figures.epsilon_spent(max(found)))
 
     def _show_rounds(self, terms: TermsView, chosen: list[CorpusOffer]) -> None:
         planned = terms.manifest.rounds

@@ -322,6 +322,8 @@ class CorpusOffer(Message, frozen=True, kw_only=True):
     noise_multiplier: float = 0.0
     epsilon_limit: float = 0.0
     epsilon_planned: float = 0.0
+    epsilon_pld: float | None = None
+    """Of the same plan by privacy loss distributions, which assume that it never changes: to compare, not promised."""
     delta: float = 0.0
     rounds_affordable: int = 0
     guarantee: Guarantee = "none"

@@ -38,6 +38,7 @@ class Solved(msgspec.Struct, frozen=True):
     rdp_per_step: tuple[float, ...]
     epsilon_planned: float
     rounds_affordable: int
+    epsilon_pld: float | None = None
 
 
 class Plan(Frozen, frozen=True, kw_only=True):
@@ -57,6 +58,8 @@ class Plan(Frozen, frozen=True, kw_only=True):
     delta: float
     rounds_affordable: int
     windows_per_document: int = 1
+    epsilon_pld: float | None = None
+    """Of the whole plan by privacy loss distributions: for comparison, never promised."""
 
     def mechanism(self) -> PrivacyPlan:
         """As the trainer is told."""
@@ -154,6 +157,7 @@ class Planner:
             delta=0.0 if terms.unit == "none" else delta,
             rounds_affordable=solved.rounds_affordable,
             windows_per_document=terms.windows_per_document,
+            epsilon_pld=solved.epsilon_pld,
         )
 
     async def _solve(self, question: dict[str, object]) -> Solved:
@@ -209,6 +213,7 @@ def offer(corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
         noise_multiplier=plan.noise_multiplier,
         epsilon_limit=plan.epsilon_limit,
         epsilon_planned=plan.epsilon_planned,
+        epsilon_pld=plan.epsilon_pld,
         delta=plan.delta,
         rounds_affordable=plan.rounds_affordable,
         guarantee="none" if plan.unit == "none" else "guaranteed",

@@ -307,6 +307,7 @@ def terms(epsilon: float = 3.0, unit: str = "record") -> TermsView:
             corpus_id="c1", name="Field notes", usable=True, units=262_144, sampling_prob=64 / 262_144,
             noise_multiplier=round(0.4 + 1.1 / epsilon, 2) if guarded else 0.0, epsilon_limit=epsilon,
             epsilon_planned=round(epsilon * 0.96, 2) if guarded else 0.0, delta=1e-6, rounds_affordable=68,
+            epsilon_pld=round(epsilon * 0.57, 2) if guarded else None,
             guarantee=kind,
         ),
         CorpusOffer(

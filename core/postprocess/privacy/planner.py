@@ -60,6 +60,8 @@ class Solved(msgspec.Struct, frozen=True, kw_only=True):
     rdp_per_step: tuple[float, ...]
     gaussian_mu: float | None
     epsilon_planned: float
+    epsilon_pld: float | None
+    """Of the same plan by privacy loss distributions; shown beside it, never promised."""
     rounds_affordable: int
     delta: float
     relation: str
@@ -81,6 +83,8 @@ class Estimated(msgspec.Struct, frozen=True, kw_only=True):
     """Its price by the gate's own arithmetic."""
 
     epsilon: float
+    epsilon_pld: float | None
+    """Of a plan fixed from the start, by privacy loss distributions; for comparison."""
     delta: float
     relation: str
     method: str
@@ -126,6 +130,7 @@ def solve(request: Solve) -> Solved:
         rdp_per_step=spent.rdp_per_step,
         gaussian_mu=spent.gaussian_mu,
         epsilon_planned=cost.epsilon,
+        epsilon_pld=accountant.pld_epsilon(event, request.delta),
         rounds_affordable=accountant.rounds_affordable(
             request.unit, sigma, q, request.steps_per_round, request.epsilon, request.delta
         ),
@@ -146,7 +151,11 @@ def estimate(request: Estimate) -> Estimated:
     event = accountant.event_for(request.unit, request.noise_multiplier, request.sampling_prob, request.steps)
     cost = report([accountant.spent(event)], request.delta)
     return Estimated(
-        epsilon=cost.epsilon, delta=request.delta, relation=accountant.relation_of(request.unit), method=cost.method
+        epsilon=cost.epsilon,
+        epsilon_pld=accountant.pld_epsilon(event, request.delta),
+        delta=request.delta,
+        relation=accountant.relation_of(request.unit),
+        method=cost.method,
     )
 
 

@@ -141,13 +141,14 @@ def test_an_estimate_says_by_which_orders_relation_and_method(unit: str, capsys:
     arguments += ["--delta", "1e-5", "--sampling-prob", probability]
     assert cli.main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"epsilon", "delta", "relation", "method", "orders"}
+    assert set(found) == {"epsilon", "epsilon_pld", "delta", "relation", "method", "orders"}
+    assert 0 < found["epsilon_pld"] <= found["epsilon"]
     assert (found["relation"], found["delta"]) == (relation, 1e-5)
     assert found["orders"] == [2, 3, 4, 6, 8, 12, 16, 32]
     best = "gaussian-dp" if unit == "corpus" else "rényi order 32"
     assert found["method"] == f"{best} of 9 filters at δ/9"
     assert cli.main(arguments) == 0
-    shown = next(line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("epsilon"))
+    shown = next(line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("epsilon "))
     assert 0 <= float(shown) - found["epsilon"] <= 1e-4, "spent is rounded up"
 
 

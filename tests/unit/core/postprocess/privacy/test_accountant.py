@@ -186,3 +186,16 @@ def test_what_the_engine_imports_is_light() -> None:
 def test_none_has_no_epsilon() -> None:
     with pytest.raises(ValueError, match="no mechanism"):
         accountant.event_for("none", 1.0, 0.1, 1)
+
+
+def test_the_figure_to_compare_with_is_below_the_gates_and_above_what_is_exact() -> None:
+    event = accountant.event_for("record", 1.0, 0.01, 1_000)
+    pld = accountant.pld_epsilon(event, 1e-5)
+    assert pld == pytest.approx(1.828, abs=2e-3), "the literature's value for q 0.01, σ 1, T 1000"
+    assert pld < report([accountant.spent(event)], 1e-5).epsilon
+    corpus = accountant.event_for("corpus", 4.0, 1.0, 9)
+    assert accountant.pld_epsilon(corpus, 1e-5) == gdp_epsilon(1.5, 1e-5)
+
+
+def test_an_endless_plan_is_not_compared() -> None:
+    assert accountant.pld_epsilon(accountant.event_for("record", 1.0, 0.01, 10**9), 1e-5) is None
