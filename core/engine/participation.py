@@ -27,7 +27,7 @@ from core.engine.work import Work
 from core.federation import invite as invites
 from core.federation.fleet import Delivery, RunEnded
 from core.federation.protocol import MESSAGE_TYPE, TrainInstruction, read_instruction
-from core.federation.transport import RegistrationLost, Unreachable
+from core.federation.transport import RegistrationLost, Unreachable, WrongServer
 from core.ledger.rows import OPEN_STATES, Release
 
 POLL_S = 2.0
@@ -198,7 +198,7 @@ class Participation:
                 self._inbox.put(received)
             await fleet.confirm(delivery)
             await self._file(delivery, read_instruction(received.record))
-        except (Unreachable, ClockError, RegistrationLost, StorageError):
+        except (Unreachable, ClockError, RegistrationLost, WrongServer, StorageError):
             raise  # not dealt with: the inbox keeps it
         except RunEnded:
             pass
@@ -314,7 +314,7 @@ class Participation:
         except Unreachable as error:
             self._fail(str(error), unreachable=True)
             return BACKOFF_S[0] * random.uniform(1.0, 2.0)
-        except (ClockError, RegistrationLost) as error:
+        except (ClockError, RegistrationLost, WrongServer) as error:
             self._fail(str(error), unreachable=False)
             return REFUSED_RETRY_S
         except StorageError as error:

@@ -30,6 +30,10 @@ class Unreachable(CoordinatorError):
     """Nobody answers, or only that it cannot now; trying again later may help."""
 
 
+class WrongServer(CoordinatorError):
+    """Somebody else answers at the address; nothing was sent. A hotel's network does so until its page was clicked."""
+
+
 class RegistrationLost(CoordinatorError):
     """The coordinator does not know this node any more."""
 
@@ -201,8 +205,8 @@ def _duration(seconds: float) -> str:
 def _connect_error(where: str, error: httpx.ConnectError) -> CoordinatorError:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return CoordinatorError(
+        if isinstance(cause, ssl.SSLCertVerificationError):  # any other fault of TLS is a line cut in its first moment
+            return WrongServer(
                 f"The server at {where} is not the coordinator of this invite: its certificate does not match.",
                 "Do not go on; ask for a new invite in person.",
             )

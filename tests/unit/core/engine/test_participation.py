@@ -38,7 +38,7 @@ from core.federation.identity import FederationKey, NodeKey, federation_id
 from core.federation.invite import Invite
 from core.federation.manifest import open_manifest, seal_manifest
 from core.federation.protocol import EnrolAnswer, Receipt, SpooledUpdate, TrainInstruction, read_seal
-from core.federation.transport import RegistrationLost, Unreachable
+from core.federation.transport import RegistrationLost, Unreachable, WrongServer
 from core.hardware.limits import Readings
 from core.ledger.rows import Choice, FederationRow, Release
 
@@ -673,6 +673,27 @@ def test_an_update_nobody_asks_for_again_is_late_once_a_later_round_comes(tmp_pa
         await bench.state("sent", server_round=2)
         assert (await bench.state("late")).reason
         assert bench.charges() == 2
+
+    run(bench, what)
+
+
+def test_somebody_else_at_the_address_costs_no_finished_update(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    announce, seen = bench.wire.announce, []
+
+    async def elsewhere(*arguments: Any) -> Session:
+        seen.append(1)
+        if len(seen) == 1:
+            raise WrongServer("The server is not the coordinator of this invite.")
+        return await announce(*arguments)
+
+    bench.wire.announce = elsewhere  # type: ignore[method-assign]
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        assert len(seen) == 2
+        assert (bench.charges(), bench.starts(release)) == (1, 1)
 
     run(bench, what)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -14,11 +16,13 @@ import pytest
 from support.https import Asked, Site, site
 
 from core.api.errors import CoordinatorError, InviteError, StorageError, UsageError
+from core.coordinator import certificates
 from core.federation import gateway as gateways
 from core.federation.gateway import Gateway
 from core.federation.identity import HEADER_DIGEST, FederationKey, NodeKey, verify_request
+from core.federation.invite import GATEWAY_NAME
 from core.federation.protocol import MAX_PIECE, EnrolAnswer, EnrolRequest, PutAnswer, Receipt
-from core.federation.transport import Endpoint, Transport, Unreachable
+from core.federation.transport import Endpoint, Transport, Unreachable, WrongServer
 
 KEY = NodeKey.generate()
 FEDERATION = FederationKey.generate()
@@ -81,9 +85,25 @@ def test_a_slow_coordinator_is_named(here: Site) -> None:
 def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
     with site(tmp_path, "elsewhere.invalid") as other:
         other.give("GET", "/manifest", b"")
-        with pytest.raises(CoordinatorError, match="its certificate does not match"):
+        with pytest.raises(WrongServer, match="its certificate does not match"):
             ask(other.endpoint, lambda g: g.manifest())
         assert other.asked == []
+
+
+def test_a_line_that_is_cut_in_its_first_moment_is_no_wrong_server() -> None:
+    """A relay whose coordinator is just restarting accepts, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            line, _ = listener.accept()
+            line.recv(100)
+            line.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        root = certificates.cert_der(certificates.self_signed("root", certificates.new_key()))
+        endpoint = Endpoint(f"127.0.0.1:{listener.getsockname()[1]}", root, GATEWAY_NAME)
+        with pytest.raises(Unreachable):
+            ask(endpoint, lambda g: g.manifest())
 
 
 def test_enrolment_is_signed_over_its_content(here: Site) -> None:
