@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -238,3 +240,14 @@ def test_a_compiler_that_the_owner_paused_is_tried_again(made: Any, tmp_path: Pa
     assert kept is not None
     assert (kept.compiling, kept.plan) == ("", PLAN)
     assert list((tmp_path / "compiled").iterdir()) == []
+
+
+@pytest.mark.skipif(not os.environ.get("HEDGEROW_CAMPAIGN"), reason="a real probe and a real compiler take a minute")
+def test_the_real_children_plan_compile_and_show_it(made: Any, tmp_path: Path) -> None:
+    one = made()
+    one.store.set("worker_interpreter", sys.executable)
+    terms = config(model=preset("tiny"))
+    (view,) = asyncio.run(one.plans.views([member(terms)], True))
+    assert "tokens/s" in view.explanation[-1] or "no C++ compiler" in view.explanation[-1], view.explanation
+    assert len(list((tmp_path / "compiled").iterdir())) == view.compiled
+    assert asyncio.run(one.plans.views([member(terms)], False)) == [view]
