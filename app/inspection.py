@@ -41,9 +41,10 @@ def hardware(
         return
     console.show_hardware(found)
     for plan in found.training:
+        part = "" if plan.shard == "full" else f", {plan.shard}"
         console.lines(
             [
-                (plan.federation_name, f"{plan.preset} on {plan.device}, {plan.tokens_per_s:,.0f} tokens/s"),
+                (plan.federation_name, f"{plan.preset}{part} on {plan.device}, {plan.tokens_per_s:,.0f} tokens/s"),
                 ("at once", f"{plan.micro_batch} of {plan.batch_size} sequences, found in {plan.probes} measurements"),
                 ("memory", f"{console.size(plan.peak_bytes)} of {console.size(plan.budget_bytes)}"),
                 *(("", sentence) for sentence in plan.explanation),

@@ -227,6 +227,8 @@ class ProbeJob(Job, frozen=True, kw_only=True, tag="probe"):
     threads: int = 1
     memory_bytes: int = 0
     """Most memory the trainer may use; 0 means most of what the machine has free."""
+    shard: str = "full"
+    """What learns, as ``core.model.shard`` names it; the rest is held without gradients."""
     max_seconds: float = 30.0
     """No further measurement starts after this time."""
 

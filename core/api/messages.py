@@ -386,6 +386,8 @@ class TrainingPlanView(Message, frozen=True, kw_only=True):
     dtype: str
     attention: str
     compiled: bool
+    shard: str = "full"
+    """What of the model learns in a round."""
     micro_batch: int
     """Sequences at once; the batch itself never changes."""
     batch_size: int

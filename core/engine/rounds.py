@@ -172,13 +172,12 @@ class Round:
         """The job, with how the devices share it, or else how the one computes it."""
         devices = await asyncio.to_thread(machine.choose_devices, self._room.config.limits)
         job = self._job(weights, corpora, public, devices)
-        if self._shard.name != FULL:  # the probe measures whole models; a shard's plan follows from the job alone
-            return job
-        strategy = await asyncio.to_thread(machine.strategy, self._member.config, devices)
-        if strategy:  # nor does it measure what does not fit on one device
-            return msgspec.structs.replace(job, strategy=strategy)
+        if self._shard.name == FULL:
+            strategy = await asyncio.to_thread(machine.strategy, self._member.config, devices)
+            if strategy:  # the probe measures what fits on one device
+                return msgspec.structs.replace(job, strategy=strategy)
         training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
-        plan = await training.plan_for(self._member.config, job.privacy.unit, job.device)
+        plan = await training.plan_for(self._member.config, job.privacy.unit, job.device, job.shard)
         return msgspec.structs.replace(job, plan=plan)
 
     async def _trained(self, job: jobs.TrainJob) -> jobs.Sealed | None:

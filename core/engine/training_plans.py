@@ -26,7 +26,7 @@ from core import vault
 from core.api.errors import HedgerowError, StorageError
 from core.api.messages import TrainingPlanView
 from core.config import FederationConfig
-from core.engine import machine
+from core.engine import machine, plans
 from core.engine.children import Child
 from core.engine.compiled_code import CompiledCode
 from core.engine.config_store import ConfigStore
@@ -35,11 +35,14 @@ from core.engine.membership import Membership
 from core.hardware.profile import read_cpu
 from core.jobs import Compiled, CompileJob, Down, Job, Probed, ProbeJob, TrainingPlan
 from core.model.presets import num_parameters
+from core.model.shard import EMBEDDING, FULL
 
 PROBE: Final = "core.training.probe"
 COMPILER: Final = "core.training.compiled.compiler"
 COMPILE_S: Final = 300.0
 """Longest time for compiling and comparing."""
+MEASURED_AT_ONCE: Final = 4
+"""Plans made when the owner asks; each takes up to a minute or two."""
 WORTH_FLOPS: Final = 2e12
 """A round on a CPU that takes less, well under a minute, is trained as it comes: a probe would cost what it saves."""
 WORTH_COMPILING_FLOPS: Final = 2e13
@@ -90,12 +93,14 @@ class TrainingPlans:
             found = msgspec.structs.replace(found, plan=plan, compiling="")
         return found if found.job == job else None
 
-    async def plan_for(self, config: FederationConfig, unit: str, device: str) -> TrainingPlan | None:
+    async def plan_for(
+        self, config: FederationConfig, unit: str, device: str, shard: str = FULL
+    ) -> TrainingPlan | None:
         """The plan a round should use: a kept one, or a new one where measuring pays; ``None`` for the careful one.
 
         The caller holds the one place to train.
         """
-        job = self.job(config, unit, device)
+        job = self.job(config, unit, device, shard)
         kept = self.kept(job)
         if kept is None and is_worth_it(config, device):
             kept = await self._measure(job)
@@ -109,29 +114,36 @@ class TrainingPlans:
         if self._governor.busy or not self._governor.allowed or not is_worth_compiling(config):
             return
         device = (await asyncio.to_thread(machine.choose_devices, self._config.limits))[0]
-        kept = self.kept(self.job(config, unit, device))
-        if kept is not None and not kept.compiling and may_compile(kept):
-            async with self._governor.place():
-                await self._compile(kept)
+        for shard in plans.shards(config):
+            kept = self.kept(self.job(config, unit, device, shard.name))
+            if kept is not None and not kept.compiling and may_compile(kept):
+                async with self._governor.place():
+                    await self._compile(kept)
+                return  # one at a time, so that a round waits for no more than one
 
     async def views(self, members: Iterable[Membership], measure: bool) -> list[TrainingPlanView]:
-        """What the owner is shown of the joined federations; ``measure`` makes what is missing, if training may run."""
+        """What the owner is shown of the joined federations; ``measure`` makes what is missing, if training may run.
+
+        A model may have a hundred parts, so no more than a few are measured each time; the rest have their turn later.
+        """
         device = (await asyncio.to_thread(machine.choose_devices, self._config.limits))[0]
         found: list[TrainingPlanView] = []
-        for member in members:
-            job = self.job(member.config, member.plan.mechanism().unit, device)
+        parts = [(member, shard.name) for member in members for shard in plans.shards(member.config)]
+        left = MEASURED_AT_ONCE if measure else 0
+        for member, shard in parts:
+            job = self.job(member.config, member.plan.mechanism().unit, device, shard)
             kept = self.kept(job)
-            if kept is None and measure and self._governor.allowed and not self._governor.busy:
+            if left > 0 and (kept is None or may_compile(kept)) and self._governor.allowed and not self._governor.busy:
+                left -= 1
                 async with self._governor.place():
-                    kept = await self._measure(job)
-            if kept is not None and measure and may_compile(kept) and self._governor.allowed:
-                async with self._governor.place():
-                    kept = await self._compile(kept)
+                    kept = kept or await self._measure(job)
+                    if kept is not None and may_compile(kept) and self._governor.allowed:
+                        kept = await self._compile(kept)
             if kept is not None:
                 found.append(_view(member.row.name, kept))
         return found
 
-    def job(self, config: FederationConfig, unit: str, device: str) -> ProbeJob:
+    def job(self, config: FederationConfig, unit: str, device: str, shard: str = FULL) -> ProbeJob:
         """What to measure for a federation under the owner's present limits."""
         limits = self._config.limits
         return ProbeJob(
@@ -139,6 +151,7 @@ class TrainingPlans:
             training=config.training,
             unit=unit,  # type: ignore[arg-type]
             device=device,
+            shard=shard,
             threads=machine.threads(limits),
             memory_bytes=machine.memory_limit(limits),
         )
@@ -187,11 +200,11 @@ class TrainingPlans:
         child = await Child.start(
             module, job, key=b"", interpreter=self._config.node.worker_interpreter, log_path=log_path, threads=threads
         )
-        found: M | None = None
         async with self._governor.running(child), contextlib.aclosing(child.messages()) as heard:
             async for message in heard:
-                found = message if isinstance(message, kind) else found
-        return found
+                if isinstance(message, kind):  # nobody waits for torch to unload
+                    return message
+        return None
 
     def _keep(self, kept: Kept) -> Kept:
         try:
@@ -207,8 +220,9 @@ def _no_code(why: str) -> Compiled:
 
 
 def may_compile(kept: Kept) -> bool:
-    """Whether compiling may still make this plan faster: on a processor, with one shape, and not found slower."""
-    return kept.plan.device == "cpu" and kept.job.unit != "record" and kept.compiling in ("", "failed")
+    """Whether compiling may still make this plan faster: on a processor, blocks of one shape, and not found slower."""
+    fit = kept.plan.device == "cpu" and kept.job.unit != "record" and kept.job.shard != EMBEDDING
+    return fit and kept.compiling in ("", "failed")
 
 
 def is_worth_it(config: FederationConfig, device: str) -> bool:
@@ -234,6 +248,7 @@ def _view(name: str, kept: Kept) -> TrainingPlanView:
         dtype=plan.dtype,
         attention=plan.attention,
         compiled=plan.compiled,
+        shard=kept.job.shard,
         micro_batch=plan.micro_batch,
         batch_size=kept.job.training.batch_size,
         tokens_per_s=plan.tokens_per_s,

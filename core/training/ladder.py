@@ -93,8 +93,9 @@ class Ladder:
             except Exception as error:
                 if ran_out_of_memory(error):
                     raise OutOfMemory from error
-                if isinstance(error, CodeUnfit):
-                    sys.stderr.write(f"{error}\n")  # about a file, never about the text
+                # Of most errors the kind only: their words could quote the text.
+                known = f": {error}" if isinstance(error, CodeUnfit) else "."
+                sys.stderr.write(f"A way to compute failed ({type(error).__name__}){known}\n")
                 if not self.drop():
                     raise
 

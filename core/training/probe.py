@@ -19,6 +19,7 @@ import msgspec
 from core.api.errors import EngineError, HedgerowError, SandboxError
 from core.jobs import Failed, Paused, Probed, ProbeJob, Ready, TrainingPlan
 from core.model.presets import memory_bytes
+from core.model.shard import EMBEDDING, parse_shard
 from core.sandbox import lock_down
 from core.training.batch_size import calc_batch_size
 from core.training.channel import Channel
@@ -52,7 +53,7 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
     loss = race_loss(spec, guess * seq_len, plan)
     plan = msgspec.structs.replace(plan, loss_rows=loss.rows)
     check_pause()
-    budget = memory_budget(device, job.memory_bytes)
+    budget, shard = memory_budget(device, job.memory_bytes), parse_shard(spec, job.shard)
     with Rehearsal(job, device, budget, check_pause) as rehearsal:
         found = calc_batch_size(
             lambda count: rehearsal.measure(msgspec.structs.replace(plan, micro_batch=count)),
@@ -60,6 +61,8 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
                 spec,
                 count,
                 seq_len,
+                trained=shard.size(),
+                blocks_in_graph=shard.blocks_in_graph,
                 activation_width=2 if plan.dtype == "bfloat16" else 4,
                 device="cpu" if device == "cpu" else "gpu",
                 private=job.unit != "none",
@@ -89,6 +92,8 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
 
 def _not_compiled(job: ProbeJob, device: str) -> str:
     """The last sentence, which ``core.training.compiled.compiler`` replaces where it is run."""
+    if job.shard == EMBEDDING:
+        return "Not compiled: no block learns."
     if job.unit == "record":
         return "Not compiled: each example has its own shape."
     if device != "cpu":

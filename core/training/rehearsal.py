@@ -9,7 +9,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from core.config import ModelSpec
 from core.jobs import BatchProbe, ProbeJob, TrainingPlan
+from core.model.frozen import shard_model
+from core.model.layout import parameter_shapes
+from core.model.shard import FULL, parse_shard
 from core.model.transformer import Transformer
 from core.training.gradients import PackedGradients
 from core.training.ladder import ran_out_of_memory
@@ -28,6 +31,7 @@ from core.training.optimizer import AdamW
 from core.training.plan import available_bytes
 from core.training.races import synchronise
 from core.training.state import RoundState
+from core.update import Array
 
 _STATM: Final = Path("/proc/self/statm")
 _CPU_SHARE: Final = 0.8
@@ -89,6 +93,22 @@ class MadeUpTokens:
     def state_dict(self) -> dict[str, Any]:
         """There is nowhere to return to."""
         return {}
+
+
+class _Zeros(Mapping[str, Array]):
+    """Weights of a model, made when asked for."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._shapes = parameter_shapes(spec)
+
+    def __getitem__(self, name: str) -> Array:
+        return np.zeros(self._shapes[name], np.float32)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
 
 
 class PeakMemory:
@@ -164,13 +184,18 @@ class Rehearsal:
     def __enter__(self) -> Rehearsal:
         """Allocate what a round holds throughout, under a limit that turns too much into an error."""
         self._limit.__enter__()
-        self.model = Transformer(self.job.model).to(self.device)
+        self.model = self._model().to(self.device)
         with torch.no_grad():
             for parameter in self.model.ordered():
                 torch.nn.init.ones_(parameter) if parameter.ndim == 1 else torch.nn.init.normal_(parameter, std=0.02)
         self._base = self.model.to_arrays()
         self._optimizer = AdamW(self.model.ordered(), self.job.training)
         return self
+
+    def _model(self) -> Transformer:
+        """Undefined where it learns, zero where it does not: neither time nor memory depends on values."""
+        shard = parse_shard(self.job.model, self.job.shard)
+        return Transformer(self.job.model) if shard.name == FULL else shard_model(shard, _Zeros(shard.spec))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
 from dataclasses import dataclass
@@ -57,7 +58,13 @@ def compile_once(folder: Path) -> Made:
         child = await Child.start(
             "core.training.compiled.compiler", compile_job(place), key=b"", log_path=folder / "compiler.log"
         )
-        return tuple([message async for message in child.messages()])
+        heard: list[Up] = []
+        async with contextlib.aclosing(child.messages()) as messages:
+            async for message in messages:
+                heard.append(message)
+                if isinstance(message, Compiled):  # as the engine does
+                    break
+        return tuple(heard)
 
     made = Made(asyncio.run(main()), place)
     assert (place / "code").exists(), f"{made.said.sentence}\n{(folder / 'compiler.log').read_text()[-3_000:]}"

@@ -15,6 +15,8 @@ import pytest
 from support.children import interpreter
 from support.federation import config
 
+from core.config import ShardConfig
+from core.engine import plans
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.governor import Governor
 from core.engine.training_plans import Kept, TrainingPlans, is_worth_it, may_compile
@@ -58,10 +60,10 @@ def made(tmp_path: Path) -> Any:
         store = ConfigStore(tmp_path / "config.toml")
         store.set("worker_interpreter", program)
         governor = Governor(store, Ledger.open(tmp_path / "ledger.db", None), lambda _: Readings(now=time.time()))
-        plans = TrainingPlans(tmp_path, store, governor)
+        found = TrainingPlans(tmp_path, store, governor)
         compiled = count.with_name("compiled-count")
         return SimpleNamespace(
-            plans=plans,
+            plans=found,
             store=store,
             governor=governor,
             runs=lambda: count.stat().st_size if count.exists() else 0,
@@ -141,6 +143,29 @@ def test_a_paused_machine_measures_nothing(made: Any) -> None:
 
     assert asyncio.run(main()) == []
     assert one.runs() == 0
+
+
+def test_each_part_of_a_model_has_its_plan_and_the_owner_sees_them(made: Any) -> None:
+    one = made()
+    terms = msgspec.structs.replace(LARGE, shard=ShardConfig(mode="blocks", count=3))
+    names = [shard.name for shard in plans.shards(terms)]
+    views = asyncio.run(one.plans.views([member(terms)], True))
+    assert [view.shard for view in views] == names == ["embedding", "blocks:0-2", "blocks:3-6"]
+    assert one.runs() == 3
+    assert one.compilings() == 2, "no block learns with the embedding"
+    assert asyncio.run(one.plans.plan_for(terms, "none", "cpu", names[1])) is not None
+    assert asyncio.run(one.plans.plan_for(terms, "none", "cpu", names[1])) != PLAN, "it has what was compiled"
+    assert one.runs() == 3
+
+
+def test_one_part_is_compiled_between_two_rounds(made: Any) -> None:
+    one = made()
+    terms = msgspec.structs.replace(LARGE, shard=ShardConfig(mode="blocks", count=3))
+    for shard in plans.shards(terms):
+        asyncio.run(one.plans.plan_for(terms, "none", "cpu", shard.name))
+    for times in (1, 2, 2):
+        improve(one, terms)
+        assert one.compilings() == times
 
 
 def improve(one: Any, terms: Any = LARGE, unit: str = "none") -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from support.tiny_round import SPEC, Windows
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from core.api.errors import ModelError
 from core.jobs import TrainingPlan
+from core.model.frozen import shard_model
 from core.model.initialise import seeded_weights
+from core.model.shard import parse_shard
 from core.model.transformer import Transformer, next_token_loss
 from core.training import ladder as ladder_module
 from core.training.gradients import PackedGradients
@@ -63,6 +66,20 @@ def test_every_eager_rung_gives_the_plain_gradient(dtype: Any, kind: Any) -> Non
         assert torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0) > 0.99
         if dtype == "float32":
             assert torch.allclose(one, other, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["blocks:1-1", "embedding"])
+def test_a_shard_has_its_gradient_in_bfloat16_too(name: str) -> None:
+    spec = msgspec.structs.replace(SPEC, num_layers=2)
+    shard, weights, found = parse_shard(spec, name), seeded_weights(spec, 1), []
+    for plan in (TrainingPlan(loss_rows=5), TrainingPlan(dtype="bfloat16", attention="math", loss_rows=5)):
+        model = shard_model(shard, weights)
+        model.load_arrays({key: weights[key] for key in model.learning})
+        ladder = Ladder(plan)
+        found.append(ladder.gradients(model, TOKENS)[1])
+        assert ladder.plan == plan, "no rung was left"
+    for one, other in zip(*found, strict=True):
+        assert torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0) > 0.99
 
 
 def test_a_failure_drops_one_rung_and_repeats_the_same_micro_batch(monkeypatch: pytest.MonkeyPatch) -> None:

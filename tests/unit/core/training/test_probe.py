@@ -13,8 +13,9 @@ from support.tiny_round import SPEC
 
 from core.config import TrainingConfig
 from core.engine.children import Child
-from core.jobs import Alive, Probed, ProbeJob, Ready, TrainingPlan, Up
+from core.jobs import Alive, BatchProbe, Probed, ProbeJob, Ready, TrainingPlan, Up
 from core.model.presets import num_parameters, preset
+from core.model.shard import parse_shard
 from core.training import probe as probe_module
 from core.training.probe import make_plan
 from core.training.races import matrix_shapes, race_attention, race_dtypes, race_loss
@@ -56,6 +57,27 @@ def test_a_plan_is_measured_and_explained() -> None:
     assert plan.tokens_per_s > 0
     assert len(plan.explanation) == 5
     assert all(sentence.endswith(".") for sentence in plan.explanation)
+
+
+@pytest.mark.parametrize(
+    ("name", "last"), [("blocks:1-1", "Not compiled yet"), ("embedding", "Not compiled: no block learns.")]
+)
+def test_a_shard_is_rehearsed_as_a_round_holds_it(name: str, last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = msgspec.structs.replace(SPEC, num_layers=2)
+    learning: list[set[str]] = []
+    real = Rehearsal.measure
+
+    def measure(self: Rehearsal, plan: TrainingPlan) -> BatchProbe:
+        learning.append({key for key, one in self.model.named_parameters() if one.requires_grad})
+        held = [one for one in self.model.parameters() if not one.requires_grad and one.ndim > 1]
+        assert {one.dtype for one in held} == {torch.bfloat16}
+        return real(self, plan)
+
+    monkeypatch.setattr(Rehearsal, "measure", measure)
+    plan = make_plan(msgspec.structs.replace(JOB, model=spec, shard=name))
+    assert {*map(frozenset, learning)} == {frozenset(parse_shard(spec, name).shapes())}
+    assert plan.tokens_per_s > 0
+    assert plan.explanation[-1].startswith(last)
 
 
 def test_an_example_at_a_time_is_never_searched() -> None:
