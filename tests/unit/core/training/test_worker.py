@@ -544,7 +544,7 @@ def compiled_job(make_job: MakeJob, made: Made, tmp_path: Path, **changes: Any) 
     plan = msgspec.structs.replace(made.plan, code=msgspec.structs.replace(made.plan.code, path=str(code)))
     return make_job(
         "none", model=compiled.MODEL, training=compiled.TRAINING, plan=plan, base_path=str(base),
-        base_sha256=hashlib.sha256(base.read_bytes()).hexdigest(), local_steps=30, **changes,
+        base_sha256=hashlib.sha256(base.read_bytes()).hexdigest(), local_steps=200, **changes,
     )  # fmt: skip
 
 
@@ -556,20 +556,21 @@ def last_plan(job: TrainJob) -> TrainingPlan:
     return plan
 
 
-def test_compiled_code_runs_behind_the_lock_and_a_killed_round_resumes_to_the_same_bytes(
+def test_compiled_code_runs_behind_the_lock_and_a_broken_off_round_resumes_to_the_same_bytes(
     make_job: MakeJob, start: Callable[..., Worker], made: Made, tmp_path: Path
 ) -> None:
     whole = compiled_job(make_job, made, tmp_path, folder="whole")
     reference = start(whole)
     assert reference.until(Ready).sandbox == sandbox.level_available()
     reference.until(Sealed)
-    job = compiled_job(make_job, made, tmp_path, folder="killed", checkpoint_interval_s=0.05)
+    job = compiled_job(make_job, made, tmp_path, folder="broken")
     worker = start(job)
-    worker.until(Progress, lambda m: m.step >= 10)
-    os.kill(worker.process.pid, signal.SIGKILL)
-    assert worker.process.wait() == -signal.SIGKILL
+    worker.until(Progress, lambda m: m.step >= 1)
+    worker.send(Pause())
+    step = worker.until(Paused).step
+    assert last_plan(job).compiled
     again = start(job)
-    assert again.until(Progress).step > 0
+    assert again.until(Progress).step >= step > 0
     again.until(Sealed)
     assert [one.errors() for one in (reference, worker, again)] == ["", "", ""], "no rung was left"
     assert payload(job) == payload(whole)
