@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import unicodedata
 from typing import Any
 
@@ -37,6 +38,9 @@ ODD = [
     "\0\x7f\x85\xa0\u2028", "İıſ'ſ ẞ",
     "\u0958\u0f73\U0001d15e", "path/to//\n\n/x", "\U0010ffff\U000e0001\U0001f9ff",
 ]  # fmt: skip
+
+
+RARE = ((0xA000, 0xAC00), (0xF900, 0x18000), (0x1D000, 0x20000))
 
 
 def by_the_library(raw: bytes, text: str) -> list[int]:
@@ -104,7 +108,8 @@ def test_both_cut_every_character_alike(pattern: str) -> None:
     }
     file["model"] |= {"vocab": {token: place for place, token in enumerate(tokens)}, "merges": [list(p) for p in pairs]}
     tokenizer = Tokenizer(json.dumps(file).encode(), "pairs.json")
-    small = [*range(0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x18000), *range(0x1D000, 0x20000)]
+    rare = 1 if "HEDGEROW_CAMPAIGN" in os.environ else 23
+    small = [*range(0x3400), *(n for part in RARE for n in range(*part, rare))]
     numbers = sorted({*small, *range(0x3400, 0xD7FF, 41), *range(0xE000, 0x110000, 97)} - {*range(0xD800, 0xE000)})
     for start in range(0, len(numbers), 512):
         text = "".join(f"a{c}1{c}!{c} {c}A{c}a'{c}\n" for c in map(chr, numbers[start : start + 512]))
