@@ -126,6 +126,19 @@ def test_an_errand_becomes_the_mean_of_the_machines_undamped_and_unstepped(home:
         assert not home.federation.home.private.has(item.update_sha256)
 
 
+def test_the_mean_of_a_single_machine_outlives_the_update_it_equals(home: Home) -> None:
+    for identity, name in home.names.items():
+        if name == "bob":
+            home.store.leave(identity, 1.0)
+    home.ask(1)
+    home.conductor().run()
+    (item,) = home.store.assignments(1)
+    mean = home.store.mean(1)
+    assert mean is not None
+    assert (mean.machines, mean.sha256) == (1, item.update_sha256), "float32, encoded once more"
+    assert home.payload(1)
+
+
 def _instruction(server_round: int) -> TrainInstruction:
     return TrainInstruction(
         run_id="0" * 32, server_round=server_round, manifest_hash="0" * 64, base_hash=BASE, base_bytes=1, step_clock=0,
