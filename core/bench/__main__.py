@@ -17,6 +17,12 @@ def _train() -> list[Row]:
     return measure()
 
 
+def _privacy() -> list[Row]:
+    from core.bench import charge, private_step
+
+    return charge.measure() + private_step.measure() + pending.PRIVACY
+
+
 def _codec() -> list[Row]:
     from core.bench.codec import measure
 
@@ -51,7 +57,7 @@ def _coordinator() -> list[Row]:
 GROUPS: dict[str, Callable[[], list[Row]]] = {
     "train": _train,
     "data": _data,
-    "privacy": lambda: pending.PRIVACY,
+    "privacy": _privacy,
     "codec": _codec,
     "round": _round,
     "engine": _engine,

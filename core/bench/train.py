@@ -1,4 +1,4 @@
-"""``hedgerow bench train``: our loop beside nanoGPT's and transformers', the batch search, and what DP-SGD costs.
+"""``hedgerow bench train``: our loop beside nanoGPT's and transformers', and the batch search.
 
 Everything runs in one process, interleaved, on one thread, over the same made-up batches. On a processor the unit is
 the second of processor time, because other work may share the machine; ratios are those of the shortest times, with
@@ -21,8 +21,7 @@ from core.bench.rows import Row
 from core.config import ModelSpec, TrainingConfig
 from core.jobs import ProbeJob, TrainingPlan
 from core.model.presets import memory_bytes, preset
-from core.postprocess.privacy.dp_sgd import clipped_sum
-from core.training.anchors import nanogpt_step, own_step, plain_step, private_step, transformers_step
+from core.training.anchors import nanogpt_step, own_step, plain_step, transformers_step
 from core.training.batch_size import Found, calc_batch_size, sizes
 from core.training.compiled.compiler import compile_into, find_compiler
 from core.training.loss import default_rows
@@ -34,7 +33,6 @@ from core.training.utilisation import measure_gpu
 SHAPES = ("10m-gpt2", "10m")
 TRAINING = TrainingConfig(seq_len=256, batch_size=4, local_steps=1, learning_rate=1e-3)
 SEARCH = TrainingConfig(seq_len=128, batch_size=16, local_steps=1, learning_rate=1e-3)
-PRIVATE = TrainingConfig(seq_len=128, batch_size=8, local_steps=1, learning_rate=1e-3)
 COMPILED = ("tiny", "10m")
 REPETITIONS = 6
 Step = Callable[[], object]
@@ -75,7 +73,7 @@ def measure(
         rows += _speed(preset(shape), repetitions)
     for shape in compiled:
         rows.append(_compiled(preset(shape), repetitions))
-    return [*rows, *_search(), *_private(repetitions), *_gpu()]
+    return [*rows, *_search(), *_gpu()]
 
 
 def _speed(spec: ModelSpec, repetitions: int) -> list[Row]:
@@ -207,27 +205,6 @@ def _found(found: Found, share: float) -> list[Row]:
             aim="≥ 95 %",
             holds=share >= 85,
         ),
-    ]
-
-
-def _private(repetitions: int) -> list[Row]:
-    """A DP-SGD step without its noise against a plain step over as many sequences."""
-    spec = preset("tiny")
-    dtype = race_dtypes(spec, PRIVATE.seq_len, "cpu", time.process_time).chosen
-    plan = TrainingPlan(dtype=dtype, loss_rows=default_rows(spec), micro_batch=PRIVATE.batch_size)
-    plan = msgspec.structs.replace(plan, attention=race_attention(spec, PRIVATE.seq_len, plan).chosen)
-    race = Race()
-    race.run(
-        {"plain": own_step(spec, PRIVATE, plan), "private": private_step(spec, PRIVATE, plan, clipped_sum)}, repetitions
-    )
-    best, median = race.ratio("private", "plain")
-    return [
-        Row(
-            metric="DP-SGD step / plain step (tiny, 8 sequences of 128, noise apart)",
-            unit="×",
-            value=best,
-            anchor=f"plain 1×; by medians {median:.2f}×",
-        )
     ]
 
 

@@ -1,7 +1,7 @@
-"""The loops that ``hedgerow bench train`` compares with: nanoGPT's model and loop, and transformers' in a plain loop.
+"""Steps for ``hedgerow bench``: ours, plain and private, beside nanoGPT's loop and transformers' in a plain loop.
 
 Written from their published idea and kept plain on purpose: eager float32, torch's attention, AdamW and clipping as
-they come. Nothing else uses this file; a step of each takes the same made-up batch as ours.
+they come. Nothing but benchmarks uses this file; a step of each takes the same made-up batch as ours.
 
 Source: Karpathy, nanoGPT, 2022, https://github.com/karpathy/nanoGPT.
 """
@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.config import ModelSpec, TrainingConfig
-from core.jobs import TrainingPlan
+from core.jobs import PrivacyPlan, TrainingPlan
 from core.model.transformer import Transformer
 from core.training.gradients import PackedGradients
-from core.training.ladder import Ladder
 from core.training.optimizer import AdamW, learning_rate
-from core.training.private_gradients import ClippedSum
+from core.training.private_gradients import AddNoise, ClippedSum, NormalSource, PrivateGradients, noise_variance
 from core.training.rehearsal import MadeUpTokens
 from core.training.state import RoundState
 
@@ -167,17 +168,41 @@ def own_step(spec: ModelSpec, training: TrainingConfig, plan: TrainingPlan) -> S
     return step
 
 
-def private_step(spec: ModelSpec, training: TrainingConfig, plan: TrainingPlan, clipped_sum: ClippedSum) -> Step:
-    """The gradients of a DP-SGD step, each example bounded on its own, and the optimiser; without draw and noise."""
+def private_step(
+    spec: ModelSpec,
+    training: TrainingConfig,
+    plan: TrainingPlan,
+    clipped_sum: ClippedSum,
+    add_noise: AddNoise,
+    source: Callable[[bytes], NormalSource],
+) -> Step:
+    """A whole step of unit ``document``: draw, bounded gradients, noise, and the optimiser that knows of the noise.
+
+    Every draw has just the expected size, so that it can be compared; documents are made up, of one window each.
+    """
+    privacy = PrivacyPlan(unit="document", clip_norm=1.0, noise_multiplier=1.0, sampling_prob=0.5, steps=1, units=1)
     model = Transformer(spec)
     _initialise(model.ordered())
-    optimizer, ladder = AdamW(model.ordered(), training), Ladder(plan)
-    stream = MadeUpTokens(spec, training.seq_len)
+    optimizer = AdamW(model.ordered(), training, noise_variance(privacy, training.batch_size))
+    drawn = _Documents(MadeUpTokens(spec, training.seq_len), training.batch_size)
+    state = RoundState(step_key=bytes(32))
+    gradients = PrivateGradients(drawn, privacy, training.batch_size, clipped_sum, add_noise, source, plan)
 
     def step() -> float:
-        tokens = torch.from_numpy(stream.next_batch(training.batch_size))
-        sums, losses = clipped_sum(model, ladder.loss, list(tokens[:, None]), 1.0)
-        optimizer.step([(summed / training.batch_size).float() for summed in sums], training.learning_rate)
-        return sum(losses) / len(losses)
+        result = gradients.compute(model, state, lambda _: None)
+        optimizer.step(result.gradients, learning_rate(training, state.step))
+        gradients.finished(state)
+        state.step += 1
+        assert result.loss is not None
+        return result.loss
 
     return step
+
+
+class _Documents:
+    def __init__(self, stream: MadeUpTokens, count: int) -> None:
+        self._stream, self._count = stream, count
+
+    def draw(self, source: NormalSource) -> list[NDArray[np.integer[Any]]]:
+        """The same number of new ones every time."""
+        return list(self._stream.next_batch(self._count)[:, None])

@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "household": {"coordinator", "engine", "federation", "ledger"},
     "simulation": {"data", "model", "training", "postprocess", "coordinator"},
     "demo": {"model", "data", "coordinator", "federation", "postprocess"},
-    "bench": {"simulation", "data", "model", "training", "postprocess", "demo", "coordinator", "federation"},
+    "bench": {"simulation", "data", "model", "training", "postprocess", "demo", "coordinator", "federation", "ledger"},
 }
 """Room → rooms it may import, beyond itself and the shared ones."""
 MEETING_POINTS = {"core/training/worker.py": {"data", "model", "postprocess"}}

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from core.bench.__main__ import GROUPS, main
+from core.bench import pending
+from core.bench.__main__ import main
 from core.bench.rows import NOT_RUN, Row, machine, print_table
+from core.config import TrainingConfig
 
 
 def run(group: str) -> dict[str, Any]:
@@ -29,11 +31,37 @@ def run(group: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("group", ["privacy", "gui"])
-def test_rows_that_are_not_measured_claim_nothing(group: str) -> None:
-    for row in GROUPS[group]():
+@pytest.mark.parametrize("rows", [pending.PRIVACY, pending.GUI], ids=["privacy", "gui"])
+def test_rows_that_are_not_measured_claim_nothing(rows: list[Row]) -> None:
+    assert rows
+    for row in rows:
         assert row.value is None
         assert row.holds is None
+
+
+def test_a_charge_is_measured_beside_a_bare_commit() -> None:
+    from core.bench.charge import measure
+
+    rows = {row.metric: row for row in measure(charges=20)}
+    assert set(rows) == {
+        "charge / bare SQLite FULL commit, median", "charge, p50", "charge, p99", "gauge after 20 charges",
+    }  # fmt: skip
+    assert all(row.value is not None and row.value > 0 for row in rows.values())
+    assert (rows["charge, p99"].value or 0) >= (rows["charge, p50"].value or 0)
+
+
+@pytest.mark.slow
+def test_a_document_step_is_measured_beside_the_plain_step() -> None:
+    from core.bench.private_step import measure
+
+    small = TrainingConfig(seq_len=16, batch_size=2, local_steps=1, learning_rate=1e-3)
+    rows = measure("tiny", small, repetitions=1)
+    assert [row.metric.partition(" (")[0] for row in rows] == [
+        "document step / plain step, time", "document step / plain step, time",
+        "document step / plain step, peak memory",
+    ]  # fmt: skip
+    measured = rows if sys.platform == "linux" else rows[:2]
+    assert all(row.value is not None and row.value > 0 and row.holds is not None for row in measured)
 
 
 def test_the_codec_is_measured_beside_fp32() -> None:
