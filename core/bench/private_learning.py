@@ -1,0 +1,188 @@
+"""``python -m core.bench.private_learning [--out DIR] [--minutes M]``: what a model learns under DP, ε by ε.
+
+Unit ``document``, preset ``tiny``, one volunteer, 5,000 and 20,000 documents found on this machine (functions of the
+Python code that is installed here), noise solved so that the whole plan fits ε 1, 3 or 8, beside the
+same steps without noise. Every cell is written down when it is done, so that a run that was stopped goes on. The
+verdict of the consent page (``core.engine.verdict``) is calibrated on these runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import site
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from core.bench.plot import Line, draw
+from core.bench.rows import machine
+from core.config import (
+    CodecConfig,
+    FederationConfig,
+    OuterConfig,
+    PrivacyTerms,
+    ScheduleConfig,
+    TokenizerSpec,
+    UnitOfPrivacy,
+)
+from core.data.tokenizer import BUILTIN
+from core.jobs import PrivacyPlan
+from core.model.presets import num_parameters, preset
+from core.model.recipes import default_training
+from core.postprocess.privacy.accountant import target_delta
+from core.postprocess.privacy.planner import Solve, solve
+from core.simulation import Simulation
+
+SIZES: Final = (5_000, 20_000)
+EPSILONS: Final = (1.0, 3.0, 8.0)
+ROUNDS: Final = 4
+LOCAL_STEPS: Final = 30
+HELD_OUT: Final = 120
+_SHORT, _LONG = 300, 4_000
+_LARGEST_FILE: Final = 1 << 20
+
+
+def found_documents(most: int = HELD_OUT + SIZES[-1]) -> list[str]:
+    """Functions of the installed Python code, the standard library first, each once, in the order of their hashes."""
+    texts: dict[bytes, str] = {}
+    for folder in dict.fromkeys((sysconfig.get_paths()["stdlib"], *site.getsitepackages())):
+        for path in sorted(Path(folder).rglob("*.py")):
+            for text in _pieces(path):
+                texts.setdefault(hashlib.sha256(text.encode()).digest(), text)
+            if len(texts) >= most:
+                break
+    return [texts[key] for key in sorted(texts)][:most]
+
+
+def _pieces(path: Path) -> Iterator[str]:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            return
+        source = path.read_text("utf-8")
+        tree, lines = ast.parse(source), source.split("\n")
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+            if _SHORT <= len(text) <= _LONG:
+                yield text
+
+
+def terms(unit: UnitOfPrivacy) -> FederationConfig:
+    """The federation of one cell."""
+    training = msgspec.structs.replace(
+        default_training("tiny", "document"), local_steps=LOCAL_STEPS, decay_steps=2 * ROUNDS * LOCAL_STEPS
+    )
+    return FederationConfig(
+        run_id=f"{1:032x}",
+        name="bench",
+        operator="bench",
+        jurisdiction="none",
+        purpose="",
+        licence="Apache-2.0",
+        withdrawal="",
+        seed=1,
+        model=preset("tiny"),
+        tokenizer=TokenizerSpec(sha256=BUILTIN["hedgerow-4k"], origin="Python documentation"),
+        training=training,
+        outer=OuterConfig(),
+        privacy=PrivacyTerms(unit=unit, relation="none" if unit == "none" else "zero-out"),
+        codec=CodecConfig(name="int8"),
+        schedule=ScheduleConfig(rounds=ROUNDS, cohort_size=1, quorum=1),
+    )
+
+
+def cell(texts: list[str], held_out: str, epsilon: float) -> dict[str, Any]:
+    """One run; ε 0 is the one without noise."""
+    unit: UnitOfPrivacy = "document" if epsilon else "none"
+    config = terms(unit)
+    batch, steps = config.training.batch_size, ROUNDS * LOCAL_STEPS
+    plan, sigma, spent = PrivacyPlan(unit="none"), 0.0, 0.0
+    if epsilon:
+        solved = solve(
+            Solve(
+                unit="document", n=len(texts), batch_size=batch, steps_per_round=LOCAL_STEPS, rounds=ROUNDS,
+                epsilon=epsilon, delta=target_delta(len(texts), 1e-5),
+            )
+        )  # fmt: skip
+        sigma, spent = solved.noise_multiplier, solved.epsilon_planned
+        plan = PrivacyPlan(
+            unit="document", clip_norm=1.0, noise_multiplier=sigma, sampling_prob=solved.sampling_prob,
+            steps=LOCAL_STEPS, units=solved.units,
+        )  # fmt: skip
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as folder:
+        simulation = Simulation(config, [texts], held_out, Path(folder), plans=[plan], threads=os.cpu_count() or 1)
+        initial, _ = simulation.measure()
+        curve = [closed.bits_per_byte for closed in simulation.run()]
+    parameters = num_parameters(config.model)
+    noise = sigma * parameters**0.5 / (batch * steps**0.5)
+    return {
+        "documents": len(texts), "epsilon": epsilon, "charged": spent, "noise_multiplier": sigma, "initial": initial,
+        "curve": curve, "final": curve[-1], "noise_to_signal": noise, "batch": batch, "steps": steps,
+        "parameters": parameters, "seconds": time.monotonic() - began,
+    }  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is missing, then draw."""
+    parser = argparse.ArgumentParser(prog="python -m core.bench.private_learning")
+    parser.add_argument("--out", type=Path, default=Path("private-learning"))
+    parser.add_argument("--minutes", type=float, default=60.0, help="no further cell is begun after this time")
+    given = parser.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    record = given.out / "cells.jsonl"
+    known = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
+    done = {(row["documents"], row["epsilon"]) for row in known}
+    found = found_documents()
+    held_out, rest = "\n\n".join(found[:HELD_OUT]), found[HELD_OUT:]
+    until = time.monotonic() + 60.0 * given.minutes
+    for size in SIZES:
+        for epsilon in (0.0, *EPSILONS):
+            if (size, epsilon) in done or len(rest) < size or time.monotonic() > until:
+                continue
+            row = cell(rest[:size], held_out, epsilon)
+            with record.open("a") as stream:
+                stream.write(json.dumps(row) + "\n")
+            known.append(row)
+            print(json.dumps(row), file=sys.stderr, flush=True)
+    picture(known, given.out / "private-learning.svg")
+    about = machine()
+    print(f"{about['processor']}, {about['cores']} cores, torch {about['torch']}; {len(found):,} documents found here")
+    for row in sorted(known, key=lambda row: (row["documents"], row["epsilon"])):
+        name = f"ε {row['epsilon']:g}" if row["epsilon"] else "no noise"
+        print(
+            f"{row['documents']:>7,} documents, {name:>8}: {row['initial']:.3f} → {row['final']:.3f} bits per byte, "
+            f"σ {row['noise_multiplier']:.3f}, noise to signal {row['noise_to_signal']:.2f}"
+        )
+    return 0
+
+
+def picture(rows: list[dict[str, Any]], path: Path) -> None:
+    """Bits per byte against ε, one line for each number of documents; without noise as a level."""
+    lines = []
+    for size in SIZES:
+        private = sorted((r["epsilon"], r["final"]) for r in rows if r["documents"] == size and r["epsilon"])
+        bare = [r["final"] for r in rows if r["documents"] == size and not r["epsilon"]]
+        if private:
+            lines.append(Line(f"{size:,} documents", tuple(private)))
+        if bare:
+            lines.append(Line(f"{size:,}, no noise", tuple((e, bare[0]) for e in EPSILONS), dashed=True))
+    if rows:
+        lines.append(Line("untrained", tuple((e, rows[0]["initial"]) for e in EPSILONS), dashed=True))
+    path.write_text(draw(lines, "ε of the whole plan", "held-out bits per byte"), "utf-8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
