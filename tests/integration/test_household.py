@@ -50,18 +50,26 @@ def test_a_household_is_one_volunteer_and_survives_its_own_death(tmp_path: Path)
             assert [row["volunteers"] for row in larger.closed_rounds()] == [1, 1]
             finished = wait_for(lambda: home.find("finished"), 60, "the end of the household")
             assert finished["forwards_to"] == "Moor"
-            assert [row["volunteers"] for row in finished["rounds"]] == [2, 2]
+            homes = [row["volunteers"] for row in finished["rounds"]]
+            assert len(homes) == 2
+            assert set(homes) <= {1, 2}, "a machine that was not back in time misses a round, and no more"
             assert [e["state"] for e in home.events if e.get("event") == "forwarded"][-1] == "accepted"
             assert home.process.wait(30) == 0
+
+            def taken() -> int:
+                return sum(u.state == "accepted" for one in people for u in one.status().uploads)
+
+            wait_for(lambda: taken() == sum(homes), 60, "receipts")
             for one in people:
-                wait_for(lambda one=one: [u.state for u in one.status().uploads] == ["accepted"] * 2, 30, "receipts")
-                (budget,) = one.status().privacy
-                assert 0 < budget.epsilon <= budget.limit, "each machine charged its own text"
+                if one.status().uploads:
+                    (budget,) = one.status().privacy
+                    assert 0 < budget.epsilon <= budget.limit, "each machine charged its own text"
         finally:
             home.stop()
             link.close()
         with sqlite3.connect(f"file:{tmp_path / 'household' / 'coordinator.db'}?mode=ro", uri=True) as db:
-            assert db.execute("SELECT machines, steps FROM means ORDER BY server_round").fetchall() == [(2, 2), (2, 2)]
+            rows = db.execute("SELECT machines, steps FROM means ORDER BY server_round").fetchall()
+        assert rows == [(count, 2) for count in homes]
         moved = Federation(larger.directory).store().checkpoints()
         assert len({item.sha256 for item in moved}) == 3
 
