@@ -122,6 +122,7 @@ def clipped_sum(
             for sum_, gradient in zip(total, gradients, strict=True):
                 _add(sum_, gradient, scale)
             losses.append(float(loss.detach()))
+        del loss, gradients  # or they would be held while the next example's are made
         if on_example is not None:
             on_example(done)
     return total, losses
