@@ -44,9 +44,9 @@ class Race:
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
-    def run(self, steps: dict[str, Step], repetitions: int) -> None:
+    def run(self, steps: dict[str, Step], repetitions: int, warm_up: int = 1) -> None:
         """Each loop once to warm up, then so often, in turn."""
-        for repetition in range(1 + repetitions):
+        for repetition in range(1 - warm_up, 1 + repetitions):
             for name, step in steps.items():
                 began = time.process_time()
                 step()
