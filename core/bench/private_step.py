@@ -1,8 +1,8 @@
 """What protecting whole documents costs a step, in time and memory, beside the plain step on the same sequences.
 
 Preset ``10m`` with its own settings for private units, 64 documents of 256 tokens, one thread, seconds of processor
-time, the two in turn; draw, noise and optimiser are in it. The plain step takes eight sequences at once, which is what plans choose on a processor. Memory is
-the peak of a process that does nothing else, interpreter and torch included.
+time, the two in turn; draw, noise and optimiser are in it. The plain step takes eight sequences at once, as plans
+choose on a processor. Memory is the peak of a process that does nothing else, interpreter and torch included.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def _peak_of(name: str, training: TrainingConfig, kind: str) -> int | None:
     """Peak of a child over one step; ``None`` where the system does not say."""
     if sys.platform != "linux":
         return None
-    shape = [str(training.seq_len), str(min(training.batch_size, AT_ONCE))]  # more takes longer, not more memory
+    # Two micro-batches: the second has the sum of the first beside it, as every later one.
+    shape = [str(training.seq_len), str(min(training.batch_size, 2 * AT_ONCE))]
     command = [sys.executable, "-m", "core.bench.private_step", name, kind, *shape]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_CHILD_TIMEOUT_S, check=False)
     return int(done.stdout) if done.returncode == 0 else None
