@@ -123,6 +123,24 @@ def _write(path: Path, parts: Iterable[bytes | memoryview]) -> None:
                 os.unlink(temporary)
 
 
+def make_folder(path: Path | str) -> None:
+    """Create a folder, 0700, and those above it that are missing; it is on disk for good when this returns.
+
+    One that is there already is made durable as well: whoever created it may have been killed before that.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be created.
+    """
+    path = Path(path)
+    try:
+        if not path.parent.is_dir():
+            make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in ``folder`` durable, where the system has such a thing."""
     if os.name != "posix":

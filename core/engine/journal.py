@@ -55,21 +55,34 @@ class Received(msgspec.Struct, kw_only=True):
 
 
 class Inbox:
-    """At most one message, on disk."""
+    """At most one message, on disk. One that the disk refuses is kept in memory until there is room."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._refused: Received | None = None
 
     def get(self) -> Received | None:
-        """What is there; a damaged file counts as nothing."""
+        """What is there; a damaged file counts as nothing.
+
+        Raises:
+            StorageError: there still is no room for what the disk refused.
+        """
+        if self._refused is not None:
+            self.put(self._refused)
         try:
             return msgspec.msgpack.decode(self._path.read_bytes(), type=Received)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
     def put(self, received: Received) -> None:
-        """Write down, durably."""
+        """Write down, durably.
+
+        Raises:
+            StorageError: the disk refused; ``get`` tries again.
+        """
+        self._refused = received
         vault.write_atomic(self._path, msgspec.msgpack.encode(received))
+        self._refused = None
 
     def clear(self) -> None:
         """Dealt with."""

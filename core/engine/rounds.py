@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,7 +144,7 @@ class Round:
         generations.check(corpora)
         job = await self._planned(weights, corpora, public)
         for folder in (job.round_dir, job.state_dir):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            vault.make_folder(folder)
         self._room.board.device = ", ".join(dict.fromkeys(job.devices))
         self.show("training")
         if self._release.state == "assigned":

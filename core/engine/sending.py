@@ -24,6 +24,7 @@ from core.federation.identity import federation_id
 from core.federation.protocol import MAX_MESSAGE_UPDATE, ReplySeal, SpooledUpdate, allowed_metrics, metrics_hash
 from core.jobs import Sealed
 from core.ledger.rows import OPEN_STATES, Release
+from core.postprocess.compression.codec import source_sha256
 
 
 class Outcome(Enum):
@@ -63,7 +64,7 @@ class Sender:
 
         Raises:
             RunEnded: nobody waits for this message any more; keep the update for the next one.
-            UpdateError: the sealed bytes are gone or damaged.
+            UpdateError: the sealed bytes are gone, damaged or others.
             StorageError: no room at the coordinator; call again later.
             Unreachable: call again.
         """
@@ -71,6 +72,11 @@ class Sender:
             raise UpdateError(f"The update of round {release.server_round} is no longer kept on this machine.")
         try:
             with vault.open_encrypted(release.path, self._desk.key, rounds.SEALED_CONTEXT) as sealed:
+                if (await asyncio.to_thread(source_sha256, sealed)).hex() != release.sha256:
+                    raise UpdateError(
+                        f"The file of round {release.server_round} is not the update that was sealed.",
+                        "It is not sent, and the round is given up; its charge stays.",
+                    )
                 limit = min(MAX_MESSAGE_UPDATE, int(self._desk.config.node.message_update_mb * (1 << 20)))
                 if sealed.size <= limit:
                     return await self._reply(release, await asyncio.to_thread(sealed.read, 0, sealed.size))

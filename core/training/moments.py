@@ -113,10 +113,7 @@ class Moments:
         """
         header = MomentsHeader(version=VERSION, tag=self.tag, shard=self.shard, optimizer_steps=optimizer.steps)
         place = Place(version=VERSION, tag=self.tag, text=self.text, stream=stream)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise vault.storage_error(self.folder, error) from error
+        vault.make_folder(self.folder)
         arrays = moment_arrays(model, optimizer)
         write_state(self.path, self.key, msgspec.json.encode(header), arrays, _CONTEXT)
         vault.encrypt_file(self.place_path, self.key, msgspec.json.encode(place), _PLACE_CONTEXT)

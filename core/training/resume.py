@@ -133,6 +133,7 @@ class Checkpoints:
         found = [entry for entry in map(self._read, _NAMES) if entry is not None]
         if not found:
             return None
+        self._settle()
         header, arrays = max(found, key=lambda entry: entry[0].generation)
         same_text = header.shards == self.shards or header.sealing
         if header.job != self.job or not same_text:
@@ -167,6 +168,13 @@ class Checkpoints:
         """Remove both generations, durably."""
         for name in _NAMES:
             self._remove(name)
+
+    def _settle(self) -> None:
+        """Whoever wrote what is gone on from may have been killed before its name was on the disk for good."""
+        try:
+            vault.sync_folder(self.folder)
+        except OSError as error:
+            raise vault.storage_error(self.folder, error) from error
 
     def _remove(self, name: str) -> None:
         try:

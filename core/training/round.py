@@ -292,6 +292,7 @@ class TrainingRound:
         receipt = msgspec.json.decode(raw, type=Receipt)
         if receipt.sealed.sha256 != hashlib.sha256(payload).hexdigest():
             raise StorageError(f"{path} is not the update its receipt describes.", "The round is abandoned.")
+        vault.sync_folder(self.folder)  # whoever sealed it may have been killed before that
         return receipt
 
     def _announce(self, receipt: Receipt) -> Sealed:

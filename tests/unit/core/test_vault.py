@@ -114,3 +114,23 @@ def test_a_new_file_never_replaces_another_and_leaves_no_half(tmp_path: Path) ->
     assert not (tmp_path / "half").exists()
     with pytest.raises(StorageError):
         vault.write_new(tmp_path / "nowhere" / "x", iter((b"",)))
+
+
+def test_folders_are_made_for_good_and_for_their_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+    monkeypatch.setattr(vault, "sync_folder", synced.append)
+    vault.make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert (tmp_path / "a").stat().st_mode & 0o077 == 0
+    assert synced == [tmp_path, tmp_path / "a"]
+    vault.make_folder(tmp_path / "a" / "b")
+    assert synced[2:] == [tmp_path / "a"], "who made it may have been killed before it was synced"
+
+
+def test_a_folder_without_room_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "mkdir", full)
+    with pytest.raises(StorageError, match="disk is full: 7 could not be written"):
+        vault.make_folder(tmp_path / "7")
