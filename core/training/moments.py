@@ -113,7 +113,10 @@ class Moments:
         """
         header = MomentsHeader(version=VERSION, tag=self.tag, shard=self.shard, optimizer_steps=optimizer.steps)
         place = Place(version=VERSION, tag=self.tag, text=self.text, stream=stream)
-        vault.make_folder(self.folder)
+        if (
+            not self.folder.is_dir()
+        ):  # the engine made it, for good; from inside the lock nothing above it can be opened
+            vault.make_folder(self.folder)
         arrays = moment_arrays(model, optimizer)
         write_state(self.path, self.key, msgspec.json.encode(header), arrays, _CONTEXT)
         vault.encrypt_file(self.place_path, self.key, msgspec.json.encode(place), _PLACE_CONTEXT)

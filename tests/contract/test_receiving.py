@@ -329,8 +329,8 @@ def test_our_own_client_goes_on_after_the_line_was_cut(site: Site) -> None:
             assert total == len(data)
             seen.append(done)
             if len(seen) == 2:
-                threading.Timer(0.02, link.cut).start()
-                link.bytes_per_s = 4_000_000.0
+                link.bytes_per_s = 400_000.0  # a piece takes seconds, so that the cut falls into it
+                threading.Timer(0.3, link.cut).start()
 
         try:
             return await Gateway(transport, key).put_blob(sha256, len(data), lambda a, b: data[a:b], before)
