@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from core.api.errors import KeystoreError
+from core.api.errors import CoordinatorError, KeystoreError
 from core.config import FederationConfig
-from core.engine import plans
+from core.engine import plans, terms
 from core.engine.keystore import Keystore
 from core.engine.plans import Plan
 from core.engine.public_data import PublicData
@@ -35,8 +35,7 @@ class Membership:
             ManifestError: the stored manifest does not fit its key any more.
         """
         self.row = row
-        opened = open_manifest(row.manifest, row.federation_key)
-        self.config: FederationConfig = opened.config
+        self.config: FederationConfig = open_manifest(row.manifest, row.federation_key).config
         self.plans: Mapping[str, Plan] = {cid: msgspec.convert(raw, Plan) for cid, raw in row.plans.items()}
         pem = keystore.get(row.key_name)
         if pem is None:
@@ -65,6 +64,36 @@ class Membership:
     def lines(self, rounds: int = 1) -> list[tuple[str, EventSpec]]:
         """What so many rounds cost: corpus id and event."""
         return [(corpus_id, plan.event(rounds)) for corpus_id, plan in self.plans.items()]
+
+    async def adopt(self, manifest_hash: str) -> None:
+        """Take on other terms that the coordinator names, if they are simply tighter than those consented to.
+
+        Args:
+            manifest_hash: of the signed terms that a round is asked under.
+
+        Raises:
+            CoordinatorError: they are not the ones it serves, or need the owner's consent, in a sentence.
+            ManifestError: they are not signed with the federation's key.
+            Unreachable: nobody answers.
+        """
+        envelope, name = await self.gateway.manifest(), self.row.name
+        opened = open_manifest(envelope, self.row.federation_key)
+        if opened.sha256 != manifest_hash:
+            raise CoordinatorError(
+                f"{name} asked for a round under terms that it does not show.", "It was not answered."
+            )
+        reason = terms.needs_consent(self.config, opened.config)
+        if reason:
+            raise CoordinatorError(
+                f"{name} has changed its terms since you joined: {reason}.",
+                "Leave and join again if you agree to the new ones.",
+            )
+        if not all(terms.keeps(plan, opened.config) for plan in self.plans.values()):
+            raise CoordinatorError(
+                f"{name} asks for more protection than you joined with.", "Leave and join again to give it."
+            )
+        self.row = msgspec.structs.replace(self.row, manifest=envelope, manifest_hash=opened.sha256)
+        self.config = opened.config
 
     async def close(self) -> None:
         """Let go of the connections."""

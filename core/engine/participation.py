@@ -209,6 +209,10 @@ class Participation:
 
     async def _file(self, delivery: Delivery, instruction: TrainInstruction) -> None:
         """Begin a release or attach the message to the one it repeats."""
+        if instruction.manifest_hash != self.member.row.manifest_hash and instruction.run_id == self.member.row.run_id:
+            await self.member.adopt(instruction.manifest_hash)
+            self._desk.ledger.save_federation(self.member.row)
+            self._desk.board.notice("info", "terms_tighter", f"{self.member.row.name} asks for less than before.")
         asking.check(instruction, self.member)
         ledger, row = self._desk.ledger, self.member.row
         release = ledger.begin_release(

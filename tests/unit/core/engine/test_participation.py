@@ -122,6 +122,8 @@ class Wire:
         self.fetched = 0
         self.node_id = 7
         self.known = 7
+        self.served = b""
+        """The signed terms that the coordinator shows now; empty: those consented to."""
 
     async def heartbeat(self, interval_s: float) -> None:
         if self.node_id != self.known:
@@ -132,6 +134,9 @@ class Wire:
         if not self.known:
             raise InviteError("This key has left.")
         return EnrolAnswer(node_id=str(self.known), federation_id="f", run_id="r")
+
+    async def manifest(self) -> bytes:
+        return self.served or seal_manifest(CONFIG, FEDERATION)
 
     async def pull(self) -> Delivery | None:
         return self.waiting.pop(0) if self.waiting else None
@@ -528,7 +533,7 @@ def test_another_base_for_the_same_round_is_refused(tmp_path: Path) -> None:
     ("changes", "sentence"),
     [
         ({"run_id": "b" * 32}, "another run"),
-        ({"manifest_hash": "b" * 64}, "changed its terms"),
+        ({"manifest_hash": "b" * 64}, "terms that it does not show"),
         ({"server_round": 4}, "more rounds than it said"),
         ({"local_steps": 2}, "another number of steps"),
         ({"local_steps": 4}, "another number of steps"),
@@ -548,6 +553,55 @@ def test_what_was_not_consented_to_is_declined_and_nothing_begins(
         assert bench.house.ledger.open_releases() == []
         assert (bench.wire.fetched, bench.charges()) == (0, 0)
         assert sentence in (bench.notices[-1].sentence.text if bench.notices else "")
+
+    run(bench, what)
+
+
+def other_terms(key: FederationKey = FEDERATION, **schedule: float) -> tuple[bytes, str]:
+    """Signed terms with another schedule, and their hash."""
+    changed = msgspec.structs.replace(CONFIG, schedule=msgspec.structs.replace(CONFIG.schedule, **schedule))
+    envelope = seal_manifest(changed, key)
+    return envelope, open_manifest(envelope, key.public_bytes).sha256
+
+
+def test_tighter_terms_are_taken_on_and_outlive_a_restart(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.wire.served, tighter = other_terms(rounds=2)
+
+    async def what() -> None:
+        bench.wire.ask(manifest_hash=tighter)
+        release = await bench.state("sent")
+        assert release.attributes.manifest_hash == tighter
+        assert any(notice.sentence.code == "terms_tighter" for notice in bench.notices)
+        await bench.crash()
+        assert bench.one.member.row.manifest_hash == tighter
+        assert bench.one.member.config.schedule.rounds == 2
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "key", "sentence"),
+    [
+        ({"rounds": 9}, FEDERATION, "schedule.rounds was 3 and is 9 now"),
+        ({"rounds": 2}, FederationKey.generate(), "not signed with the key"),
+    ],
+    ids=["looser", "signed by another"],
+)
+def test_looser_or_forged_terms_need_new_consent_and_change_nothing(
+    tmp_path: Path, schedule: dict[str, float], key: FederationKey, sentence: str
+) -> None:
+    bench = Bench(tmp_path)
+    bench.wire.served, other = other_terms(key, **schedule)
+
+    async def what() -> None:
+        delivery = bench.wire.ask(manifest_hash=other)
+        await bench.until(lambda: bench.wire.declined == [delivery.message_id], "a refusal")
+        assert sentence in bench.notices[-1].sentence.text
+        assert (bench.wire.fetched, bench.charges()) == (0, 0)
+        assert bench.one.member.row.manifest_hash == MANIFEST_HASH
+        bench.wire.ask(server_round=2)
+        await bench.state("sent", server_round=2)
 
     run(bench, what)
 
