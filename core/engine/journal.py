@@ -24,6 +24,8 @@ class Journal(msgspec.Struct, kw_only=True):
     delivery: Delivery
     metrics: dict[str, float] = {}
     session: Session | None = None
+    announced: str = ""
+    """Message id of the delivery to which a reply was announced, whether or not an answer came."""
     answered: str = ""
     """Message id of the delivery that was answered in full; another one asks for the same bytes again."""
     corpora: tuple[CorpusRef, ...] = ()

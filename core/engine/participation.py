@@ -62,7 +62,8 @@ class Participation:
         self._beat_s = HEARTBEAT_S
         self._deaths: dict[int, int] = {}
         self._orphans: dict[int, str] = {}
-        """Releases whose Flower run ended before they were sent, with the message that nobody waits for any more."""
+        """Releases not sent because their Flower run ended or an answer was lost, with the message that cannot
+        be answered any more; they wait to be asked again."""
         self._again: set[int] = set()
         """Releases that were asked for again after they were answered: the same bytes go out once more."""
         self._resent: set[int] = set()
@@ -276,7 +277,8 @@ class Participation:
             release = self._next()
             if release is None and not self.finished:
                 await self._rounds.between()
-            await _wait(self._wake, 3_600.0 if release is None else await self._advance(release))
+            rest = REFUSED_RETRY_S if self._orphans else 3_600.0
+            await _wait(self._wake, rest if release is None else await self._advance(release))
 
     def _next(self) -> Release | None:
         """The oldest release with something to do; first of all one that is asked for again."""
@@ -289,6 +291,8 @@ class Participation:
                 return release
             if release is not pending[-1]:  # its run ended and a later round came: nobody will ask again
                 self._end(release, "late", "The coordinator had gone on to a later round.")
+            elif self.member.transport.now() > journal.delivery.expires_at:
+                self._end(release, "late", "It was not asked for again in time.")
         return None
 
     async def _advance(self, release: Release) -> float:
@@ -375,6 +379,11 @@ class Participation:
                 if release.state in OPEN_STATES:
                     reason = f"{self.member.row.name} had closed the round before the update was sent."
                     self._end(release, "late", reason)
+            case Outcome.SWALLOWED:
+                self._again.discard(release_id)
+                journal = journals.load(self._desk.ledger, release_id)
+                if journal is not None:
+                    self._orphans[release_id] = journal.delivery.message_id
             case Outcome.ASKED_AGAIN:
                 pass
         return 0.0

@@ -34,6 +34,9 @@ class Outcome(Enum):
     ASKED_AGAIN = auto()
     """Another message for the same round came meanwhile; that one is to be answered."""
     TOO_LATE = auto()
+    SWALLOWED = auto()
+    """The reply was announced before, but the answer was lost: nobody can tell whether it is waited for. The SuperLink
+    forgets it after a while, and the round is asked again."""
     HELD = auto()
     """The owner's rules forbid to go on now; what was sent stays there."""
 
@@ -120,8 +123,12 @@ class Sender:
         self._show(release, journal, "uploading", total_bytes=release.size_bytes)
         session = self._open_session(journal)
         if session is None:
-            seal = self._seal(journal, release)
+            seal, message_id = self._seal(journal, release), journal.delivery.message_id
+            repeated, journal.announced = journal.announced == message_id, message_id
+            journals.save(ledger, release.release_id, journal)
             session = await fleet.announce(journal.delivery, payload, journal.metrics, seal)
+            if session.too_late and repeated:
+                return Outcome.SWALLOWED
             if not self._note(release, session):
                 return Outcome.ASKED_AGAIN
         if session.too_late:

@@ -122,6 +122,8 @@ class Wire:
         self.fetched = 0
         self.node_id = 7
         self.known = 7
+        self.swallows = False
+        """The first announcement arrives but its answer is lost, and repeating it is swallowed, as a SuperLink does."""
         self.served = b""
         """The signed terms that the coordinator shows now; empty: those consented to."""
 
@@ -161,7 +163,11 @@ class Wire:
     ) -> Session:
         self._alive(delivery)
         self.announced.append((delivery.message_id, payload, dict(metrics), dict(seal)))
-        to_push = [] if self.late else ["a", "b", "c"]
+        known = [message_id for message_id, *_ in self.announced[:-1]]
+        repeated = delivery.message_id in known
+        to_push = [] if self.late or (repeated and self.swallows) else ["a", "b", "c"]
+        if self.swallows and not known:
+            raise Unreachable("The line was cut before the answer came.")
         return Session(
             delivery=delivery, session_id=f"s{len(self.announced)}", message_id="m", objects={}, chunks=[],
             to_push=to_push, touched_at=time.time(),
@@ -553,6 +559,29 @@ def test_what_was_not_consented_to_is_declined_and_nothing_begins(
         assert bench.house.ledger.open_releases() == []
         assert (bench.wire.fetched, bench.charges()) == (0, 0)
         assert sentence in (bench.notices[-1].sentence.text if bench.notices else "")
+
+    run(bench, what)
+
+
+def test_an_announcement_whose_answer_was_lost_is_not_taken_for_too_late(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.wire.swallows = True
+
+    async def what() -> None:
+        first = bench.wire.ask()
+        await bench.until(lambda: len(bench.wire.announced) == 2, "the same announcement once more")
+        await asyncio.sleep(0.3)
+        kept = bench.release(1)
+        assert kept is not None
+        assert kept.state == "sealed", "it waits to be asked again"
+        await bench.crash()
+        await bench.until(lambda: len(bench.wire.announced) == 3, "one try of the next engine")
+        again = bench.wire.ask()
+        release = await bench.state("sent")
+        assert [message_id for message_id, *_ in bench.wire.announced] == [first.message_id] * 3 + [again.message_id]
+        assert len({payload for _, payload, *_ in bench.wire.announced}) == 1, "the same bytes each time"
+        accept(bench, release)
+        await bench.state("accepted")
 
     run(bench, what)
 

@@ -8,7 +8,8 @@ import torch
 from core.config import ModelSpec, TrainingConfig
 from core.jobs import TrainingPlan
 from core.model.presets import num_parameters, preset
-from core.postprocess.privacy.dp_sgd import clipped_sum
+from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
+from core.postprocess.privacy.gaussian import CsprngNormal
 from core.training.anchors import NanoGpt, nanogpt_step, own_step, plain_step, private_step, transformers_step
 from core.training.races import step_flops
 
@@ -26,7 +27,7 @@ def test_every_loop_begins_at_the_loss_of_knowing_nothing_and_moves(spec: ModelS
     steps = {
         "ours": own_step(spec, TRAINING, plan),
         "plain": plain_step(spec, TRAINING),
-        "private": private_step(spec, TRAINING, plan, clipped_sum),
+        "private": private_step(spec, TRAINING, plan, clipped_sum, add_noise, CsprngNormal),
     }
     if spec is GPT:
         steps["nanogpt"] = nanogpt_step(spec, TRAINING)
