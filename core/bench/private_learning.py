@@ -2,8 +2,7 @@
 
 Unit ``document``, preset ``tiny``, one volunteer, 5,000 and 20,000 documents found on this machine (functions of the
 Python code that is installed here), noise solved so that the whole plan fits ε 1, 3 or 8, beside the
-same steps without noise. Every cell is written down when it is done, so that a run that was stopped goes on. The
-verdict of the consent page (``core.engine.verdict``) is calibrated on these runs.
+same steps without noise. Every cell is written down when it is done, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ from core.simulation import Simulation
 
 SIZES: Final = (5_000, 20_000)
 EPSILONS: Final = (1.0, 3.0, 8.0)
-ROUNDS: Final = 4
-LOCAL_STEPS: Final = 30
+ROUNDS: Final = 3
+LOCAL_STEPS: Final = 20
 HELD_OUT: Final = 120
 _SHORT, _LONG = 300, 4_000
 _LARGEST_FILE: Final = 1 << 20
