@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from core.api.errors import ManifestError, StorageError, UsageError
 from core.config import MAX_PUBLIC_SHARD_BYTES, PublicShard
 from core.data.store import Document, Shard, ShardFacts, write_shard
-from core.data.tokenizer import Tokenizer
+
+if TYPE_CHECKING:  # the engine checks shards with this module and has no use for the libraries behind it
+    from core.data.tokenizer import Tokenizer
 
 KEY: Final = b"hedgerow public shard, no secret"
 """32 bytes that are no secret."""
