@@ -220,6 +220,25 @@ class ShardConfig(Frozen, frozen=True, kw_only=True):
             raise ValueError(f"shard.count is {self.count}, but mode {self.mode!r} was chosen")
 
 
+class SubspaceTerms(Frozen, frozen=True, kw_only=True):
+    """The part of the space that is bounded and noised; see ``core.subspace``. It changes no ε."""
+
+    kind: Literal["none", "public", "released", "mask"] = "none"
+    rank: int = 8
+    """Directions kept of each matrix (``public``, ``released``)."""
+    density: float = 0.25
+    """Share of each matrix's values that one round may move (``mask``)."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("privacy.subspace.rank", self.rank, 1, 4_096)
+        _between("privacy.subspace.density", self.density, 1e-3, 1.0)
+
+
 class PrivacyTerms(Frozen, frozen=True, kw_only=True):
     """What the federation asks of a volunteer's privacy; the volunteer's own budget and floor win when stricter."""
 
@@ -237,6 +256,8 @@ class PrivacyTerms(Frozen, frozen=True, kw_only=True):
     """Most windows one document contributes to a step (unit ``document``)."""
     delta_cap: float = 1e-5
     """Upper bound on δ; each lineage's δ is min(this, 1/(10 n))."""
+    subspace: SubspaceTerms = SubspaceTerms()
+    """What of an update is released at all."""
 
     def __post_init__(self) -> None:
         """Bound every number and tie the relation to the unit.
@@ -254,6 +275,8 @@ class PrivacyTerms(Frozen, frozen=True, kw_only=True):
             raise ValueError(f"privacy.relation is {self.relation!r}, but unit {self.unit!r} needs {expected!r}")
         if self.unit != "none" and self.min_noise_multiplier <= 0:
             raise ValueError("privacy.min_noise_multiplier must be above 0 unless the unit is 'none'")
+        if self.unit == "none" and self.subspace.kind != "none":
+            raise ValueError("privacy.subspace is for units with noise, not for unit 'none'")
 
 
 class CodecConfig(Frozen, frozen=True, kw_only=True):
@@ -350,6 +373,8 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
             )
         if len({shard.sha256 for shard in self.public_data}) != len(self.public_data):
             raise ValueError("public_data names a shard twice")
+        if self.privacy.subspace.kind == "public" and not self.public_data:
+            raise ValueError("privacy.subspace is found in public text, and the federation has none")
         if self.groups != ParameterGroups():
             raise ValueError("parameter groups other than one backbone are not supported by this version")
 

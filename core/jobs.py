@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from core.config import CodecConfig, ModelSpec, TrainingConfig
+from core.config import CodecConfig, ModelSpec, SubspaceTerms, TrainingConfig
 
 MAX_JOB_LINE = 64 << 20
 KEY_BYTES = 32
@@ -54,6 +54,8 @@ class PrivacyPlan(Job, frozen=True, kw_only=True, tag="plan"):
     """Bucketed n fixed at consent."""
     windows_per_document: int = 1
     """Unit ``document``: most windows of one document in one step."""
+    subspace: SubspaceTerms = SubspaceTerms()
+    """What of an update is released at all."""
 
     @property
     def per_example(self) -> bool:
@@ -139,6 +141,8 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     step_clock: int
     """Federation steps done before this round; drives the learning rate."""
     local_steps: int
+    seed: int = 0
+    """The federation's; first weights and public subspaces follow from it."""
     token_budget: int = 0
     """Unit ``none`` only: most tokens this round; 0 means no bound."""
     deadline_at: float = 0.0
@@ -339,7 +343,7 @@ class DPRecord(Job, frozen=True, kw_only=True, tag="dp_record"):
     clip_norm: float
     noise_multiplier: float
     noise_draws: int
-    """Gaussian values drawn: steps × parameters for DP-SGD, parameters for ``corpus``."""
+    """Gaussian values drawn: for DP-SGD in each step, for ``corpus`` once, as many as are released of an update."""
 
 
 class Sealed(Job, frozen=True, kw_only=True, tag="sealed"):

@@ -91,7 +91,13 @@ class Client:
         self.records = packer.totals.records
 
     def train(
-        self, config: FederationConfig, plan: PrivacyPlan, base: Path, server_round: int, threads: int
+        self,
+        config: FederationConfig,
+        plan: PrivacyPlan,
+        base: Path,
+        server_round: int,
+        threads: int,
+        public: CorpusRef | None = None,
     ) -> tuple[bytes, Sealed, DPRecord | None]:
         """One round of local steps, through the real loop and chain; returns the sealed bytes and what was said."""
         round_dir = self.folder / f"round-{server_round}"
@@ -112,6 +118,8 @@ class Client:
             tokenizer_path=str(builtin_tokenizer_path()),
             step_clock=(server_round - 1) * config.training.local_steps,
             local_steps=config.training.local_steps,
+            seed=config.seed,
+            public=public,
             threads=threads,
             held_out_windows=0,
             sandbox=False,
@@ -135,6 +143,7 @@ class Simulation:
         folder: Path,
         *,
         plans: Sequence[PrivacyPlan] | None = None,
+        public: CorpusRef | None = None,
         threads: int = 1,
     ) -> None:
         """Write every client's shards and the first weights.
@@ -144,6 +153,7 @@ class Simulation:
             texts: the documents of each client.
             held_out: what the model is measured on; no client has it.
             folder: a folder for shards and optimiser states.
+            public: shards that everybody has, of federations that have some.
             plans: the privacy plan of each client; without them the unit must be ``none``.
             threads: for the mathematics.
 
@@ -155,6 +165,7 @@ class Simulation:
         self.config = config
         self.folder = folder
         self.threads = threads
+        self.public = public
         self.clients = [Client(i, folder / f"client-{i}", given, config.seed) for i, given in enumerate(texts)]
         self.plans = list(plans or [PrivacyPlan(unit="none")] * len(self.clients))
         self.weights: dict[str, Array] = seeded_weights(config.model, config.seed)
@@ -187,7 +198,7 @@ class Simulation:
         total = MeanAccumulator(self._shapes)
         losses, sizes, hashes = [], 0, []
         for client, plan in zip(self.clients, self.plans, strict=True):
-            payload, sealed, _ = client.train(self.config, plan, base, self._round, self.threads)
+            payload, sealed, _ = client.train(self.config, plan, base, self._round, self.threads, self.public)
             total.add(self.decode(payload))
             sizes += len(payload)
             hashes.append(sealed.sha256)

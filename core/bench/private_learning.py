@@ -1,8 +1,10 @@
 """``python -m core.bench.private_learning [--out DIR] [--minutes M]``: what a model learns under DP, ε by ε.
 
-Unit ``document``, preset ``tiny``, one volunteer, 5,000 and 20,000 documents found on this machine (functions of the
-Python code that is installed here), noise solved so that the whole plan fits ε 1, 3 or 8, beside the
-same steps without noise. Every cell is written down when it is done, so that a run that was stopped goes on.
+Unit ``document``, preset ``tiny``, one volunteer, documents found on this machine (functions of the Python code that is
+installed here), noise solved so that the whole plan fits ε, beside the same steps without noise. 5,000 and 20,000
+documents are the curve that is drawn; 300 and 1,000, which are too few, calibrate the verdict. Some are run again
+inside a public subspace, with the documentation that comes with Python as public text. Every cell is written down when
+it is done, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from pydoc_data.topics import topics
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -30,28 +33,51 @@ from core.config import (
     FederationConfig,
     OuterConfig,
     PrivacyTerms,
+    PublicShard,
     ScheduleConfig,
+    SubspaceTerms,
     TokenizerSpec,
     UnitOfPrivacy,
 )
-from core.data.tokenizer import BUILTIN
-from core.jobs import PrivacyPlan
+from core.data.public import write_public
+from core.data.tokenizer import BUILTIN, Tokenizer, builtin_tokenizer_path
+from core.jobs import CorpusRef, PrivacyPlan, ShardRef
 from core.model.presets import num_parameters, preset
 from core.model.recipes import default_training
 from core.postprocess.privacy.accountant import target_delta
 from core.postprocess.privacy.planner import Solve, solve
 from core.simulation import Simulation
 
-SIZES: Final = (5_000, 20_000)
 EPSILONS: Final = (1.0, 3.0, 8.0)
-ROUNDS: Final = 3
+DRAWN: Final = (5_000, 20_000)
 LOCAL_STEPS: Final = 20
 HELD_OUT: Final = 120
 _SHORT, _LONG = 300, 4_000
 _LARGEST_FILE: Final = 1 << 20
 
 
-def found_documents(most: int = HELD_OUT + SIZES[-1]) -> list[str]:
+Subspaces = Literal["none", "public", "released", "mask"]
+
+
+class Cell(NamedTuple):
+    """One run."""
+
+    documents: int
+    rounds: int
+    epsilon: float
+    """Of the whole plan; 0 for the run without noise."""
+    subspace: Subspaces = "none"
+
+
+CELLS: Final = (
+    *(Cell(300, 3, epsilon) for epsilon in (0.0, 0.5, 0.6, *EPSILONS)),
+    *(Cell(1_000, 3, epsilon) for epsilon in (0.0, *EPSILONS)),
+    *(Cell(size, 6, epsilon) for size in DRAWN for epsilon in (0.0, *EPSILONS)),
+    *(Cell(size, 3, 1.0, kind) for kind in ("public", "released", "mask") for size in (1_000, 300)),
+)
+
+
+def found_documents(most: int = HELD_OUT + DRAWN[-1]) -> list[str]:
     """Functions of the installed Python code, the standard library first, each once, in the order of their hashes."""
     texts: dict[bytes, str] = {}
     for folder in dict.fromkeys((sysconfig.get_paths()["stdlib"], *site.getsitepackages())):
@@ -78,10 +104,11 @@ def _pieces(path: Path) -> Iterator[str]:
                 yield text
 
 
-def terms(unit: UnitOfPrivacy) -> FederationConfig:
+def terms(unit: UnitOfPrivacy, cell: Cell, public: Sequence[PublicShard] = ()) -> FederationConfig:
     """The federation of one cell."""
+    rounds = cell.rounds
     training = msgspec.structs.replace(
-        default_training("tiny", "document"), local_steps=LOCAL_STEPS, decay_steps=2 * ROUNDS * LOCAL_STEPS
+        default_training("tiny", "document"), local_steps=LOCAL_STEPS, decay_steps=2 * rounds * LOCAL_STEPS
     )
     return FederationConfig(
         run_id=f"{1:032x}",
@@ -96,39 +123,59 @@ def terms(unit: UnitOfPrivacy) -> FederationConfig:
         tokenizer=TokenizerSpec(sha256=BUILTIN["hedgerow-4k"], origin="Python documentation"),
         training=training,
         outer=OuterConfig(),
-        privacy=PrivacyTerms(unit=unit, relation="none" if unit == "none" else "zero-out"),
+        privacy=PrivacyTerms(
+            unit=unit, relation="none" if unit == "none" else "zero-out", subspace=SubspaceTerms(kind=cell.subspace)
+        ),
+        public_data=tuple(public),
         codec=CodecConfig(name="int8"),
-        schedule=ScheduleConfig(rounds=ROUNDS, cohort_size=1, quorum=1),
+        schedule=ScheduleConfig(rounds=rounds, cohort_size=1, quorum=1),
     )
 
 
-def cell(texts: list[str], held_out: str, epsilon: float) -> dict[str, Any]:
-    """One run; ε 0 is the one without noise."""
-    unit: UnitOfPrivacy = "document" if epsilon else "none"
-    config = terms(unit)
-    batch, steps = config.training.batch_size, ROUNDS * LOCAL_STEPS
+def public_text(folder: Path) -> list[ShardRef]:
+    """Shards of the documentation that every Python carries: text of another kind than what is trained on."""
+    path = folder / "public.txt"
+    path.write_text("\n".join(topics[name] for name in sorted(topics)), "utf-8")
+    facts = write_public(path, Tokenizer.load(builtin_tokenizer_path()), folder)
+    return [
+        ShardRef(path=f.path, sha256=f.sha256, tokens=f.tokens, documents=f.documents, text_bytes=f.text_bytes)
+        for f in facts
+    ]
+
+
+def _listed(shard: ShardRef) -> PublicShard:
+    return PublicShard(sha256=shard.sha256, weight=1.0, tokens=shard.tokens, bytes=Path(shard.path).stat().st_size)
+
+
+def run(cell: Cell, texts: list[str], held_out: str, threads: int) -> dict[str, Any]:
+    """One cell."""
+    unit: UnitOfPrivacy = "document" if cell.epsilon else "none"
+    batch, steps, epsilon = default_training("tiny", "document").batch_size, cell.rounds * LOCAL_STEPS, cell.epsilon
     plan, sigma, spent = PrivacyPlan(unit="none"), 0.0, 0.0
     if epsilon:
         solved = solve(
             Solve(
-                unit="document", n=len(texts), batch_size=batch, steps_per_round=LOCAL_STEPS, rounds=ROUNDS,
+                unit="document", n=len(texts), batch_size=batch, steps_per_round=LOCAL_STEPS, rounds=cell.rounds,
                 epsilon=epsilon, delta=target_delta(len(texts), 1e-5),
             )
         )  # fmt: skip
         sigma, spent = solved.noise_multiplier, solved.epsilon_planned
         plan = PrivacyPlan(
             unit="document", clip_norm=1.0, noise_multiplier=sigma, sampling_prob=solved.sampling_prob,
-            steps=LOCAL_STEPS, units=solved.units,
+            steps=LOCAL_STEPS, units=solved.units, subspace=SubspaceTerms(kind=cell.subspace),
         )  # fmt: skip
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as folder:
-        simulation = Simulation(config, [texts], held_out, Path(folder), plans=[plan], threads=os.cpu_count() or 1)
+        shards = public_text(Path(folder)) if cell.subspace == "public" else []
+        config = terms(unit, cell, [_listed(shard) for shard in shards])
+        public = CorpusRef(corpus_id="public", shards=tuple(shards)) if shards else None
+        simulation = Simulation(config, [texts], held_out, Path(folder), plans=[plan], public=public, threads=threads)
         initial, _ = simulation.measure()
         curve = [closed.bits_per_byte for closed in simulation.run()]
     parameters = num_parameters(config.model)
     noise = sigma * parameters**0.5 / (batch * steps**0.5)
     return {
-        "documents": len(texts), "epsilon": epsilon, "charged": spent, "noise_multiplier": sigma, "initial": initial,
+        **cell._asdict(), "charged": spent, "noise_multiplier": sigma, "initial": initial,
         "curve": curve, "final": curve[-1], "noise_to_signal": noise, "batch": batch, "steps": steps,
         "parameters": parameters, "seconds": time.monotonic() - began,
     }  # fmt: skip
@@ -139,23 +186,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m core.bench.private_learning")
     parser.add_argument("--out", type=Path, default=Path("private-learning"))
     parser.add_argument("--minutes", type=float, default=60.0, help="no further cell is begun after this time")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     record = given.out / "cells.jsonl"
     known = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
-    done = {(row["documents"], row["epsilon"]) for row in known}
+    done = {Cell(row["documents"], row["rounds"], row["epsilon"], row.get("subspace", "none")) for row in known}
     found = found_documents()
     held_out, rest = "\n\n".join(found[:HELD_OUT]), found[HELD_OUT:]
     until = time.monotonic() + 60.0 * given.minutes
-    for size in SIZES:
-        for epsilon in (0.0, *EPSILONS):
-            if (size, epsilon) in done or len(rest) < size or time.monotonic() > until:
-                continue
-            row = cell(rest[:size], held_out, epsilon)
-            with record.open("a") as stream:
-                stream.write(json.dumps(row) + "\n")
-            known.append(row)
-            print(json.dumps(row), file=sys.stderr, flush=True)
+    for cell in CELLS:
+        if cell in done or len(rest) < cell.documents or time.monotonic() > until:
+            continue
+        row = run(cell, rest[: cell.documents], held_out, given.threads)
+        with record.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        known.append(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
     picture(known, given.out / "private-learning.svg")
     about = machine()
     print(f"{about['processor']}, {about['cores']} cores, torch {about['torch']}; {len(found):,} documents found here")
@@ -171,7 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
 def picture(rows: list[dict[str, Any]], path: Path) -> None:
     """Bits per byte against ε, one line for each number of documents; without noise as a level."""
     lines = []
-    for size in SIZES:
+    for size in DRAWN:
         private = sorted((r["epsilon"], r["final"]) for r in rows if r["documents"] == size and r["epsilon"])
         bare = [r["final"] for r in rows if r["documents"] == size and not r["epsilon"]]
         if private:

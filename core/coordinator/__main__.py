@@ -46,6 +46,12 @@ def parser() -> argparse.ArgumentParser:
         "--privacy", default="document", choices=("document", "record", "corpus", "none"), metavar="UNIT"
     )
     create.add_argument("--windows-per-document", type=int, default=1, help="most that one document gives to a step")
+    create.add_argument(
+        "--subspace", default="none", choices=("none", "public", "released", "mask"), metavar="KIND",
+        help="release only what lies in a public subspace, found in --public text or in what was released, or a mask",
+    )  # fmt: skip
+    create.add_argument("--subspace-rank", type=int, default=8, metavar="R", help="directions kept of each matrix")
+    create.add_argument("--mask-density", type=float, default=0.25, metavar="SHARE", help="values kept of each matrix")
     create.add_argument("--cohort", type=int, default=2)
     for name in ("--rounds", "--quorum", "--local-steps", "--batch-size", "--seq-len", "--seed"):
         create.add_argument(name, type=int)
@@ -123,6 +129,9 @@ def _create(options: argparse.Namespace) -> None:
         preset=options.preset,
         unit=options.privacy,
         windows_per_document=options.windows_per_document,
+        subspace=options.subspace,
+        subspace_rank=options.subspace_rank,
+        mask_density=options.mask_density,
         rounds=options.rounds,
         cohort=options.cohort,
         quorum=options.quorum,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import secrets
@@ -23,6 +24,7 @@ from core.config import (
     PublicShard,
     ScheduleConfig,
     ShardConfig,
+    SubspaceTerms,
     TokenizerSpec,
     TrainingConfig,
     UnitOfPrivacy,
@@ -88,6 +90,9 @@ class Choices:
     """The operator's own text for everybody to train on: files, or folders of them."""
     public_weight: float = 1.0
     """Share of the public text in a stream where each private corpus has 1."""
+    subspace: Literal["none", "public", "released", "mask"] = "none"
+    subspace_rank: int = 8
+    mask_density: float = 0.25
 
 
 def create(root: Path, choices: Choices) -> Federation:
@@ -107,7 +112,10 @@ def create(root: Path, choices: Choices) -> Federation:
     settings = HostSettings(listen=choices.listen, address=choices.address)
     loaded = Tokenizer.load(tokenizer_path)
     # A wrong choice is said before text is tokenised.
-    refuse_what_cannot_run(configure(choices, loaded), _machine_bytes())
+    if choices.subspace == "public" and not choices.public:
+        raise UsageError("A public subspace is found in public text.", "Name some with --public.")
+    before = dataclasses.replace(choices, subspace="none") if choices.subspace == "public" else choices
+    refuse_what_cannot_run(configure(before, loaded), _machine_bytes())
     with tempfile.TemporaryDirectory(prefix="hedgerow-public-") as scratch:
         facts = [f for path in choices.public for f in write_public(path.expanduser(), loaded, Path(scratch))]
         config = configure(choices, loaded, facts)
@@ -146,6 +154,7 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
             relation=RELATIONS[choices.unit],
             clip_norm=1.0 if choices.clip_norm is None else choices.clip_norm,
             windows_per_document=choices.windows_per_document,
+            subspace=SubspaceTerms(kind=choices.subspace, rank=choices.subspace_rank, density=choices.mask_density),
         )
         config = FederationConfig(
             run_id=secrets.token_hex(16),

@@ -58,8 +58,10 @@ class Membership:
 
     @property
     def reads_public(self) -> bool:
-        """Whether rounds read the public text: all do but those in which DP-SGD draws from the owner's."""
-        return bool(self.config.public_data) and not self.plan.mechanism().per_example
+        """Whether rounds read the public text: where it is trained on, and where a public subspace is found in it."""
+        mechanism = self.plan.mechanism()
+        reads = not mechanism.per_example or mechanism.subspace.kind == "public"
+        return bool(self.config.public_data) and reads
 
     def lines(self, rounds: int = 1) -> list[tuple[str, EventSpec]]:
         """What so many rounds cost: corpus id and event."""

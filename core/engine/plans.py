@@ -11,7 +11,7 @@ import msgspec
 
 from core.api.errors import EngineError, HedgerowError, from_code
 from core.api.messages import CorpusOffer, ManifestView
-from core.config import FederationConfig, Frozen, UnitOfPrivacy
+from core.config import FederationConfig, Frozen, SubspaceTerms, UnitOfPrivacy
 from core.engine.children import converse
 from core.federation.protocol import Capability, allowed_metrics
 from core.jobs import PrivacyPlan
@@ -60,6 +60,8 @@ class Plan(Frozen, frozen=True, kw_only=True):
     windows_per_document: int = 1
     epsilon_pld: float | None = None
     """Of the whole plan by privacy loss distributions: for comparison, never promised."""
+    subspace: SubspaceTerms = SubspaceTerms()
+    """What of an update is released at all."""
 
     def mechanism(self) -> PrivacyPlan:
         """As the trainer is told."""
@@ -71,6 +73,7 @@ class Plan(Frozen, frozen=True, kw_only=True):
             steps=self.steps,
             units=self.units,
             windows_per_document=self.windows_per_document,
+            subspace=self.subspace,
         )
 
     def event(self, rounds: int = 1) -> EventSpec:
@@ -158,6 +161,7 @@ class Planner:
             rounds_affordable=solved.rounds_affordable,
             windows_per_document=terms.windows_per_document,
             epsilon_pld=solved.epsilon_pld,
+            subspace=terms.subspace,
         )
 
     async def _solve(self, question: dict[str, object]) -> Solved:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -36,6 +36,7 @@ from core.ledger.rows import Release
 from core.model.presets import num_parameters
 from core.model.shard import FULL
 from core.postprocess.compression.codec import source_sha256
+from core.subspace import reduced_size
 
 SEALED_CONTEXT = b"sealed-update"
 _SLOW_FLOPS_PER_S = 2e9
@@ -219,6 +220,7 @@ class Round:
     ) -> jobs.TrainJob:
         instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
         open_ended = config.privacy.unit == "none"
+        subspace = self._member.plan.subspace.kind != "none"  # found by one device, for itself
         return jobs.TrainJob(
             federation_id=self._member.row.federation_id,
             run_id=instruction.run_id,
@@ -238,13 +240,14 @@ class Round:
             tokenizer_path=str(self._room.editions.tokenizer_path(config)),
             step_clock=instruction.step_clock,
             local_steps=instruction.local_steps,
+            seed=config.seed,
             token_budget=instruction.token_budget if open_ended else 0,
             deadline_at=instruction.deadline_at - self._member.transport.skew_s if open_ended else 0.0,
             device=devices[0],
             threads=max(1, machine.threads(limits) // max(1, devices.count(CPU))),
             memory_bytes=machine.trainer_memory(limits, devices[0]) // devices.count(devices[0]),
             checkpoint_interval_s=self._room.config.node.checkpoint_interval_s,
-            devices=devices if group.can_group() else devices[:1],
+            devices=devices if group.can_group() and not subspace else devices[:1],
         )
 
     async def _hear(self, message: jobs.Up, child: Child) -> jobs.Sealed | None:
@@ -309,7 +312,7 @@ class Round:
         """Believe nothing: the mechanism, the file and its hash are checked before the update may ever leave."""
         plan, config = self._member.plan, self._member.config
         if plan.unit != "none":
-            _check_record(self._recorded, plan, self._shard.size())
+            _check_record(self._recorded, plan, self._shard.shapes())
         path = self.folder / SEALED_NAME
         with vault.open_encrypted(path, self._room.key, SEALED_CONTEXT) as update:
             if update.size != sealed.size_bytes or source_sha256(update).hex() != sealed.sha256:
@@ -327,12 +330,12 @@ def _hang_after_s(job: jobs.TrainJob) -> float:
     return max(HANG_S, sequence_s, checkpoint_s)
 
 
-def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, parameters: int) -> None:
+def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raises PrivacyError unless the trainer did exactly the mechanism that was charged."""
     if record is None:
         raise PrivacyError("The trainer did not say what noise it added.", "Its update is not sent.")
     sampled = plan.unit in plans.PER_EXAMPLE
-    draws = parameters * (plan.steps if sampled else 1)
+    draws = reduced_size(shapes, plan.subspace) * (plan.steps if sampled else 1)
     same = (
         record.unit == plan.unit
         and record.clip_norm == plan.clip_norm

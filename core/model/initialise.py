@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from numpy.random import PCG64, Generator, SeedSequence  # at once: inside the trainer's lock nothing more is loaded
 
 from core.config import ModelSpec
 from core.model.layout import parameter_shapes
@@ -38,5 +39,5 @@ def draw_weights(spec: ModelSpec, seed: int) -> Iterator[tuple[str, Array]]:
         scale = STANDARD_DEVIATION
         if name.endswith(_INTO_RESIDUAL):
             scale /= math.sqrt(2 * spec.num_layers)
-        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, position])))
+        generator = Generator(PCG64(SeedSequence([seed, position])))
         yield name, (generator.standard_normal(shape) * scale).astype(np.float32)

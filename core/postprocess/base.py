@@ -4,7 +4,8 @@ A link has a client hook (``forward``) and a server hook (``backward``); the cha
 backwards on the server. Every chain has exactly one explicit privacy mechanism, or says in so many words that it has
 none, and its constructor refuses an order in which the guarantee would not hold.
 
-Order of a valid chain: ``[bound → noise | verified DP-SGD record | forwarded mean | no guarantee] → compress``.
+Order of a valid chain: ``[[reduce →] bound → noise [→ lift] | verified DP-SGD record | forwarded mean | no guarantee]
+→ compress``.
 
 | refused | because |
 |---|---|
@@ -12,6 +13,7 @@ Order of a valid chain: ``[bound → noise | verified DP-SGD record | forwarded 
 | two mechanisms | a figure would be printed for one of them only |
 | noise before or without its bound | the noise is scaled to a bound that does not hold |
 | a bound without noise | it protects nothing and looks as if it did |
+| a subspace without its bound and noise between | what is bounded must be what is released |
 | compression before the mechanism | what is bounded and noised must be what is released |
 | a codec of variable rate beside a guarantee | the size of its bytes depends on the text |
 """
@@ -27,10 +29,11 @@ from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.compression.codec import EncodedUpdate, Flat, Held, Source
 from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal
-from core.postprocess.privacy.links import AddGaussian, BoundUpdate, NoGuarantee, VerifyDPRecord
+from core.postprocess.privacy.links import AddGaussian, BoundUpdate, Lift, NoGuarantee, Reduce, VerifyDPRecord
+from core.subspace import Subspace
 from core.update import ModelUpdate
 
-Role = Literal["bound", "noise", "verified", "forwarded", "no_guarantee"]
+Role = Literal["reduce", "bound", "noise", "lift", "verified", "forwarded", "no_guarantee"]
 MECHANISMS: tuple[Role, ...] = ("noise", "verified", "forwarded", "no_guarantee")
 
 
@@ -130,15 +133,24 @@ def _check_mechanism(roles: Sequence[Role]) -> None:
         raise ValueError("a bound without noise after it protects nothing and would be mistaken for protection")
     if found[0] == "noise" and "bound" not in roles[: roles.index("noise")]:
         raise ValueError("noise needs a bound before it, to which it is scaled")
+    around = [role for role in roles if role in ("reduce", "bound", "noise", "lift")]
+    if ("reduce" in roles or "lift" in roles) and around != ["reduce", "bound", "noise", "lift"]:
+        raise ValueError("a subspace is reduced to before the bound, and lifted from after the noise")
 
 
-def build_chain(privacy: PrivacyTerms | PrivacyPlan, codec: CodecConfig, num_parameters: int | None = None) -> Chain:
+def build_chain(
+    privacy: PrivacyTerms | PrivacyPlan,
+    codec: CodecConfig,
+    num_parameters: int | None = None,
+    subspace: Subspace | None = None,
+) -> Chain:
     """The chain of a federation (server, from its terms) or of a round (client, from its plan).
 
     Args:
         privacy: terms or plan.
         codec: how bytes are written.
-        num_parameters: values per draw that the DP record must show; the client passes it, the server has no record.
+        num_parameters: size of the update that the DP record must fit; the client passes it, the server has no record.
+        subspace: under ``corpus``, what of the update is released; the client's alone, like the noise.
 
     Raises:
         ValueError: the unit has no mechanism here.
@@ -147,7 +159,10 @@ def build_chain(privacy: PrivacyTerms | PrivacyPlan, codec: CodecConfig, num_par
     if privacy.unit == "none":
         return Chain([NoGuarantee()], codec)
     if privacy.unit == "corpus":
-        return Chain([BoundUpdate(privacy.clip_norm), AddGaussian(privacy.clip_norm, sigma)], codec)
+        bound, noise = BoundUpdate(privacy.clip_norm), AddGaussian(privacy.clip_norm, sigma)
+        if subspace is not None:
+            return Chain([Reduce(subspace), bound, noise, Lift(subspace)], codec)
+        return Chain([bound, noise], codec)
     if privacy.unit in ("document", "record"):
         plan = privacy if isinstance(privacy, PrivacyPlan) else None
         return Chain([VerifyDPRecord(plan, num_parameters)], codec)

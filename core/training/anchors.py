@@ -183,7 +183,7 @@ def private_step(
     privacy = PrivacyPlan(unit="document", clip_norm=1.0, noise_multiplier=1.0, sampling_prob=0.5, steps=1, units=1)
     model = Transformer(spec)
     _initialise(model.ordered())
-    optimizer = AdamW(model.ordered(), training, noise_variance(privacy, training.batch_size))
+    optimizer = AdamW(model.ordered(), training, noise_variance(privacy, training.batch_size, model.learning))
     drawn = _Documents(MadeUpTokens(spec, training.seq_len), training.batch_size)
     state = RoundState(step_key=bytes(32))
     gradients = PrivateGradients(drawn, privacy, training.batch_size, clipped_sum, add_noise, source, plan)

@@ -36,17 +36,20 @@ def learning_rate(training: TrainingConfig, federation_step: int) -> float:
 class AdamW:
     """AdamW over a fixed list of parameters. Matrices decay, vectors do not."""
 
-    def __init__(self, parameters: Sequence[Tensor], training: TrainingConfig, noise_variance: float = 0.0) -> None:
+    def __init__(
+        self, parameters: Sequence[Tensor], training: TrainingConfig, noise_variance: Sequence[float] = ()
+    ) -> None:
         """Start with empty moments.
 
         Args:
             parameters: in layout order; ``step`` changes them in place.
             training: betas, epsilon and decay.
-            noise_variance: variance per value of the noise in each gradient, 0 without DP.
+            noise_variance: of each parameter, mean variance per value of the noise in its gradient; empty or 0 without
+                DP.
         """
         self.parameters = list(parameters)
         self.training = training
-        self.noise_variance = noise_variance
+        self.noise_variance = list(noise_variance) or [0.0] * len(self.parameters)
         self.steps = 0
         self.first = [torch.zeros_like(p, dtype=torch.float32) for p in self.parameters]
         self.second = [torch.zeros_like(p, dtype=torch.float32) for p in self.parameters]
@@ -56,7 +59,7 @@ class AdamW:
     def step(self, gradients: Sequence[Tensor], rate: float) -> None:
         """One update with learning rate ``rate``."""
         self.steps += 1
-        if self.noise_variance:
+        if any(self.noise_variance):
             self._corrected(gradients, rate)
             return
         self._clock.fill_(self.steps)
@@ -79,11 +82,12 @@ class AdamW:
         settings = self.training
         unbias_first = 1.0 - settings.beta1**self.steps
         unbias_second = 1.0 - settings.beta2**self.steps
-        for parameter, gradient, first, second in zip(self.parameters, gradients, self.first, self.second, strict=True):
+        everything = zip(self.parameters, gradients, self.first, self.second, self.noise_variance, strict=True)
+        for parameter, gradient, first, second, variance in everything:
             first.lerp_(gradient, 1.0 - settings.beta1)
             second.mul_(settings.beta2).addcmul_(gradient, gradient, value=1.0 - settings.beta2)
             scale = second / unbias_second
-            scale.sub_(self.noise_variance).clamp_(min=NOISE_FLOOR * self.noise_variance)
+            scale.sub_(variance).clamp_(min=NOISE_FLOOR * variance)
             scale.sqrt_().add_(settings.adam_eps)
             if settings.weight_decay and parameter.ndim > 1:
                 parameter.mul_(1.0 - rate * settings.weight_decay)

@@ -10,7 +10,7 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -22,10 +22,12 @@ from torch import Tensor
 from core import vault
 from core.jobs import PrivacyPlan, TrainingPlan
 from core.model.transformer import Transformer
+from core.subspace import Subspace, noise_shares
 from core.training.document_loss import per_document
 from core.training.gradients import Pulse, StepResult, Tokens, to_tensor
 from core.training.ladder import Ladder
 from core.training.state import PartialStep, RoundState, StepFacts
+from core.training.subspaces import Choose, ReducedModel, lifted, reduced
 
 Running = tuple[list[Tensor], list[float]]
 """float64 sums of clipped gradients, and losses."""
@@ -41,7 +43,7 @@ class ClippedSum(Protocol):
 
     def __call__(
         self,
-        model: Transformer,
+        model: Any,
         loss_fn: Callable[[Any, Tensor], Tensor],
         examples: Iterable[Tensor],
         clip_norm: float,
@@ -83,6 +85,8 @@ class PrivateGradients:
         add_noise: AddNoise,
         source: Callable[[bytes], NormalSource],
         training_plan: TrainingPlan | None = None,
+        subspace: Choose | None = None,
+        clock: int = 0,
     ) -> None:
         """Bind the mechanism.
 
@@ -95,6 +99,8 @@ class PrivateGradients:
             source: a CSPRNG for a 32-byte key.
             training_plan: how losses are computed; eager and float32 without one. Never compiled: the bound rests on
                 each example's own gradient, and compiled code has one shape.
+            subspace: finds the public subspace of a step, if only that is released.
+            clock: federation steps before this round, from which the subspace's public seeds follow.
         """
         self.records = records
         self.plan = plan
@@ -106,6 +112,8 @@ class PrivateGradients:
         self._running: Running = ([], [])
         self._at = (0, 0)
         self._before: PartialStep | None = None
+        self._subspace = subspace
+        self._clock = clock
 
     def compute(self, model: Transformer, state: RoundState, pulse: Pulse) -> StepResult:
         """See ``Gradients``."""
@@ -121,14 +129,25 @@ class PrivateGradients:
                 pulse(number / len(examples))
                 yield to_tensor(np.atleast_2d(examples[number]), device)
 
-        sums, losses = self.clipped_sum(model, self.loss, paced(), self.plan.clip_norm, into=self._running)
+        learner, loss, found = self._learner(model, state)
+        sums, losses = self.clipped_sum(learner, loss, paced(), self.plan.clip_norm, into=self._running)
         self._running, self._at = ([], []), (0, 0)
         noise = self.source(vault.derive(state.step_key, _NOISE))
         sums = [summed.cpu() for summed in sums]
         drawn = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
-        gradients = [(summed / self.batch_size).to(device, torch.float32) for summed in sums]
+        lift = sums if found is None else lifted(found, sums)
+        gradients = [(summed / self.batch_size).to(device, torch.float32) for summed in lift]
         mean = sum(losses) / len(losses) if losses else None
         return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
+
+    def _learner(
+        self, model: Transformer, state: RoundState
+    ) -> tuple[Any, Callable[[Any, Tensor], Tensor], Subspace | None]:
+        """What is differentiated, the loss of an example by it, and the subspace if there is one."""
+        if self._subspace is None:
+            return model, self.loss, None
+        found = self._subspace(model, self._clock + state.step, self._ladder.loss)
+        return ReducedModel(model, found), reduced(self.loss), found
 
     @property
     def done(self) -> int:
@@ -138,8 +157,8 @@ class PrivateGradients:
     def partial(self) -> PartialStep | None:
         """See ``Gradients``. The step's key is still the state's, so draw and noise come out as they would have."""
         (sums, losses), (done, size) = self._running, self._at
-        if not sums or not done:
-            return None
+        if not sums or not done or self._subspace is not None:
+            return None  # a subspace found again may differ in its last digits, and old sums would lie in the old one
         facts = StepFacts(
             done=done, fraction=done / size, losses=[(1, loss) for loss in losses], plan=self._ladder.plan
         )  # fmt: skip
@@ -169,8 +188,12 @@ class PrivateGradients:
         state.step_key = vault.derive(state.step_key, _NEXT)
 
 
-def noise_variance(plan: PrivacyPlan, batch_size: int) -> float:
-    """Variance per value of the noise in a DP-SGD gradient, (σC/B)²; 0 for other units."""
+def noise_variance(plan: PrivacyPlan, batch_size: int, shapes: Mapping[str, tuple[int, ...]]) -> list[float]:
+    """Mean variance per value of the noise in a DP-SGD gradient, for each parameter; 0 for other units.
+
+    It is (σC/B)², less where the noise lies in a subspace.
+    """
     if not plan.per_example:
-        return 0.0
-    return (plan.noise_multiplier * plan.clip_norm / batch_size) ** 2
+        return [0.0] * len(shapes)
+    whole = (plan.noise_multiplier * plan.clip_norm / batch_size) ** 2
+    return [whole * share for share in noise_shares(shapes, plan.subspace)]

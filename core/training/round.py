@@ -132,7 +132,7 @@ class TrainingRound:
         base = self._base()
         model = build_model(self.job).to(self.rooms.device)
         plan, batch = self.job.privacy, self.job.training.batch_size
-        optimizer = AdamW(model.ordered(), self.job.training, noise_variance(plan, batch))
+        optimizer = AdamW(model.ordered(), self.job.training, noise_variance(plan, batch, model.learning))
         header = self.checkpoints.load(model, optimizer)
         if header is not None:
             self.state, self.charge_id = header.state, header.charge_id

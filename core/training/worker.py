@@ -10,11 +10,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+
+from numpy.random import PCG64, Generator  # at once: inside the trainer's lock nothing more is loaded
 
 from core import vault
 from core.api.errors import CorpusError, HedgerowError, ModelError, PrivacyError, SandboxError, StorageError
@@ -31,16 +34,20 @@ from core.postprocess.base import build_chain
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.sandbox import lock_down
+from core.subspace import Subspace
+from core.training.base import build_model, read_base
 from core.training.channel import Channel
 from core.training.devices import cap_memory, synchroniser
 from core.training.evaluation import score, text_windows
-from core.training.gradients import Gradients, PackedGradients
+from core.training.gradients import Gradients, PackedGradients, Tokens
 from core.training.group import Group, Links
+from core.training.ladder import Ladder
 from core.training.pacing import Pacer, busy_clock
 from core.training.plan import check_memory, plan_of, usable_device, use_threads
 from core.training.private_gradients import PrivateGradients
 from core.training.round import Rooms, TrainingRound
 from core.training.state import Interrupted, RoundState
+from core.training.subspaces import Choose, chooser
 from core.update import ModelUpdate
 
 MAX_TEXT_BYTES = 256 << 20
@@ -126,22 +133,30 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
             f"The tokenizer knows {tokenizer.vocab_size} tokens, but the model only {job.model.vocab_size}."
         )
     allow_open(sum(len(corpus.shards) for corpus in (*job.corpora, *([job.public] if job.public else []))))
-    if job.public and job.privacy.per_example:
-        raise PrivacyError("Public text has no place in a DP-SGD round.")
+    if job.public and job.privacy.per_example and job.privacy.subspace.kind != "public":
+        raise PrivacyError("Public text has no place in this DP-SGD round.")
+    if job.privacy.subspace.kind == "public" and not job.public:
+        raise PrivacyError("The round needs public text to find its subspace, and there is none.")
     opened = [(corpus, [_shard(ref.path, key, tokenizer) for ref in corpus.shards]) for corpus in job.corpora]
     shards = [shard for _, of_corpus in opened for shard in of_corpus]
     training, plan, learning = job.training, job.privacy, parse_shard(job.model, job.shard).size()
+    open_to_all = (
+        Source([_shard(ref.path, public.KEY, tokenizer) for ref in job.public.shards], training.seq_len)
+        if job.public
+        else None
+    )
+    choose = chooser(job, functools.partial(_some_windows, open_to_all))
 
     def gradients(state: RoundState) -> Gradients:
         if plan.per_example:
             records = _examples(shards, job, tokenizer.end_of_text)
             return PrivateGradients(
-                records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal, state.plan or plan_of(job)
-            )
+                records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal, state.plan or plan_of(job),
+                choose, job.step_clock,
+            )  # fmt: skip
         sources = [(corpus.weight, Source(of_corpus, training.seq_len)) for corpus, of_corpus in opened]
-        if job.public:
-            public_shards = [_shard(ref.path, public.KEY, tokenizer) for ref in job.public.shards]
-            sources.append((job.public.weight, Source(public_shards, training.seq_len)))
+        if job.public and open_to_all is not None:
+            sources.append((job.public.weight, open_to_all))
         stream = PackedStream(sources, vault.derive(key, b"window order" + job.federation_id.encode()))
         if state.stream:
             stream.load_state_dict(state.stream)
@@ -149,7 +164,8 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
 
     def encode(update: ModelUpdate, record: DPRecord | None) -> tuple[bytes, DPRecord | None]:
         noise = CsprngNormal(fresh_key()) if plan.unit == "corpus" else None
-        payload, metrics = build_chain(plan, job.codec, learning).encode(update, record, noise)
+        subspace = _of_release(job, choose) if choose is not None and plan.unit == "corpus" else None
+        payload, metrics = build_chain(plan, job.codec, learning, subspace).encode(update, record, noise)
         if plan.unit == "corpus":
             record = DPRecord(
                 unit="corpus", steps=1, sampling_prob=1.0, clip_norm=plan.clip_norm,
@@ -165,6 +181,21 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
         fresh_key=fresh_key,
         device=usable_device(job.device),
     )
+
+
+def _some_windows(source: Source | None, seed: int, count: int) -> list[Tokens]:
+    """Windows of the public text, the same on every machine for one seed."""
+    if source is None or not source.num_windows:
+        raise PrivacyError("The federation's public text is too short to find a subspace in.")
+    generator = Generator(PCG64(seed))
+    return [source.window(int(index)) for index in generator.integers(source.num_windows, size=count)]
+
+
+def _of_release(job: TrainJob, choose: Choose) -> Subspace:
+    """The subspace of a whole update, found at the weights the round started from."""
+    model = build_model(job).to(usable_device(job.device))
+    model.load_arrays(read_base(job))
+    return choose(model, job.step_clock, Ladder(plan_of(job)).loss)
 
 
 def _examples(shards: list[Shard], job: TrainJob, end_of_text: int) -> RecordSampler | DocumentSampler:

@@ -14,7 +14,7 @@ FLOWER_INTERNALS = ("core/federation/fleet.py", "core/coordinator/superlink.py")
 FLOWER_FILES = (*FLOWER_INTERNALS, "core/coordinator/server_app.py")
 FLOWER_PUBLIC = {"flwr.app", "flwr.serverapp", "flwr.clientapp", "flwr.common", "flwr.server"}
 
-SHARED = {"aggregation", "config", "update", "jobs", "sandbox", "vault", "privacy_filters", "api", ""}
+SHARED = {"aggregation", "config", "update", "jobs", "sandbox", "vault", "privacy_filters", "subspace", "api", ""}
 """What every room may import; the empty name is ``core`` itself."""
 ARROWS: dict[str, set[str]] = {
     "api": set(),
@@ -25,6 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "sandbox": set(),
     "vault": set(),
     "privacy_filters": set(),
+    "subspace": set(),
     "hardware": set(),
     "data": set(),
     "model": set(),

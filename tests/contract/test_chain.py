@@ -7,13 +7,22 @@ import numpy as np
 import pytest
 
 from core.api.errors import PrivacyError
-from core.config import CodecConfig, PrivacyTerms
+from core.config import CodecConfig, PrivacyTerms, SubspaceTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.base import Chain, Postprocessor, build_chain
 from core.postprocess.compression.codec import CODECS
 from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
-from core.postprocess.privacy.links import AddGaussian, BoundUpdate, Forwarded, NoGuarantee, VerifyDPRecord
+from core.postprocess.privacy.links import (
+    AddGaussian,
+    BoundUpdate,
+    Forwarded,
+    Lift,
+    NoGuarantee,
+    Reduce,
+    VerifyDPRecord,
+)
+from core.subspace import Subspace, reduced_size, spanned
 from core.update import ModelUpdate
 
 FP32 = CodecConfig(name="fp32")
@@ -24,6 +33,10 @@ RECORD = PrivacyPlan(unit="record", clip_norm=1.0, noise_multiplier=0.8, samplin
 def update(scale: float = 1.0) -> ModelUpdate:
     values = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
     return ModelUpdate({"w": values * np.float32(scale)})
+
+
+SHORTER = SubspaceTerms(kind="released", rank=3)
+SUBSPACE: Subspace = spanned(update().shapes, SHORTER, update().arrays.__getitem__, 1)
 
 
 def record(**changes: object) -> DPRecord:
@@ -38,11 +51,14 @@ def links(*names: str) -> list[Postprocessor | Compress]:
     table: dict[str, Postprocessor | Compress] = {
         "bound": BoundUpdate(1.0), "noise": AddGaussian(1.0, 1.0), "verified": VerifyDPRecord(RECORD),
         "none": NoGuarantee(), "compress": Compress(FP32), "forwarded": Forwarded(TERMS, TERMS),
+        "reduce": Reduce(SUBSPACE), "lift": Lift(SUBSPACE),
     }  # fmt: skip
     return [table[name] for name in names]
 
 
-@pytest.mark.parametrize("order", [("bound", "noise"), ("verified",), ("forwarded",), ("none",)])
+@pytest.mark.parametrize(
+    "order", [("bound", "noise"), ("reduce", "bound", "noise", "lift"), ("verified",), ("forwarded",), ("none",)]
+)
 def test_valid_orders(order: tuple[str, ...]) -> None:
     assert len(Chain(links(*order), FP32).links) == len(order)
 
@@ -66,6 +82,11 @@ def test_valid_orders(order: tuple[str, ...]) -> None:
         (("bound", "forwarded"), "protects nothing"),
         (("bound", "noise", "forwarded"), "one privacy mechanism"),
         (("compress", "forwarded"), "compression comes last"),
+        (("reduce", "bound", "noise"), "a subspace is reduced to"),
+        (("bound", "noise", "lift"), "a subspace is reduced to"),
+        (("bound", "reduce", "noise", "lift"), "a subspace is reduced to"),
+        (("reduce", "bound", "lift", "noise"), "a subspace is reduced to"),
+        (("reduce", "verified"), "a subspace is reduced to"),
     ],
 )
 def test_refused_orders(order: tuple[str, ...], reason: str) -> None:
@@ -81,6 +102,29 @@ def test_every_refused_order_has_its_own_sentence() -> None:
             Chain(links(*order), FP32)
         sentences.append(str(caught.value))
     assert len(set(sentences)) == len(orders)
+
+
+def test_what_a_subspace_keeps_is_bounded_noised_and_nothing_else_is_released() -> None:
+    plan = PrivacyPlan(unit="corpus", clip_norm=0.5, noise_multiplier=2.0, subspace=SHORTER)
+    chain = build_chain(plan, FP32, subspace=SUBSPACE)
+    large = update(1e6)
+    (part,) = SUBSPACE.parts
+    released = []
+    for _ in range(40):
+        payload, metrics = chain.encode(large, noise=CsprngNormal(fresh_key()))
+        assert metrics["noise_draws"] == reduced_size(large.shapes, SHORTER) == 150
+        values = chain.decode(payload, large.shapes).arrays["w"].astype(np.float64)
+        assert np.allclose(part.lift(part.reduce(values)), values, atol=1e-4)
+        released.append(part.reduce(values))
+    assert np.std(np.array(released) - np.mean(released, axis=0)) == pytest.approx(1.0, rel=0.1)
+    assert np.linalg.norm(np.mean(released, axis=0)) < 0.5 + 5 * np.sqrt(150 / 40)
+
+
+def test_a_record_of_draws_in_the_whole_space_does_not_pass_for_a_subspace() -> None:
+    plan = msgspec.structs.replace(RECORD, subspace=SHORTER)
+    assert build_chain(plan, FP32, num_parameters=2_000).encode(update(), record(noise_draws=20 * 150))
+    with pytest.raises(PrivacyError, match="noise values"):
+        build_chain(plan, FP32).encode(update(), record())
 
 
 def test_a_codec_of_variable_rate_is_refused_beside_a_guarantee(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,12 @@ TERMS = {
 }  # fmt: skip
 
 
-def test_documents_are_what_is_counted_and_charged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("subspace", ["none", "public"])
+def test_documents_are_what_is_counted_and_charged(tmp_path: Path, subspace: str) -> None:
+    terms = TERMS
+    if subspace == "public":
+        (tmp_path / "public.txt").write_text("What grows outside the hedge belongs to everybody. " * 400)
+        terms = TERMS | {"subspace": "public", "subspace_rank": 4, "public": str(tmp_path / "public.txt")}
     notes = tmp_path / "notes.jsonl"
     notes.write_text(
         "".join(
@@ -27,7 +32,7 @@ def test_documents_are_what_is_counted_and_charged(tmp_path: Path) -> None:
             for n in range(120)
         )
     )
-    with federation(tmp_path, **TERMS) as (coordinator, (volunteer,), _):
+    with federation(tmp_path, **terms) as (coordinator, (volunteer,), _):
         coordinator.start()
         volunteer.start()
         corpus = volunteer.add_text(notes)

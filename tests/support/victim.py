@@ -100,7 +100,7 @@ def one_update(
     model = Transformer(spec)
     model.load_arrays(base)
     state = RoundState(step_key=KEY)
-    optimizer = AdamW(model.ordered(), training, noise_variance(plan, training.batch_size))
+    optimizer = AdamW(model.ordered(), training, noise_variance(plan, training.batch_size, model.learning))
     gradients: Gradients = (
         PrivateGradients(noting, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal)
         if plan.per_example

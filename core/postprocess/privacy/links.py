@@ -21,10 +21,48 @@ from core.api.errors import PrivacyError
 from core.config import PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.privacy.clipping import clip_vector
+from core.subspace import Subspace, reduced_size
 from core.update import ModelUpdate
 
 if TYPE_CHECKING:
     from core.postprocess.base import Context
+
+
+class Reduce:
+    """What of the update lies in a public subspace, as the only thing that is released of it."""
+
+    role: Literal["reduce"] = "reduce"
+
+    def __init__(self, subspace: Subspace) -> None:
+        self.subspace = subspace
+
+    def forward(self, update: ModelUpdate, context: Context) -> tuple[ModelUpdate, dict[str, float]]:
+        """The reduced values, array by array."""
+        named = zip(update.arrays.items(), self.subspace.parts, strict=True)
+        return ModelUpdate({name: part.reduce(array).astype(np.float32) for (name, array), part in named}), {}
+
+    def backward(self, update: ModelUpdate) -> ModelUpdate:
+        """Nothing to undo: what is sent was lifted."""
+        return update
+
+
+class Lift:
+    """The way back from the reduced values, after the noise."""
+
+    role: Literal["lift"] = "lift"
+
+    def __init__(self, subspace: Subspace) -> None:
+        self.subspace = subspace
+
+    def forward(self, update: ModelUpdate, context: Context) -> tuple[ModelUpdate, dict[str, float]]:
+        """Arrays of the parameters' own shapes."""
+        named = zip(update.arrays.items(), self.subspace.parts, strict=True)
+        arrays = {name: np.ascontiguousarray(part.lift(array), dtype=np.float32) for (name, array), part in named}
+        return ModelUpdate(arrays), {}
+
+    def backward(self, update: ModelUpdate) -> ModelUpdate:
+        """Nothing to undo."""
+        return update
 
 
 class BoundUpdate:
@@ -90,7 +128,7 @@ class VerifyDPRecord:
             raise PrivacyError("The trainer left no record of its noise.", "The round is abandoned and stays charged.")
         if self.num_parameters not in (None, update.size):
             raise PrivacyError("The update has another size than the noise that was drawn.")
-        for fault in _faults(self.plan, context.record, update.size):
+        for fault in _faults(self.plan, context.record, reduced_size(update.shapes, self.plan.subspace)):
             raise PrivacyError(f"The trainer's record shows {fault}.", "The round is abandoned and stays charged.")
         return update, {}
 
@@ -112,7 +150,7 @@ def _faults(plan: PrivacyPlan, record: DPRecord, size: int) -> list[str]:
     if not record.noise_multiplier >= plan.noise_multiplier > 0:
         faults.append(f"noise multiplier {record.noise_multiplier:g} below {plan.noise_multiplier:g}")
     if record.noise_draws != record.steps * size:
-        faults.append(f"{record.noise_draws} noise values for {record.steps} steps of {size} parameters")
+        faults.append(f"{record.noise_draws} noise values for {record.steps} steps of {size} values")
     return faults
 
 

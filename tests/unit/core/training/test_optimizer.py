@@ -53,7 +53,7 @@ def test_known_noise_is_taken_out_of_the_second_moment() -> None:
     moved = {}
     for variance in (0.0, noise**2):
         parameter = torch.zeros(2_000)
-        optimizer = AdamW([parameter], training, variance)
+        optimizer = AdamW([parameter], training, [variance])
         for _ in range(1_500):
             optimizer.step([signal + noise * torch.randn(2_000, generator=generator)], 1e-3)
         moved[variance] = -float(parameter.mean()) / (1_500 * 1e-3)
@@ -66,7 +66,7 @@ def test_known_noise_is_taken_out_of_the_second_moment() -> None:
 
 def test_second_moment_below_the_noise_is_floored() -> None:
     parameter = torch.zeros(1)
-    optimizer = AdamW([parameter], TRAINING, noise_variance=4.0)
+    optimizer = AdamW([parameter], TRAINING, noise_variance=[4.0])
     optimizer.step([torch.tensor([0.5])], 1.0)
     assert float(parameter) == pytest.approx(-0.5 / np.sqrt(NOISE_FLOOR * 4.0), rel=1e-5)
 

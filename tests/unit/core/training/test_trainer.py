@@ -123,7 +123,7 @@ def test_an_empty_draw_adds_noise_and_counts(make_job: Callable[..., TrainJob]) 
     job = make_job("record", local_steps=3)
     model = fresh_model()
     before = flat(model.ordered())
-    optimizer = AdamW(model.ordered(), job.training, noise_variance(job.privacy, 6))
+    optimizer = AdamW(model.ordered(), job.training, noise_variance(job.privacy, 6, model.learning))
     state = RoundState(step_key=KEY)
     LocalTrainer(job, model, optimizer, private(Fixed([])), state).run(idle, idle)
     assert state.step == 3

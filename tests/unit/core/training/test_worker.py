@@ -23,10 +23,12 @@ from support.compiled import Made
 
 from core import sandbox, vault
 from core.api.errors import CorpusError, PrivacyError
-from core.config import CodecConfig, ModelSpec, TrainingConfig
+from core.config import CodecConfig, ModelSpec, SubspaceTerms, TrainingConfig
 from core.data import public
 from core.data.store import Document, write_shard
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.engine import rounds
+from core.engine.plans import Plan
 from core.jobs import (
     Alive,
     BasePart,
@@ -60,6 +62,7 @@ from core.model.layout import parameter_shapes
 from core.model.presets import num_parameters
 from core.model.shard import parse_shard, units
 from core.postprocess.base import build_chain
+from core.subspace import reduced_size
 from core.training import worker as worker_module
 from core.training.gradients import PackedGradients
 from core.training.private_gradients import PrivateGradients
@@ -267,6 +270,60 @@ def test_a_whole_round(make_job: MakeJob, start: Callable[..., Worker], unit: st
     for record in (m for m in worker.seen if isinstance(m, DPRecord)):
         steps = 6 if job.privacy.per_example else 1
         assert (record.unit, record.noise_draws) == (unit, steps * num_parameters(SPEC))
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind"),
+    [("document", "public"), ("corpus", "public"), ("document", "released"), ("corpus", "mask")],
+)
+def test_a_round_inside_a_public_subspace(
+    make_job: MakeJob, start: Callable[..., Worker], unit: str, kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "public.txt").write_text("This text belongs to everybody, and everybody may read it. " * 200)
+    (tmp_path / "open").mkdir()
+    (facts,) = public.write_public(tmp_path / "public.txt", Tokenizer.load(builtin_tokenizer_path()), tmp_path / "open")
+    shards = (
+        ShardRef(path=facts.path, sha256=facts.sha256, tokens=facts.tokens, documents=1, text_bytes=facts.text_bytes),
+    )
+    subspace = SubspaceTerms(kind=kind, rank=4)  # type: ignore[arg-type]
+    job = make_job(
+        unit, privacy=msgspec.structs.replace(PLANS[unit], subspace=subspace), seed=1, server_round=2,
+        public=CorpusRef(corpus_id="public", shards=shards) if kind == "public" else None,
+    )  # fmt: skip
+    worker = start(job, kind=Worker if unit == "document" else Thread)
+    worker.until(Sealed)
+    assert worker.end() == 0
+    (record,) = (message for message in worker.seen if isinstance(message, DPRecord))
+    steps = 6 if unit == "document" else 1
+    size = reduced_size(parameter_shapes(SPEC), subspace)
+    assert record.noise_draws == steps * size < steps * num_parameters(SPEC) / 2
+    rounds._check_record(record, plan_like(job.privacy), parameter_shapes(SPEC))
+    with pytest.raises(PrivacyError, match="did not do what was charged"):
+        rounds._check_record(record, plan_like(PLANS[unit]), parameter_shapes(SPEC))
+    assert build_chain(job.privacy, job.codec).decode(payload(job), parameter_shapes(SPEC)).norm() > 0
+
+
+def plan_like(plan: PrivacyPlan) -> Plan:
+    """What was consented to, for this mechanism."""
+    return Plan(
+        unit=plan.unit, units=plan.units, sampling_prob=plan.sampling_prob, noise_multiplier=plan.noise_multiplier,
+        clip_norm=plan.clip_norm, steps=plan.steps, relation="zero-out", rdp_per_step=(), epsilon_limit=8.0,
+        epsilon_planned=1.0, delta=1e-5, rounds_affordable=1, subspace=plan.subspace,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["none", "public"])
+def test_public_text_goes_with_a_public_subspace_and_with_no_other_dp_sgd(
+    make_job: MakeJob, start: Callable[..., Worker], kind: str, shard: ShardRef
+) -> None:
+    given = CorpusRef(corpus_id="public", shards=(shard,)) if kind == "none" else None
+    subspace = SubspaceTerms(kind=kind)  # type: ignore[arg-type]
+    worker = start(
+        make_job("record", privacy=msgspec.structs.replace(PLANS["record"], subspace=subspace), public=given)
+    )
+    failed = worker.until(Failed)
+    assert "ublic text" in failed.message
+    assert worker.end() == 1
 
 
 @pytest.mark.parametrize(
