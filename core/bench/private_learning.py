@@ -42,11 +42,13 @@ from core.config import (
 from core.data.public import write_public
 from core.data.tokenizer import BUILTIN, Tokenizer, builtin_tokenizer_path
 from core.jobs import CorpusRef, PrivacyPlan, ShardRef
-from core.model.presets import num_parameters, preset
+from core.model.layout import parameter_shapes
+from core.model.presets import preset
 from core.model.recipes import default_training
 from core.postprocess.privacy.accountant import target_delta
 from core.postprocess.privacy.planner import Solve, solve
 from core.simulation import Simulation
+from core.subspace import reduced_size
 
 EPSILONS: Final = (1.0, 3.0, 8.0)
 DRAWN: Final = (5_000, 20_000)
@@ -67,13 +69,21 @@ class Cell(NamedTuple):
     epsilon: float
     """Of the whole plan; 0 for the run without noise."""
     subspace: Subspaces = "none"
+    rank: int = 8
+
+    @property
+    def kept(self) -> SubspaceTerms:
+        """What of an update is released."""
+        return SubspaceTerms(kind=self.subspace, rank=self.rank)
 
 
 CELLS: Final = (
-    *(Cell(300, 3, epsilon) for epsilon in (0.0, 0.5, 0.6, *EPSILONS)),
+    *(Cell(300, 3, epsilon) for epsilon in (0.0, 0.5, 0.6, 1.0, 1.5, 2.0, 3.0, 8.0)),
     *(Cell(1_000, 3, epsilon) for epsilon in (0.0, *EPSILONS)),
     *(Cell(size, 6, epsilon) for size in DRAWN for epsilon in (0.0, *EPSILONS)),
     *(Cell(size, 3, 1.0, kind) for kind in ("public", "released", "mask") for size in (1_000, 300)),
+    *(Cell(size, 3, 1.0, "public", 32) for size in (1_000, 300)),
+    Cell(5_000, 6, 1.0, "public", 32),
 )
 
 
@@ -123,9 +133,7 @@ def terms(unit: UnitOfPrivacy, cell: Cell, public: Sequence[PublicShard] = ()) -
         tokenizer=TokenizerSpec(sha256=BUILTIN["hedgerow-4k"], origin="Python documentation"),
         training=training,
         outer=OuterConfig(),
-        privacy=PrivacyTerms(
-            unit=unit, relation="none" if unit == "none" else "zero-out", subspace=SubspaceTerms(kind=cell.subspace)
-        ),
+        privacy=PrivacyTerms(unit=unit, relation="none" if unit == "none" else "zero-out", subspace=cell.kept),
         public_data=tuple(public),
         codec=CodecConfig(name="int8"),
         schedule=ScheduleConfig(rounds=rounds, cohort_size=1, quorum=1),
@@ -162,7 +170,7 @@ def run(cell: Cell, texts: list[str], held_out: str, threads: int) -> dict[str, 
         sigma, spent = solved.noise_multiplier, solved.epsilon_planned
         plan = PrivacyPlan(
             unit="document", clip_norm=1.0, noise_multiplier=sigma, sampling_prob=solved.sampling_prob,
-            steps=LOCAL_STEPS, units=solved.units, subspace=SubspaceTerms(kind=cell.subspace),
+            steps=LOCAL_STEPS, units=solved.units, subspace=cell.kept,
         )  # fmt: skip
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as folder:
@@ -172,12 +180,12 @@ def run(cell: Cell, texts: list[str], held_out: str, threads: int) -> dict[str, 
         simulation = Simulation(config, [texts], held_out, Path(folder), plans=[plan], public=public, threads=threads)
         initial, _ = simulation.measure()
         curve = [closed.bits_per_byte for closed in simulation.run()]
-    parameters = num_parameters(config.model)
-    noise = sigma * parameters**0.5 / (batch * steps**0.5)
+    released = reduced_size(parameter_shapes(config.model), cell.kept)
+    noise = sigma * released**0.5 / (batch * steps**0.5)
     return {
         **cell._asdict(), "charged": spent, "noise_multiplier": sigma, "initial": initial,
         "curve": curve, "final": curve[-1], "noise_to_signal": noise, "batch": batch, "steps": steps,
-        "parameters": parameters, "seconds": time.monotonic() - began,
+        "released": released, "seconds": time.monotonic() - began,
     }  # fmt: skip
 
 
@@ -191,7 +199,10 @@ def main(arguments: list[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     record = given.out / "cells.jsonl"
     known = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
-    done = {Cell(row["documents"], row["rounds"], row["epsilon"], row.get("subspace", "none")) for row in known}
+    done = {
+        Cell(row["documents"], row["rounds"], row["epsilon"], row.get("subspace", "none"), row.get("rank", 8))
+        for row in known
+    }
     found = found_documents()
     held_out, rest = "\n\n".join(found[:HELD_OUT]), found[HELD_OUT:]
     until = time.monotonic() + 60.0 * given.minutes
@@ -208,18 +219,26 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{about['processor']}, {about['cores']} cores, torch {about['torch']}; {len(found):,} documents found here")
     for row in sorted(known, key=lambda row: (row["documents"], row["epsilon"])):
         name = f"ε {row['epsilon']:g}" if row["epsilon"] else "no noise"
+        if row.get("subspace", "none") != "none":
+            name += f", {row['subspace']} {row.get('rank', 8) if row['subspace'] != 'mask' else ''}".rstrip()
         print(
-            f"{row['documents']:>7,} documents, {name:>8}: {row['initial']:.3f} → {row['final']:.3f} bits per byte, "
+            f"{row['documents']:>7,} documents, {name:>22}: {row['initial']:.3f} → {row['final']:.3f} bits per byte, "
             f"σ {row['noise_multiplier']:.3f}, noise to signal {row['noise_to_signal']:.2f}"
         )
     return 0
+
+
+def _flat(row: dict[str, Any]) -> bool:
+    return bool(row.get("subspace", "none") == "none")
 
 
 def picture(rows: list[dict[str, Any]], path: Path) -> None:
     """Bits per byte against ε, one line for each number of documents; without noise as a level."""
     lines = []
     for size in DRAWN:
-        private = sorted((r["epsilon"], r["final"]) for r in rows if r["documents"] == size and r["epsilon"])
+        private = sorted(
+            (r["epsilon"], r["final"]) for r in rows if r["documents"] == size and r["epsilon"] and _flat(r)
+        )
         bare = [r["final"] for r in rows if r["documents"] == size and not r["epsilon"]]
         if private:
             lines.append(Line(f"{size:,} documents", tuple(private)))
