@@ -25,10 +25,16 @@ def call_block(block: nn.Module, *inputs: Tensor) -> Tensor:
 class _Widened(torch.autograd.Function):
     """x·Wᵀ for a frozen W; keeps W as it is until the backward pass and gives it no gradient."""
 
+    generate_vmap_rule = True
+    """Several examples at once, in chunks under DP-SGD, are as one."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(weight)
+    def forward(x: Tensor, weight: Tensor) -> Tensor:
         return functional.linear(x, weight.to(x.dtype))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:

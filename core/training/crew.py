@@ -152,9 +152,10 @@ class Crew:
             loss_fn: Callable[[Any, Tensor], Tensor],
             examples: Iterable[Tensor],
             clip_norm: float,
-            *,
+            on_example: Callable[[int], None] | None = None,
             into: Running | None = None,
         ) -> Running:
+            # Of what all devices do together nothing is held before the end, so nobody is told of parts.
             with self.waiting():
                 self.order(PrivateStep(clip_norm=clip_norm))
                 self.reducer.spread(model.ordered())

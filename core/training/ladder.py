@@ -23,6 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from core.jobs import TrainingPlan
 from core.model.transformer import Transformer
+from core.training.chunk_loss import padded_loss
 from core.training.compiled.blocks import CodeUnfit, CompiledBlocks
 from core.training.loss import blockwise_loss
 
@@ -73,6 +74,19 @@ class Ladder:
         """
         return self._climb_down(lambda: self._loss(model, tokens))
 
+    def padded_loss(self, model: Transformer, tokens: Tensor) -> Tensor:
+        """Mean nats per predicted token of one example as (windows, time) ids, padded, for ``torch.func``.
+
+        Raises:
+            OutOfMemory: fewer examples at once may fit.
+        """
+
+        def work() -> Tensor:
+            with arithmetic(self.plan, tokens.device.type) as dtype:
+                return padded_loss(model, tokens, self.plan.loss_rows, dtype)
+
+        return self._climb_down(work)
+
     def gradients(self, model: Transformer, tokens: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Loss, detached and still on the device, and its gradient by each parameter in layout order.
 
@@ -112,8 +126,8 @@ class Ladder:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether torch could not allocate, on any device."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    """Whether torch could not allocate, on any device, or a rung said so."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError | OutOfMemory):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
 

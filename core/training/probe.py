@@ -23,7 +23,7 @@ from core.model.shard import EMBEDDING, parse_shard
 from core.sandbox import lock_down
 from core.training.batch_size import calc_batch_size
 from core.training.channel import Channel
-from core.training.plan import usable_device, use_threads
+from core.training.plan import EXAMPLES_AT_ONCE, usable_device, use_threads
 from core.training.races import race_attention, race_dtypes, race_loss
 from core.training.rehearsal import Rehearsal, memory_budget
 from core.training.state import Interrupted
@@ -73,11 +73,7 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
             may_go_on=lambda: time.monotonic() - began < job.max_seconds,
         )
     chosen = next(probe for probe in found.probes if probe.micro_batch == found.micro_batch or len(found.probes) == 1)
-    one = (
-        "One example at a time, because each is bounded on its own."
-        if job.unit in ("document", "record")
-        else found.why
-    )
+    one = _each_alone(device) if job.unit in ("document", "record") else found.why
     return msgspec.structs.replace(
         plan,
         micro_batch=found.micro_batch,
@@ -87,6 +83,16 @@ def make_plan(job: ProbeJob, check_pause: Callable[[], None] = lambda: None) -> 
         budget_bytes=budget,
         probes=found.probes,
         explanation=(*sentences, attention.sentence, loss.sentence, one, _not_compiled(job, device)),
+    )
+
+
+def _each_alone(device: str) -> str:
+    """Why so many examples at once where each is bounded on its own."""
+    if device == "cpu":
+        return "One example at a time, because each is bounded on its own."
+    return (
+        f"One example was measured; training takes up to {EXAMPLES_AT_ONCE} at a time, fewer where memory runs out, "
+        "and bounds each on its own."
     )
 
 

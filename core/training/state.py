@@ -62,7 +62,7 @@ class StepFacts(msgspec.Struct, kw_only=True, frozen=True):
     plan: TrainingPlan
     """How they were computed, and the rest is to be."""
     fed: str = ""
-    """Hash of the whole step's windows; the sum belongs to no others."""
+    """Hash of the whole step's windows, or examples in their order; the sum belongs to no others."""
 
 
 class PartialStep(msgspec.Struct, kw_only=True, frozen=True):

@@ -31,7 +31,7 @@ from core.model.checkpoint_io import read_weights
 from core.model.shard import parse_shard
 from core.model.transformer import Transformer
 from core.postprocess.base import build_chain
-from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
+from core.postprocess.privacy.dp_sgd import add_noise, way_on
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.sandbox import lock_down
 from core.subspace import Subspace
@@ -41,7 +41,7 @@ from core.training.devices import cap_memory, synchroniser
 from core.training.evaluation import score, text_windows
 from core.training.gradients import Gradients, PackedGradients, Tokens
 from core.training.group import Group, Links
-from core.training.ladder import Ladder
+from core.training.ladder import Ladder, ran_out_of_memory
 from core.training.pacing import Pacer, busy_clock
 from core.training.plan import check_memory, plan_of, usable_device, use_threads
 from core.training.private_gradients import PrivateGradients
@@ -140,6 +140,7 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
     opened = [(corpus, [_shard(ref.path, key, tokenizer) for ref in corpus.shards]) for corpus in job.corpora]
     shards = [shard for _, of_corpus in opened for shard in of_corpus]
     training, plan, learning = job.training, job.privacy, parse_shard(job.model, job.shard).size()
+    device = usable_device(job.device)
     open_to_all = (
         Source([_shard(ref.path, public.KEY, tokenizer) for ref in job.public.shards], training.seq_len)
         if job.public
@@ -150,10 +151,11 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
     def gradients(state: RoundState) -> Gradients:
         if plan.per_example:
             records = _examples(shards, job, tokenizer.end_of_text)
+            computed = state.plan or plan_of(job)
+            way = way_on(device.partition(":")[0], computed.micro_batch, ran_out_of_memory)
             return PrivateGradients(
-                records, plan, training.batch_size, clipped_sum, add_noise, CsprngNormal, state.plan or plan_of(job),
-                choose, job.step_clock,
-            )  # fmt: skip
+                records, plan, training.batch_size, way, add_noise, CsprngNormal, computed, choose, job.step_clock
+            )
         sources = [(corpus.weight, Source(of_corpus, training.seq_len)) for corpus, of_corpus in opened]
         if job.public and open_to_all is not None:
             sources.append((job.public.weight, open_to_all))
@@ -179,7 +181,7 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
         gradients=gradients,
         encode=encode,
         fresh_key=fresh_key,
-        device=usable_device(job.device),
+        device=device,
     )
 
 

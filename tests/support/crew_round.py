@@ -15,10 +15,11 @@ from core.data.documents import PADDING
 from core.data.store import Shard
 from core.data.stream import PackedStream, Source, joined
 from core.jobs import Sealed, TrainingPlan, TrainJob
-from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum
+from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum, way_on
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.training.crew import Crew
 from core.training.gradients import Gradients, PackedGradients
+from core.training.ladder import ran_out_of_memory
 from core.training.lines import Line
 from core.training.private_gradients import PrivateGradients
 from core.training.reduction import SharedReducer
@@ -53,6 +54,19 @@ def stream(seq_len: int = 8) -> PackedStream:
     """Two sources of unequal weight over the same tokens."""
     source = Source([cast(Shard, OneShard())], seq_len)
     return PackedStream([(2.0, source), (1.0, source)], b"order" * 8)
+
+
+def chunk_rooms(job: TrainJob) -> Rooms:
+    """The rooms of one rank that takes examples as a GPU does."""
+    kind = Documents if job.privacy.unit == "document" else Records
+
+    def gradients(state: RoundState) -> Gradients:
+        plan = state.plan or TrainingPlan(micro_batch=MICRO_BATCH)
+        way = way_on("cuda", plan.micro_batch, ran_out_of_memory)
+        args = kind(job.privacy.sampling_prob), job.privacy, job.training.batch_size, way
+        return PrivateGradients(*args, add_noise, CsprngNormal, plan)
+
+    return dataclasses.replace(rooms_for(job), gradients=gradients)
 
 
 def crew_rooms(job: TrainJob) -> Rooms:

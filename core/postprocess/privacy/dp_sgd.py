@@ -3,8 +3,8 @@
 On a CPU the loop costs about what an ordinary step costs, needs the memory of one example, and works with every
 module: autograd returns the gradient of the example's loss by each parameter, so tied weights, SDPA and custom layers
 are right by construction. Hook-based libraries under-count functionally tied weights without a word. On a GPU one
-example leaves the device idle: ``chunked`` takes several at once through ``torch.func``, with the same result up to the
-order of the sums.
+example leaves the device idle: ``Chunked`` takes several at once through ``torch.func``, with the same result up to
+rounding. ``way_on`` chooses.
 
 Guarantees: every example contributes a vector of norm at most C over *all* trainable parameters together, norms in
 float64; an example whose gradient is not finite contributes nothing; noise is N(0, σ²C²) per coordinate, added in
@@ -39,7 +39,7 @@ Running = tuple[list[Tensor], list[float]]
 
 
 class ClippedSum(Protocol):
-    """What ``clipped_sum`` is and ``chunked`` makes."""
+    """What ``clipped_sum`` and ``Chunked`` are."""
 
     def __call__(
         self,
@@ -104,7 +104,7 @@ def clipped_sum(
         clip_norm: C.
         on_example: called with the number of examples done; may raise to abandon the step.
         into: what is added to, in place, and returned; empty lists, or what earlier examples of the same draw gave.
-            Whenever the next example is asked for, all before it are in.
+            All that ``on_example`` was told of are in, and no others.
 
     Returns:
         One float64 tensor per trainable parameter, and the loss of each finite example (private, local only).
@@ -136,19 +136,34 @@ def _begin(total: list[Tensor], parameters: Sequence[Tensor]) -> None:
         ]
 
 
-def chunked(size: int) -> ClippedSum:
-    """``clipped_sum`` over up to ``size`` examples of one shape at a time, for devices that one example leaves idle.
+class Chunked:
+    """``clipped_sum`` over several examples of one shape at a time, for devices that one example leaves idle.
 
-    ``loss_fn`` has to be written in operations that ``torch.func`` knows, as ``next_token_loss`` is. Same guarantees,
-    same bound in float64 per example; losses come back in the order of the chunks.
+    ``loss_fn`` has to be written in operations that ``torch.func`` knows. Same guarantees, same bound in float64 per
+    example. Examples are added in the order in which they come; those that follow one another in one shape wait until
+    a chunk is full, and only what was reported to ``on_example`` is in the sums. Where memory runs out the chunk is
+    halved, and stays so: what was taken of it had not been added yet.
 
-    Raises:
-        ValueError: ``size`` is below 1.
+    Has run on processors only so far, where the tests hold it to the loop; never on a GPU.
     """
-    if size < 1:
-        raise ValueError("a chunk holds at least one example")
 
-    def clipped(
+    def __init__(self, size: int, ran_out_of_memory: Callable[[BaseException], bool] | None = None) -> None:
+        """Bind the most examples of a chunk.
+
+        Args:
+            size: examples at a time.
+            ran_out_of_memory: tells the errors after which fewer may fit; torch's own without one.
+
+        Raises:
+            ValueError: ``size`` is below 1.
+        """
+        if size < 1:
+            raise ValueError("a chunk holds at least one example")
+        self.size = size
+        self._ran_out = ran_out_of_memory or _torch_ran_out
+
+    def __call__(
+        self,
         model: nn.Module,
         loss_fn: Callable[[nn.Module, Tensor], Tensor],
         examples: Iterable[Tensor],
@@ -156,30 +171,64 @@ def chunked(size: int) -> ClippedSum:
         on_example: Callable[[int], None] | None = None,
         into: Running | None = None,
     ) -> Running:
-        total, losses = into if into is not None else ([], [])
-        _begin(total, trainable(model))
+        """See ``clipped_sum``; ``on_example`` hears of whole chunks."""
+        target = target_norm(clip_norm)
+        running: Running = into if into is not None else ([], [])
+        _begin(running[0], trainable(model))
         per_example = _per_example_gradients(model, loss_fn)
-        waiting: dict[torch.Size, list[Tensor]] = {}
+        waiting: list[Tensor] = []
         done = 0
 
-        def take(group: list[Tensor]) -> None:
+        def take() -> None:
             nonlocal done
-            gradients, found = per_example(torch.stack(group))
-            losses.extend(_add_clipped(total, gradients, found, target_norm(clip_norm)))
-            done += len(group)
-            if on_example is not None:
-                on_example(done)
+            while waiting:
+                found = self._computed(per_example, waiting[: self.size])
+                if found is None:
+                    continue
+                _add_clipped(running, *found, target)
+                done += len(found[1])
+                del waiting[: len(found[1])], found
+                if on_example is not None:
+                    on_example(done)
 
         for example in examples:
-            group = waiting.setdefault(example.shape, [])
-            group.append(example)
-            if len(group) == size:
-                take(waiting.pop(example.shape))
-        for group in waiting.values():
-            take(group)
-        return total, losses
+            if waiting and waiting[0].shape != example.shape:
+                take()
+            waiting.append(example)
+            if len(waiting) >= self.size:
+                take()
+        take()
+        return running
 
-    return clipped
+    def _computed(
+        self, per_example: Callable[[Tensor], tuple[list[Tensor], Tensor]], group: Sequence[Tensor]
+    ) -> tuple[list[Tensor], Tensor, list[float]] | None:
+        """Gradients, losses and norms of a chunk; ``None`` where it was too large and ``size`` is now smaller."""
+        try:
+            gradients, losses = per_example(torch.stack(list(group)))
+            return gradients, losses, _norms(gradients)
+        except Exception as error:
+            if len(group) == 1 or not self._ran_out(error):
+                raise
+        self.size = len(group) // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
+
+
+def _torch_ran_out(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError)
+
+
+def way_on(device_type: str, size: int, ran_out_of_memory: Callable[[BaseException], bool] | None = None) -> ClippedSum:
+    """How clipped sums are made on a kind of device: one example at a time on a processor, chunks elsewhere.
+
+    Args:
+        device_type: ``cpu``, ``cuda``, …
+        size: most examples of a chunk.
+        ran_out_of_memory: see ``Chunked``.
+    """
+    return clipped_sum if device_type == "cpu" else Chunked(size, ran_out_of_memory)
 
 
 def _per_example_gradients(
@@ -216,17 +265,27 @@ class _Bound(nn.Module):
         return self.loss_fn(self.model, example)
 
 
-def _add_clipped(total: Sequence[Tensor], gradients: Sequence[Tensor], losses: Tensor, target: float) -> list[float]:
-    """Clip each example of a chunk and add it; returns the losses of those that counted."""
+def _norms(gradients: Sequence[Tensor]) -> list[float]:
+    """The norm of each example of a chunk over all parameters together, in float64."""
+    if gradients[0].device.type == "cpu":
+        return [_norm([part[number] for part in gradients]) for number in range(len(gradients[0]))]
     parts = [torch.linalg.vector_norm(part.flatten(1), dim=1, dtype=torch.float64) for part in gradients]
-    norms = torch.linalg.vector_norm(torch.stack(parts), dim=0)
-    counted = torch.isfinite(norms)
-    scales = torch.where(norms <= target, 1.0, target / norms)
-    for sum_, part in zip(total, gradients, strict=True):
+    found: list[float] = torch.linalg.vector_norm(torch.stack(parts), dim=0).tolist()
+    return found
+
+
+def _add_clipped(
+    running: Running, gradients: Sequence[Tensor], losses: Tensor, norms: Sequence[float], target: float
+) -> None:
+    """Clip each example of a chunk and add it, one after the other."""
+    total, so_far = running
+    for number, (norm, loss) in enumerate(zip(norms, losses.detach().tolist(), strict=True)):
         # An example that does not count is left out, not multiplied by zero: zero times infinity is no number.
-        kept = part[counted].to(torch.float64)
-        sum_.add_(torch.tensordot(scales[counted], kept, dims=1))
-    return [float(loss) for loss in losses[counted].detach()]
+        if math.isfinite(norm):
+            scale = 1.0 if norm <= target else target / norm
+            for sum_, part in zip(total, gradients, strict=True):
+                _add(sum_, part[number], scale)
+            so_far.append(loss)
 
 
 def add_noise(total: Sequence[Tensor], clip_norm: float, noise_multiplier: float, noise: CsprngNormal) -> int:

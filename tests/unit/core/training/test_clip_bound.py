@@ -21,7 +21,7 @@ from core.model.frozen import shard_model
 from core.model.initialise import seeded_weights
 from core.model.shard import parse_shard
 from core.model.transformer import Transformer
-from core.postprocess.privacy.dp_sgd import chunked, clipped_sum
+from core.postprocess.privacy.dp_sgd import Chunked, clipped_sum
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.training.private_gradients import PrivateGradients
 from core.training.state import RoundState
@@ -104,8 +104,11 @@ CASES: dict[str, tuple[Model, str, TrainingPlan, Any]] = {
     "shard, bfloat16": (
         shard("gpt2, untied", "embedding"), "record", TrainingPlan(dtype="bfloat16"), clipped_sum,
     ),
-    "chunked": (whole("llama, tied"), "plain", TrainingPlan(), chunked(2)),
-    "chunked, gpt2": (whole("gpt2, tied"), "plain", TrainingPlan(), chunked(3)),
+    **{f"chunks, {shape}": (whole(shape), "record", TrainingPlan(), Chunked(3)) for shape in SHAPES},
+    "chunks of documents": (whole("llama, tied"), "document", TrainingPlan(loss_rows=5), Chunked(2)),
+    "chunks, bfloat16": (whole("llama, tied"), "document", TrainingPlan(dtype="bfloat16"), Chunked(2)),
+    "chunks, block shard": (shard("llama, tied", "blocks:0-0"), "record", TrainingPlan(), Chunked(2)),
+    "chunks, embedding shard": (shard("gpt2, untied", "embedding"), "record", TrainingPlan(), Chunked(2)),
 }  # fmt: skip
 
 
@@ -115,13 +118,10 @@ def test_no_example_moves_the_sum_by_more_than_the_bound(case: str) -> None:
     norms = {}
     for scale in SCALES:
         model = build(scale)
-        if unit == "plain":  # the trainer's own loss makes its gradient in the forward pass, which vmap cannot follow
-            one, with_it, without = (plain_sum(model, part, way) for part in ([LONG[0]], [*RECORDS, LONG[0]], RECORDS))
-        else:
-            example = LONG if unit == "document" else LONG[0]
-            one, with_it, without = (
-                tapped(model, part, unit, plan, way) for part in ([example], [*RECORDS, example], RECORDS)
-            )
+        example = LONG if unit == "document" else LONG[0]
+        one, with_it, without = (
+            tapped(model, part, unit, plan, way) for part in ([example], [*RECORDS, example], RECORDS)
+        )
         norms[scale] = float(np.linalg.norm(one))
         assert np.isfinite(with_it).all()
         assert norms[scale] <= CLIP
@@ -129,14 +129,6 @@ def test_no_example_moves_the_sum_by_more_than_the_bound(case: str) -> None:
         assert np.linalg.norm(with_it) <= CLIP * (len(RECORDS) + 1)
     assert norms[1e6] > 0.999 * CLIP, "an example of norm a million is not lost, it is bounded"
     assert norms[1e30] in (0.0, pytest.approx(CLIP, rel=1e-4)), "beyond float32 it is bounded or nothing at all"
-
-
-def plain_sum(model: Transformer, examples: Sequence[np.ndarray[Any, Any]], way: Any) -> np.ndarray[Any, Any]:
-    from core.model.transformer import next_token_loss
-
-    rows = [torch.from_numpy(example.astype(np.int64))[None] for example in examples]
-    total, _ = way(model, next_token_loss, rows, CLIP)
-    return np.concatenate([part.numpy().ravel() for part in total])
 
 
 def test_the_norm_of_a_hostile_example_really_is_a_million() -> None:

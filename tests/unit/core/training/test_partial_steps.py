@@ -10,13 +10,15 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from support.crew_round import run_alone, run_crew
+from support.crew_round import MICRO_BATCH, chunk_rooms, run_alone, run_crew
 from support.tiny_round import KEY, PLANS, SPEC, FakeEngine, Windows
 
 from core import vault
 from core.jobs import Progress, TrainingPlan, TrainJob
 from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer
+from core.postprocess.privacy import dp_sgd
+from core.postprocess.privacy.dp_sgd import Chunked
 from core.training.crew import Crew
 from core.training.crew_gradients import SECTION_S
 from core.training.gradients import PackedGradients
@@ -211,3 +213,81 @@ def test_a_long_step_of_several_is_kept_section_by_section(
         if inside == 2:
             return
     raise AssertionError("no pause was inside a step")
+
+
+@pytest.fixture
+def chunks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the chunks that were computed."""
+    done: list[int] = []
+    real = Chunked._computed
+
+    def counted(self: Chunked, per_example: Any, group: Any) -> Any:
+        done.append(len(group))
+        return real(self, per_example, group)
+
+    monkeypatch.setattr(Chunked, "_computed", counted)
+    return done
+
+
+@pytest.mark.parametrize("unit", ["record", "document"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_step_in_chunks_is_kept_chunk_by_chunk(
+    make_job: MakeJob, unit: str, narrow: bool, chunks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the byte, also where memory ran out in the first chunk: the rest is computed in chunks of the same size."""
+    full, real = [narrow], dp_sgd._norms
+
+    def scarce(gradients: list[torch.Tensor]) -> list[float]:
+        if full[0] and len(gradients[0]) > 1:
+            full[0] = False
+            raise torch.OutOfMemoryError
+        return real(gradients)
+
+    monkeypatch.setattr(dp_sgd, "_norms", scarce)
+    reference = job_of(make_job, unit, "reference")
+    run_alone(reference, rooms=chunk_rooms)
+    whole, inside, between = list(chunks), 0, 0
+    assert max(whole) == MICRO_BATCH > 1
+    for look in range(PIECES_BEFORE + 1, PIECES_BEFORE + 14):
+        chunks.clear()
+        full[0] = narrow
+        job = job_of(make_job, unit, f"paused-{look}")
+        with pytest.raises(Interrupted):
+            run_alone(job, FakeEngine(pause_at_look=look), rooms=chunk_rooms)
+        partial = held(job)
+        if partial is not None:
+            inside += 1
+            between += partial.facts.done % MICRO_BATCH == 0
+            assert len(partial.facts.losses) == partial.facts.done
+            assert partial.facts.plan.micro_batch == (1 if narrow else MICRO_BATCH)
+        elif not chunks:
+            full[0] = narrow
+        run_alone(job, rooms=chunk_rooms)
+        assert chunks == whole, f"paused at look {look}"
+        assert payload(job) == payload(reference)
+    assert inside >= 5
+    assert between >= 2
+
+
+@pytest.mark.parametrize("unit", ["record", "document"])
+def test_what_another_kind_of_device_has_added_up_is_not_added_to(make_job: MakeJob, unit: str) -> None:
+    """A processor takes the draw in another order, so the first part of one is not the first part of the other."""
+    alone, job = job_of(make_job, unit, "alone"), job_of(make_job, unit, "moved")
+    run_alone(alone)
+    with pytest.raises(Interrupted):
+        run_alone(job, FakeEngine(pause_at_look=PIECES_BEFORE + 5), rooms=chunk_rooms)
+    partial = held(job)
+    assert partial is not None
+    assert partial.facts.done
+    run_alone(job)
+    assert payload(job) == payload(alone)
+
+
+def test_several_devices_that_take_chunks_share_a_draw(make_job: MakeJob) -> None:
+    for unit in ("record", "document"):
+        alone = job_of(make_job, unit, f"alone-{unit}")
+        job = msgspec.structs.replace(job_of(make_job, unit, f"crew-{unit}"), strategy="ddp")
+        run_alone(alone)
+        run_crew(job, 2, make_rooms=chunk_rooms)
+        mine, theirs = values(job), values(alone)
+        assert np.linalg.norm(mine - theirs) < 2e-3 * np.linalg.norm(theirs)

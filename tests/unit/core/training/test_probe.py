@@ -17,7 +17,7 @@ from core.jobs import Alive, BatchProbe, Probed, ProbeJob, Ready, TrainingPlan, 
 from core.model.presets import num_parameters, preset
 from core.model.shard import parse_shard
 from core.training import probe as probe_module
-from core.training.probe import make_plan
+from core.training.probe import _each_alone, make_plan
 from core.training.races import matrix_shapes, race_attention, race_dtypes, race_loss
 from core.training.rehearsal import Rehearsal, memory_budget
 from core.training.state import Interrupted
@@ -85,6 +85,7 @@ def test_an_example_at_a_time_is_never_searched() -> None:
     assert plan.micro_batch == 1
     assert len(plan.probes) == 1
     assert "One example at a time" in " ".join(plan.explanation)
+    assert "up to 8 at a time" in _each_alone("cuda")
 
 
 def test_the_budget_is_the_owners_cap_and_never_more_than_what_is_free() -> None:

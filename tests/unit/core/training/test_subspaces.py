@@ -18,7 +18,7 @@ from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer, next_token_loss
 from core.postprocess.privacy.clipping import MARGIN
-from core.postprocess.privacy.dp_sgd import add_noise, chunked, clipped_sum
+from core.postprocess.privacy.dp_sgd import Chunked, add_noise, clipped_sum, way_on
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.subspace import Subspace, masked, reduced_size, spanned
 from core.training.private_gradients import ClippedSum, PrivateGradients
@@ -76,7 +76,7 @@ def test_the_gradient_by_the_reduced_values_is_the_reduced_gradient(kind: str) -
         assert np.allclose(part.reduce(full.numpy()), small.numpy(), rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("way", [clipped_sum, chunked(3)], ids=["loop", "chunks"])
+@pytest.mark.parametrize("way", [clipped_sum, Chunked(3)], ids=["loop", "chunks"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_example_is_bounded_where_it_is_released(kind: str, way: ClippedSum) -> None:
     def steep(which: Any, tokens: torch.Tensor) -> torch.Tensor:
@@ -140,3 +140,21 @@ def test_how_a_round_finds_its_subspace(tmp_path: Path) -> None:
         assert first.size == reduced_size(SHAPES, terms_of(kind))
         assert (first is later) is (kind != "public"), "directions of public text follow the weights"
     assert [seed for seed, _ in asked] == [11, 12]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("unit", ["record", "document"])
+def test_chunks_in_a_subspace_give_the_sums_of_the_loop(kind: str, unit: str) -> None:
+    plan, subspace = plan_of(kind, clip_norm=0.2, unit=unit, windows_per_document=2), found(kind)
+    sums: list[torch.Tensor] = []
+
+    def tap(total: Sequence[torch.Tensor], *_: Any) -> int:
+        sums.append(torch.cat([part.reshape(-1) for part in total]))
+        return 0
+
+    for device in ("cpu", "cuda"):
+        PrivateGradients(
+            Fixed(EXAMPLES), plan, 6, way_on(device, 3), tap, CsprngNormal, subspace=lambda *_: subspace
+        ).compute(model(), RoundState(step_key=b"k" * 32), lambda _: None)
+    assert float(sums[0].norm()) > 0.2
+    assert torch.allclose(sums[0], sums[1], rtol=1e-4, atol=1e-7)

@@ -61,8 +61,11 @@ from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.presets import num_parameters
 from core.model.shard import parse_shard, units
+from core.model.transformer import Transformer
 from core.postprocess.base import build_chain
+from core.postprocess.privacy.dp_sgd import Chunked, clipped_sum
 from core.subspace import reduced_size
+from core.training import plan as plan_module
 from core.training import worker as worker_module
 from core.training.gradients import PackedGradients
 from core.training.private_gradients import PrivateGradients
@@ -679,3 +682,30 @@ def test_a_bounded_example_is_never_left_to_compiled_code(make_job: MakeJob) -> 
     gradients = worker_module.rooms_of(make_job("record", plan=plan), KEY).gradients(RoundState())
     assert isinstance(gradients, PrivateGradients)
     assert gradients._ladder.plan == TrainingPlan()
+
+
+@pytest.mark.parametrize("unit", ["record", "document"])
+def test_on_a_gpu_examples_are_taken_in_chunks_and_a_halved_chunk_is_remembered(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, unit: str
+) -> None:
+    """No GPU is here: what would be built for one, and then the step on this processor."""
+    job = make_job("record", device="cuda:0")
+    job = msgspec.structs.replace(job, privacy=msgspec.structs.replace(job.privacy, unit=unit, windows_per_document=2))
+    here = worker_module.rooms_of(job, KEY).gradients(RoundState())
+    assert isinstance(here, PrivateGradients)
+    assert here.clipped_sum is clipped_sum, "a device that is not there leaves the processor"
+    for module in (worker_module, plan_module):
+        monkeypatch.setattr(module, "usable_device", lambda wanted: wanted)
+    there = worker_module.rooms_of(job, KEY).gradients(RoundState())
+    assert isinstance(there, PrivateGradients)
+    assert isinstance(there.clipped_sum, Chunked)
+    assert there.computes.micro_batch == plan_module.EXAMPLES_AT_ONCE
+    there.clipped_sum.size = 2
+    state = RoundState(step_key=KEY)
+    model = Transformer(job.model)
+    model.load_arrays(seeded_weights(job.model, 1))
+    assert there.compute(model, state, lambda _: None).noise_draws > 0
+    there.finished(state)
+    again = worker_module.rooms_of(job, KEY).gradients(state)
+    assert isinstance(again, PrivateGradients)
+    assert again.computes.micro_batch == 2

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core.postprocess.privacy import dp_sgd
 from core.postprocess.privacy.clipping import clip_vector
-from core.postprocess.privacy.dp_sgd import add_noise, chunked, clipped_sum, noisy_gradient, trainable
+from core.postprocess.privacy.dp_sgd import (
+    Chunked,
+    Running,
+    add_noise,
+    clipped_sum,
+    noisy_gradient,
+    trainable,
+    way_on,
+)
 from core.postprocess.privacy.gaussian import CsprngNormal
 
 
@@ -164,27 +176,28 @@ def test_chunks_give_the_sums_of_the_one_example_loop(model: Tied, examples: lis
     clip = float(np.median(norms))
     expected, losses = clipped_sum(model, poisoned, mixed, clip)
     done: list[int] = []
-    found, other = chunked(size)(model, poisoned, iter(mixed), clip, done.append)
+    found, other = Chunked(size)(model, poisoned, iter(mixed), clip, done.append)
     assert [t.dtype for t in found] == [torch.float64] * len(expected)
     assert np.allclose(flat(found), flat(expected), rtol=1e-5, atol=1e-9)
     assert sorted(other) == pytest.approx(sorted(losses), rel=1e-5)
     assert len(other) == len(mixed) - 1
+    assert done == sorted(done)
     assert done[-1] == len(mixed)
 
 
 @pytest.mark.parametrize("clip", [1e-3, 0.1])
 def test_an_example_in_a_chunk_stays_within_the_bound(model: Tied, examples: list[Tensor], clip: float) -> None:
-    with_it, _ = chunked(4)(model, loss_fn, examples[:8], clip)
-    without, _ = chunked(4)(model, loss_fn, examples[:7], clip)
+    with_it, _ = Chunked(4)(model, loss_fn, examples[:8], clip)
+    without, _ = Chunked(4)(model, loss_fn, examples[:7], clip)
     assert 0 < np.linalg.norm(flat(with_it) - flat(without)) <= clip
 
 
 def test_no_examples_give_zero_sums_and_no_chunk_is_empty(model: Tied) -> None:
-    found, losses = chunked(3)(model, loss_fn, [], 1.0)
+    found, losses = Chunked(3)(model, loss_fn, [], 1.0)
     assert not flat(found).any()
     assert losses == []
     with pytest.raises(ValueError, match="at least one"):
-        chunked(0)
+        Chunked(0)
 
 
 @pytest.mark.parametrize("shape", ["tiny", "tiny-gpt2"])
@@ -199,5 +212,76 @@ def test_chunks_agree_on_the_real_model(shape: str) -> None:
     generator = torch.Generator().manual_seed(6)
     records = [torch.randint(0, spec.vocab_size, (1, 17), generator=generator) for _ in range(5)]
     expected, _ = clipped_sum(real, next_token_loss, records, 0.5)
-    found, _ = chunked(3)(real, next_token_loss, records, 0.5)
+    found, _ = Chunked(3)(real, next_token_loss, records, 0.5)
     assert np.allclose(flat(found), flat(expected), rtol=1e-4, atol=1e-7)
+
+
+def test_a_processor_takes_examples_one_by_one_and_a_gpu_in_chunks(model: Tied, examples: list[Tensor]) -> None:
+    assert way_on("cpu", 4) is clipped_sum
+    way = way_on("cuda", 4)
+    assert isinstance(way, Chunked)
+    assert way.size == 4
+    found, expected = way(model, loss_fn, examples, 0.5)[0], clipped_sum(model, loss_fn, examples, 0.5)[0]
+    assert np.allclose(flat(found), flat(expected), rtol=1e-5, atol=1e-9)
+
+
+def test_a_chunk_is_reported_when_it_is_in_and_never_crosses_a_shape(model: Tied, examples: list[Tensor]) -> None:
+    mixed = [*examples[:5], *(example[:, :5] for example in examples[:4])]
+    into: Running = ([], [])
+    told: list[tuple[int, int]] = []
+    asked: list[tuple[int, int]] = []
+
+    def one_by_one() -> Iterator[Tensor]:
+        for number, example in enumerate(mixed):
+            asked.append((number, len(into[1])))
+            yield example
+
+    Chunked(3)(model, loss_fn, one_by_one(), 0.5, lambda done: told.append((done, len(into[1]))), into)
+    assert told == [(3, 3), (5, 5), (8, 8), (9, 9)]
+    assert asked == [(0, 0), (1, 0), (2, 0), (3, 3), (4, 3), (5, 3), (6, 5), (7, 5), (8, 8)]
+
+
+@pytest.mark.parametrize("fits", [1, 2, 3])
+def test_where_memory_runs_out_the_chunk_is_halved_and_nothing_counts_twice(
+    model: Tied, examples: list[Tensor], monkeypatch: pytest.MonkeyPatch, fits: int
+) -> None:
+    sizes: list[int] = []
+    real = dp_sgd._norms
+
+    def scarce(gradients: list[Tensor]) -> list[float]:
+        """All gradients are made, and then there is no room to take their norm."""
+        sizes.append(len(gradients[0]))
+        if len(gradients[0]) > fits:
+            raise torch.OutOfMemoryError
+        return real(gradients)
+
+    monkeypatch.setattr(dp_sgd, "_norms", scarce)
+    way = Chunked(8)
+    found, losses = way(model, loss_fn, examples, 0.5)
+    expected, others = clipped_sum(model, loss_fn, examples, 0.5)
+    assert way.size == {1: 1, 2: 2, 3: 2}[fits]
+    assert sizes[:3] == [8, 4, 2]
+    assert sum(size for size in sizes if size <= fits) == len(examples) == len(losses)
+    assert np.allclose(flat(found), flat(expected), rtol=1e-5, atol=1e-9)
+    assert losses == pytest.approx(others, rel=1e-5)
+
+
+def test_without_memory_for_one_example_or_after_another_fault_it_ends(model: Tied, examples: list[Tensor]) -> None:
+    def faulty(error: Exception) -> Any:
+        def loss(net: nn.Module, tokens: Tensor) -> Tensor:
+            raise error
+
+        return loss
+
+    into: Running = ([], [])
+    way = Chunked(8)
+    with pytest.raises(torch.OutOfMemoryError):
+        way(model, faulty(torch.OutOfMemoryError()), examples, 0.5, into=into)
+    assert way.size == 1
+    with pytest.raises(ZeroDivisionError):
+        Chunked(8)(model, faulty(ZeroDivisionError()), examples, 0.5, into=into)
+    assert not flat(into[0]).any()
+    told = Chunked(8, lambda error: isinstance(error, ZeroDivisionError))
+    with pytest.raises(ZeroDivisionError):
+        told(model, faulty(ZeroDivisionError()), examples, 0.5)
+    assert told.size == 1
