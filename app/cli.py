@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import commands, console, inspection, texts
+from app import commands, console, inspection, texts, trying
 from core.api.client import EngineClient, default_home
 from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
 
@@ -168,6 +168,7 @@ def tree() -> typer.Typer:
     )
     for command in plain:
         cli.command()(command)
+    cli.command("try")(trying.try_model)
     privacy = typer.Typer(help="What each text has cost, and what a plan would cost.", invoke_without_command=True)
     privacy.callback()(privacy_root)
     privacy.command()(estimate)

@@ -182,12 +182,27 @@ def _choose(terms: TermsView, wanted: list[str] | None, public_only: bool) -> li
 
 def leave(federation: Annotated[str, typer.Argument(metavar="FED", help="Id or name.")]) -> None:
     """Leave a federation and burn its key. Numbers already sent cannot be called back."""
-    found = [f for f in ask(Snapshot, "status").federations if federation in (f.federation_id, f.name)]
-    if len(found) != 1:
-        what = "There is no federation" if not found else "There is more than one federation"
-        raise UsageError(f"{what} called {federation}.", "See `hedgerow federations`; the id always works.")
-    ask(Message, "federation.leave", FederationParams(federation_id=found[0].federation_id))
-    console.say(f"Left {found[0].name}. What was charged stays charged.")
+    found = one_federation(federation)
+    ask(Message, "federation.leave", FederationParams(federation_id=found.federation_id))
+    console.say(f"Left {found.name}. What was charged stays charged.")
+
+
+def one_federation(wanted: str) -> FederationInfo:
+    """The federation of this id or name; without one, the only one.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    found = [f for f in ask(Snapshot, "status").federations if not wanted or wanted in (f.federation_id, f.name)]
+    if len(found) == 1:
+        return found[0]
+    if not wanted:
+        raise UsageError(
+            "Say which federation." if found else "This machine is in no federation.",
+            "`hedgerow federations` shows all." if found else "Join one with `hedgerow join INVITE`.",
+        )
+    what = "There is no federation" if not found else "There is more than one federation"
+    raise UsageError(f"{what} called {wanted}.", "See `hedgerow federations`; the id always works.")
 
 
 def federations(json: Json = False) -> None:

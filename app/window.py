@@ -17,6 +17,7 @@ from app.pages.home import HomePage
 from app.pages.page import NARROW_PX, Page
 from app.pages.privacy import PrivacyPage
 from app.pages.settings import SettingsPage
+from app.pages.try_it import TryItPage
 from app.pages.uploads import UploadsPage
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
@@ -64,6 +65,7 @@ class MainWindow(QMainWindow):
             "privacy": lambda: PrivacyPage(theme, store),
             "uploads": lambda: UploadsPage(theme, store),
             "federations": lambda: FederationsPage(theme, store, self.choose_folder),
+            "try": lambda: TryItPage(theme, store),
             "settings": lambda: SettingsPage(theme, store, settings, self.keep_running_set.emit),
             "doctor": lambda: DoctorPage(theme, store),
         }
@@ -102,6 +104,7 @@ class MainWindow(QMainWindow):
             Entry("privacy", self.tr("Privacy"), "privacy"),
             Entry("uploads", self.tr("Uploads"), "uploads"),
             Entry("federations", self.tr("Federations"), "federations"),
+            Entry("try", self.tr("Try it"), "write"),
             Entry("settings", self.tr("Settings"), "settings", 1),
             Entry("doctor", self.tr("Doctor"), "doctor", 1),
         ]

@@ -173,6 +173,18 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """How they share it; empty means as measured."""
 
 
+class CompleteJob(Job, frozen=True, kw_only=True, tag="complete"):
+    """Which model continues a text that its owner writes; the text itself comes from whoever asks."""
+
+    weights_path: str
+    """Whole weights as they were received."""
+    weights_sha256: str
+    model: ModelSpec
+    tokenizer_path: str
+    tokenizer_sha256: str
+    threads: int = 1
+
+
 class ReadJob(Job, frozen=True, kw_only=True, tag="read"):
     """Read sources into encrypted shards."""
 

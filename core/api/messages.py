@@ -537,6 +537,19 @@ class PreviewText(Message, frozen=True, kw_only=True):
     """Its fields or columns, the first ones."""
 
 
+class ModelHere(Message, frozen=True, kw_only=True):
+    """The newest model of a federation that lies on this machine, for a completer child that whoever asked starts."""
+
+    name: str
+    """The federation's."""
+    rounds: int
+    """Rounds that made it; 0 for the first weights."""
+    preset: str
+    parameters: int
+    job: str
+    """What the child is told beside the text, as it is."""
+
+
 class InviteParams(Message, frozen=True, kw_only=True):
     """One invite, and for terms the budget asked for per corpus."""
 
@@ -657,6 +670,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "corpus.refresh": (CorpusParams, CorpusInfo),
     "corpus.cancel": (CorpusParams, CorpusInfo),
     "corpus.preview": (CorpusParams, PreviewTicket),
+    "model.here": (FederationParams, ModelHere),
     "invite.inspect": (InviteParams, InviteView),
     "federation.terms": (InviteParams, TermsView),
     "federation.join": (JoinParams, FederationInfo),

@@ -47,6 +47,7 @@ from core.api.messages import (
     LimitsView,
     ManifestView,
     Message,
+    ModelHere,
     Nothing,
     PathsParams,
     PreviewTicket,
@@ -59,7 +60,7 @@ from core.api.messages import (
     UploadList,
     UploadParams,
 )
-from core.engine import choices, doctor, joining, machine, plans, uploads
+from core.engine import choices, current_model, doctor, joining, machine, plans, uploads
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.corpora import Corpora
@@ -194,6 +195,7 @@ class Engine:
             "corpus.refresh": self._corpus_refresh,
             "corpus.cancel": self._corpus_cancel,
             "corpus.preview": self._corpus_preview,
+            "model.here": self._model_here,
             "invite.inspect": self._invite_inspect,
             "federation.terms": self._terms,
             "federation.join": self._join,
@@ -483,6 +485,13 @@ class Engine:
         row, text = self.corpora.row(params.corpus_id), self.corpora
         folder = self.server.address.parent
         return await self.previews.issue(folder, row, text.tokenizer_path, text.tokenizer_sha256)
+
+    async def _model_here(self, params: FederationParams) -> ModelHere:
+        one = self.joined.get(params.federation_id)
+        if one is None:
+            raise UsageError("This machine is in no such federation.", "`hedgerow federations` shows all.")
+        tokenizer = self.editions.tokenizer_path(one.member.config)
+        return current_model.here(self.home, self.ledger, one.member, tokenizer, machine.threads(self.config.limits))
 
     async def _invite_inspect(self, params: InviteParams) -> InviteView:
         return joining.inspect(params.invite)

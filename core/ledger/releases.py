@@ -145,6 +145,14 @@ class ReleaseBook(Book):
         )
         return [_release(row) for row in rows]
 
+    def newest_bases(self, federation_id: str, limit: int) -> list[tuple[int, str]]:
+        """(round, hash of the weights it began with) of a federation's newest rounds, newest first."""
+        rows = self._db.rows(
+            "SELECT server_round, attributes FROM releases WHERE federation_id = ? ORDER BY release_id DESC LIMIT ?",
+            (federation_id, limit),
+        )
+        return [(row[0], msgspec.json.decode(row[1], type=ReleaseAttributes).base_hash) for row in rows]
+
     def mark(
         self, release_id: int, state: ReleaseState, *, reason: str | None = None, sent_at: float | None = None
     ) -> Release:

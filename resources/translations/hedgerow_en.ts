@@ -152,4 +152,21 @@
             </translation>
         </message>
     </context>
+    <context>
+        <name>TryItPage</name>
+        <message numerus="yes">
+            <source>%n token(s)</source>
+            <translation>
+                <numerusform>%n token</numerusform>
+                <numerusform>%n tokens</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>Model of {0}, after %n round(s)</source>
+            <translation>
+                <numerusform>Model of {0}, after %n round</numerusform>
+                <numerusform>Model of {0}, after %n rounds</numerusform>
+            </translation>
+        </message>
+    </context>
 </TS>

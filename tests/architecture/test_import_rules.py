@@ -41,7 +41,10 @@ ARROWS: dict[str, set[str]] = {
     "bench": {"simulation", "data", "model", "training", "postprocess", "demo", "coordinator", "federation", "ledger"},
 }
 """Room → rooms it may import, beyond itself and the shared ones."""
-MEETING_POINTS = {"core/training/worker.py": {"data", "model", "postprocess"}}
+MEETING_POINTS = {
+    "core/training/worker.py": {"data", "model", "postprocess"},
+    "core/training/completer.py": {"data", "model"},
+}
 """Single files where stages meet."""
 
 

@@ -120,11 +120,11 @@ def test_arrows_go_through_the_rail(bench: Any, qtbot: Any, qapp: Any) -> None:
     qtbot.waitUntil(one.window.isActiveWindow, timeout=2_000)
     one.window.rail.buttons["home"].setFocus()
     seen = []
-    for _ in range(6):
+    for _ in range(7):
         QTest.keyClick(qapp.focusWidget(), Qt.Key.Key_Down)
         QTest.keyClick(qapp.focusWidget(), Qt.Key.Key_Space)
         seen.append(one.window.current)
-    assert seen == ["data", "privacy", "uploads", "federations", "settings", "doctor"]
+    assert seen == ["data", "privacy", "uploads", "federations", "try", "settings", "doctor"]
 
 
 def test_joining_needs_no_mouse(bench: Any, qtbot: Any, qapp: Any) -> None:

@@ -38,7 +38,7 @@ def save(picture: QPixmap, path: Path) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["home", "data", "privacy", "uploads", "federations", "settings", "doctor"])
+@pytest.mark.parametrize("page", ["home", "data", "privacy", "uploads", "federations", "try", "settings", "doctor"])
 def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
     one = bench(theme=theme)
     one.window.open_page(page)
@@ -70,7 +70,7 @@ def test_screenshots_of_the_consent(unit: str, theme: str, bench: Any, qtbot: An
     save(one.window.grab(), folder / f"consent-{unit}-{theme}.png")
 
 
-EMPTY = ("home", "data", "uploads", "federations", "privacy")
+EMPTY = ("home", "data", "uploads", "federations", "privacy", "try")
 
 
 @pytest.mark.parametrize("page", EMPTY)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 from support.live_federation import federation, wait_for
 
+from core.api import completion
+from core.api.messages import FederationParams, Message, ModelHere
 from core.ledger.rows import EventSpec
 
 pytestmark = pytest.mark.slow
@@ -43,6 +46,7 @@ def test_documents_are_what_is_counted_and_charged(tmp_path: Path, subspace: str
         wait_for(coordinator.closed_rounds, 90, "the round")
         wait_for(lambda: volunteer.status().uploads[0].state == "accepted", 30, "the receipt")
         (upload,) = volunteer.status().uploads
+        _try_the_model(volunteer.call("model.here", FederationParams(federation_id=joined.federation_id)))
         assert upload.unit == "document"
         budgets = {budget.unit: budget for budget in volunteer.status().privacy}
         assert set(budgets) == {"document"}
@@ -52,3 +56,14 @@ def test_documents_are_what_is_counted_and_charged(tmp_path: Path, subspace: str
     spec = msgspec.json.decode(raw, type=EventSpec)
     assert (spec.unit, spec.mechanism, spec.steps) == ("document", "sampled_gaussian", 2)
     assert 8 / 120 <= spec.sampling_prob <= 8 / 90, "q comes from a bucketed count of documents, not of records"
+
+
+def _try_the_model(here: Message) -> None:
+    """The owner's text is continued by the model that the round began with."""
+    assert isinstance(here, ModelHere)
+    assert (here.name, here.rounds) == ("Commons", 0)
+    raw = completion.request(here, "What grows inside", max_tokens=12, temperature=0.8, seed=1)
+    done = subprocess.run(completion.command(), input=raw, stdout=subprocess.PIPE, timeout=60, check=True)
+    *grown, end = (completion.read(line) for line in done.stdout.splitlines())
+    assert isinstance(end, completion.Done)
+    assert end.tokens == len(grown) > 0

@@ -24,6 +24,7 @@ from core.api.messages import (
     LayerNorm,
     ManifestView,
     Message,
+    ModelHere,
     Part,
     Point,
     PreviewTicket,
@@ -393,5 +394,6 @@ def replies(unit: str = "record") -> dict[str, object]:
         "corpus.change": corpora()[0],
         "corpus.refresh": corpora()[0],
         "corpus.cancel": corpora()[2],
+        "model.here": ModelHere(name="Common Prose", rounds=41, preset="tiny", parameters=926_336, job="{}"),
         "corpus.preview": PreviewTicket(path="/nowhere/p1", documents=9_870),
     }
