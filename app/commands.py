@@ -125,7 +125,12 @@ def join(
     corpora: Annotated[
         list[str] | None, typer.Option("--corpus", help="Id of a text to offer; all usable by default.")
     ] = None,
-    epsilon: Annotated[float, typer.Option(min=0.01, max=1000.0, help="Privacy budget per text.")] = 8.0,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=1000.0, help="Privacy budget per text; by default the smallest of 1, 3, 8 that is useful."
+        ),
+    ] = None,
     public_only: Annotated[
         bool, typer.Option("--public-only", help="Offer no text of yours; train on the federation's public text.")
     ] = False,
@@ -136,7 +141,7 @@ def join(
         raise typer.BadParameter("--json cannot ask for consent; add --yes")
     with EngineClient(default_home()) as client:
         client.connect(start=True)
-        said = client.call("invite.inspect", InviteParams(invite=invite, epsilon=epsilon))
+        said = client.call("invite.inspect", InviteParams(invite=invite))
         assert isinstance(said, InviteView)
         if not json:
             console.show_invite(said)
@@ -149,7 +154,7 @@ def join(
                 console.say("No text of yours is read: this machine trains on the public text alone, uncharged.")
             if not yes:
                 typer.confirm("Join on these terms?", abort=True, err=True)
-        choices = [CorpusChoice(corpus_id=one, epsilon=epsilon) for one in chosen]
+        choices = [CorpusChoice(corpus_id=one, epsilon=terms.epsilon) for one in chosen]
         params = JoinParams(invite=invite, manifest_hash=terms.manifest_hash, corpora=choices)
         joined = client.call("federation.join", params)
     if json:

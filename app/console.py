@@ -20,6 +20,7 @@ from core.api.errors import HedgerowError
 from core.api.messages import (
     BudgetInfo,
     CorpusInfo,
+    CorpusOffer,
     Device,
     HardwareProfile,
     InviteView,
@@ -30,6 +31,14 @@ from core.api.messages import (
     TermsView,
 )
 
+_VERDICTS = {
+    "useful": ("the noise leaves about half or more of what could be learned. An expectation, not a promise.", "green"),
+    "barely": (
+        "the noise leaves a small part of what could be learned; more text or a wider limit leaves more.", "yellow"
+    ),
+    "not useful": ("the noise drowns what could be learned: privacy is spent for nearly nothing.", "bold yellow"),
+}  # fmt: skip
+"""Sentence and style: red stays for what has no guarantee."""
 GUARANTEES = {
     "guaranteed": "guaranteed by this machine",
     "promised": "promised by the coordinator",
@@ -293,14 +302,37 @@ def show_terms(terms: TermsView) -> None:
             f"{o.epsilon_limit:g}",
             f"{o.noise_multiplier:.3f}",
             o.rounds_affordable,
+            f"{o.verdict}, {o.noise_to_signal:.1f}" if o.verdict else "",
             "",
         )
         if o.usable
-        else (o.name, "", "", "", "", "", o.reason)
+        else (o.name, "", "", "", "", "", "", o.reason)
         for o in terms.offers
     ]
-    names = ("text", "ε planned", "by PLD, not promised", "limit", "noise", "rounds", "not usable")
+    names = (
+        "text",
+        "ε planned",
+        "by PLD, not promised",
+        "limit",
+        "noise",
+        "rounds",
+        "verdict, noise to signal",
+        "not usable",
+    )
     table(names, rows, right=(1, 2, 3, 4, 5))
+    show_verdict([o for o in terms.offers if o.usable and o.verdict])
+
+
+def show_verdict(judged: Sequence[CorpusOffer]) -> None:
+    """Whether learning can be expected; texts share one mechanism, no noisier than that of the largest alone."""
+    if not judged:
+        return
+    best = min(judged, key=lambda o: o.noise_to_signal)
+    if all(o.few for o in judged):
+        say("With fewer than about 1,000 of them, learning under this noise is unlikely. More text helps most.", "bold")
+        return
+    words, style = _VERDICTS[best.verdict]
+    say(f"{best.verdict.capitalize()} at ε {best.epsilon_limit:g}: {words}", style)
 
 
 def show_hardware(found: HardwareProfile) -> None:

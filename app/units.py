@@ -48,3 +48,38 @@ def epsilon_meaning(epsilon: float, unit: str) -> str:
         "Units", "Who guesses whether a passage is in there goes from 50 % to at most {0} % sure."
     )
     return guesses.get(unit, passage).format(shown)
+
+
+def verdict_title(verdict: str) -> str:
+    """Whether learning can be expected at a price, in a word or three."""
+    words = {
+        "useful": QCoreApplication.translate("Units", "Useful at this limit"),
+        "barely": QCoreApplication.translate("Units", "Barely useful at this limit"),
+        "not useful": QCoreApplication.translate("Units", "Not useful at this limit"),
+    }
+    return words.get(verdict, "")
+
+
+def verdict_meaning(verdict: str, few: bool) -> str:
+    """The same in a sentence.
+
+    Args:
+        verdict: as the engine says it.
+        few: there is so little text that learning is unlikely, whatever the verdict.
+    """
+    if few:
+        return QCoreApplication.translate(
+            "Units", "With fewer than about 1,000 of them, learning under this noise is unlikely. More text helps most."
+        )
+    words = {
+        "useful": QCoreApplication.translate(
+            "Units", "The noise leaves about half or more of what could be learned. An expectation, not a promise."
+        ),
+        "barely": QCoreApplication.translate(
+            "Units", "The noise leaves a small part of what could be learned; more text or a wider limit leaves more."
+        ),
+        "not useful": QCoreApplication.translate(
+            "Units", "The noise drowns what could be learned: privacy is spent for nearly nothing."
+        ),
+    }
+    return words.get(verdict, "")

@@ -1,7 +1,8 @@
 """The consent: who asks, what leaves and what stays, what is guaranteed, promised and not covered, and the price.
 
-Nothing is enrolled before Join is pressed. A text whose use carries no guarantee is never ticked beforehand, and the
-budget offered first is the stricter one; every tick and every figure on this page was worked out on this machine.
+Nothing is enrolled before Join is pressed. A text whose use carries no guarantee is never ticked beforehand. The budget
+offered first is the engine's suggestion: the smallest with the best verdict. Every figure on this page was worked out
+on this machine.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from app import figures, strangers
 from app.pages.consent_price import Price, TextChoice
 from app.pages.consent_terms import Flows
 from app.pages.page import Page, PageTitle, ScrollColumn
-from app.stores.engine_store import EPSILON_STEPS, EngineStore
+from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
@@ -49,7 +50,7 @@ class ConsentPage(Page):
         super().__init__(theme, store)
         self._link = ""
         self._terms: TermsView | None = None
-        self._epsilon = EPSILON_STEPS[1]
+        self._epsilon = 0.0
         self._ticked: set[str] = set()
         self._known: set[str] = set()
         self._corpora_seen: tuple[str, ...] = ()
@@ -101,7 +102,7 @@ class ConsentPage(Page):
 
     def begin(self, link: str, terms: TermsView) -> None:
         """Show the terms of one invite."""
-        self._link, self._epsilon, self._busy = link, self.store.suggested_epsilon(), ""
+        self._link, self._epsilon, self._busy = link, terms.epsilon, ""
         self._ticked, self._known = set(), set()
         self._corpora_seen = self._ready()
         self.trouble.hide()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout,
 from app import figures, strangers
 from app.stores.engine_store import EPSILON_STEPS
 from app.theme import Theme, Type
-from app.units import epsilon_meaning
+from app.units import epsilon_meaning, verdict_meaning, verdict_title
 from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
 from app.widgets.labels import ElidedLabel, Label
@@ -20,6 +20,9 @@ from core.api.messages import (
     CorpusOffer,
     TermsView,
 )
+
+VERDICT_SIGNS = {"useful": ("accent", "check"), "barely": ("muted", "info"), "not useful": ("text", "warning")}
+"""Ink and icon; red and ochre stay for missing guarantees and for promises."""
 
 
 class TextChoice(Panel):
@@ -141,6 +144,33 @@ class LimitChoice(QWidget):
         self.meaning.setText(epsilon_meaning(epsilon, unit))
 
 
+class Verdict(QWidget):
+    """Whether learning can be expected at this price, by colour, icon, word and sentence."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.chip = Chip(theme)
+        self.meaning = Label(theme, "", Type.SMALL, "muted", wrap=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, theme.px(1), 0, 0)
+        column.setSpacing(theme.px(1))
+        column.addLayout(row(self.chip, 1))
+        column.addWidget(self.meaning)
+
+    def show_offers(self, chosen: list[CorpusOffer]) -> None:
+        """Judge the chosen texts: they share one mechanism, no noisier than that of the largest alone."""
+        judged = [offer for offer in chosen if offer.verdict]
+        self.setVisible(bool(judged))
+        if not judged:
+            return
+        best = min(judged, key=lambda offer: offer.noise_to_signal)
+        ink, icon = VERDICT_SIGNS[best.verdict]
+        self.chip.show_fact(verdict_title(best.verdict), ink, icon)
+        self.meaning.setText(verdict_meaning(best.verdict, all(offer.few for offer in judged)))
+        ratio = figures.number(best.noise_to_signal, 1)
+        self.setToolTip(self.tr("The noise is {0} times as large as the most that is learned.").format(ratio))
+
+
 class Price(Panel):
     """What it would cost: rounds until it stops, and what each takes."""
 
@@ -164,6 +194,8 @@ class Price(Panel):
         self.body.addLayout(head)
         self.limit = LimitChoice(theme, on_epsilon)
         self.body.addWidget(self.limit)
+        self.verdict = Verdict(theme)
+        self.body.addWidget(self.verdict)
         self.body.addSpacing(theme.px(1))
         self.body.addWidget(Hairline())
         self.body.addSpacing(theme.px(1))
@@ -203,6 +235,7 @@ class Price(Panel):
         manifest = terms.manifest
         self.limit.setVisible(manifest.unit != "none")
         self.limit.show_choice(epsilon, manifest.unit)
+        self.verdict.show_offers(chosen)
         self._show_rounds(terms, chosen)
         noises = [o.noise_multiplier for o in chosen if o.noise_multiplier > 0]
         steps = (figures.count(manifest.steps_per_round), figures.count(manifest.batch_size))

@@ -175,9 +175,7 @@ class InvitePage(Page):
         self._asked = "terms"
         self.trouble.hide()
         self.refresh()
-        call = self.store.ask_quietly(
-            "federation.terms", InviteParams(invite=link, epsilon=self.store.suggested_epsilon()), 60.0
-        )
+        call = self.store.ask_quietly("federation.terms", InviteParams(invite=link), 60.0)
         call.then(lambda terms: self._on_terms(link, terms), self._on_refused)
 
     def _on_terms(self, link: str, terms: Message) -> None:

@@ -137,11 +137,6 @@ class EngineStore(QObject):
         """Budgets of text without a guarantee."""
         return [b for b in self.budgets() if without_guarantee(b)]
 
-    def suggested_epsilon(self) -> float:
-        """The budget offered first: one the owner already set for a text, else the middle step, never the widest."""
-        limits = [b.limit for b in self.budgets() if b.limit in EPSILON_STEPS]
-        return max(limits, default=EPSILON_STEPS[1])
-
     def corpus(self, corpus_id: str) -> CorpusInfo | None:
         """One corpus by id."""
         corpora = self.snapshot.corpora if self.snapshot else []

@@ -16,6 +16,7 @@ API_VERSION = 1
 State = Literal["training", "waiting", "paused", "paused_rule", "no_budget", "problem", "not_joined"]
 Phase = Literal["idle", "download", "reading", "training", "sealing", "slot", "uploading", "receipt"]
 Guarantee = Literal["guaranteed", "promised", "none"]
+Verdict = Literal["", "useful", "barely", "not useful"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -327,6 +328,12 @@ class CorpusOffer(Message, frozen=True, kw_only=True):
     delta: float = 0.0
     rounds_affordable: int = 0
     guarantee: Guarantee = "none"
+    noise_to_signal: float = 0.0
+    """r = σ√N/(B√(T·M)) of the whole plan: noise beside the most that is learned; 0 without noise."""
+    verdict: Verdict = ""
+    """Whether learning can be expected at this price; empty without noise."""
+    few: bool = False
+    """So little text that learning under noise is unlikely, whatever the verdict."""
 
 
 class TermsView(Message, frozen=True, kw_only=True):
@@ -342,6 +349,8 @@ class TermsView(Message, frozen=True, kw_only=True):
     memory_bytes: int
     fits: bool
     fits_reason: str = ""
+    epsilon: float = 8.0
+    """The limit that was priced: what was asked for, or the suggestion."""
 
 
 class GpuProcess(Message, frozen=True, kw_only=True):
@@ -554,7 +563,8 @@ class InviteParams(Message, frozen=True, kw_only=True):
     """One invite, and for terms the budget asked for per corpus."""
 
     invite: str
-    epsilon: float = 8.0
+    epsilon: float | None = None
+    """``None`` asks for the suggestion: the smallest limit of 1, 3 and 8 whose verdict is *useful*."""
 
 
 class JoinParams(Message, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ from core.engine.keystore import Keystore
 from core.engine.membership import Membership, encode_root, endpoint_of, key_name_of
 from core.engine.plans import Plan, Planner
 from core.engine.public_data import folder_of
+from core.engine.verdict import RANK
 from core.federation import invite as invites
 from core.federation.bandwidth import Traffic
 from core.federation.gateway import Gateway
@@ -49,6 +50,8 @@ from core.ledger.store import Ledger
 _READING_S = 40.0
 """Longest that a question for terms waits for text to be read with another tokenizer."""
 _BUDGET_HINT = "Choose 1, 3, 8, or a figure between."
+_SUGGESTED = (1.0, 3.0, 8.0)
+"""Limits tried for the suggestion, the strictest first; a wider one is only ever the owner's own wish."""
 
 
 def inspect(link: str) -> InviteView:
@@ -83,8 +86,10 @@ class Registrar:
     editions: Editions
     traffic: Traffic | None = None
 
-    async def terms(self, link: str, epsilon: float) -> TermsView:
+    async def terms(self, link: str, epsilon: float | None = None) -> TermsView:
         """Fetch and check the manifest and say what joining would cost each corpus. Enrols nothing.
+
+        Without a limit the suggested one is priced.
 
         Raises:
             InviteError: damaged or expired.
@@ -92,14 +97,15 @@ class Registrar:
             CoordinatorError: nobody answers.
         """
         invite = _usable(link)
-        if not 0 < epsilon <= 1_000:
+        if epsilon is not None and not 0 < epsilon <= 1_000:
             raise UsageError(f"ε {epsilon:g} is not a budget.", _BUDGET_HINT)
         _, opened = await self._fetch(invite)
         config = opened.config
         reason = plans.too_big(config, machine.memory_limit(self.config.limits))
         await self._prepare(config, invite, _READING_S)
         rows = self.corpora.rows()
-        offers = await asyncio.gather(*(self._offer(config, row, epsilon) for row in rows))
+        limits = self._suggestions(config, rows) if epsilon is None else (epsilon,)
+        limit, offers = await self._priced(config, rows, limits)
         return TermsView(
             invite=_view(invite),
             federation_id=federation_id(invite.federation_key),
@@ -110,6 +116,7 @@ class Registrar:
             memory_bytes=plans.memory_needed(config),
             fits=not reason,
             fits_reason=reason,
+            epsilon=limit,
         )
 
     async def join(self, link: str, manifest_hash: str, choices: Sequence[CorpusChoice]) -> Membership:
@@ -206,18 +213,45 @@ class Registrar:
         self.keystore.set(name, key.to_pem())
         return key, name
 
+    def _suggestions(self, config: FederationConfig, rows: Sequence[CorpusRow]) -> tuple[float, ...]:
+        """Limits to choose the suggestion from: what the owner set before, else the steps within their floor."""
+        budgets = [budget for row in rows if (budget := self._budget(row, config.privacy.unit))]
+        if config.privacy.unit == "none":
+            return (_SUGGESTED[-1],)
+        most = min(self.config.floor.epsilon, _SUGGESTED[-1])
+        if budgets:
+            return (min(most, max(limit for limit, _ in budgets)),)
+        return tuple(limit for limit in _SUGGESTED if limit <= most) or (most,)
+
+    async def _priced(
+        self, config: FederationConfig, rows: Sequence[CorpusRow], limits: Sequence[float]
+    ) -> tuple[float, list[CorpusOffer]]:
+        """The smallest limit with the best verdict, and what each corpus costs at it.
+
+        Texts share one mechanism, which is no noisier than that of the largest alone: so the best of them decides.
+        """
+        found: list[tuple[int, float, list[CorpusOffer]]] = []
+        for limit in limits:
+            offers = await asyncio.gather(*(self._offer(config, row, limit) for row in rows))
+            best = min((RANK[offer.verdict] for offer in offers if offer.usable), default=RANK[""])
+            found.append((best, limit, list(offers)))
+            if best == RANK["useful"] or not offers:
+                break
+        _, limit, offers_at = min(found, key=lambda one: one[:2])
+        return limit, offers_at
+
     async def _offer(self, config: FederationConfig, row: CorpusRow, epsilon: float) -> CorpusOffer:
         reason = self._below_floor(config, epsilon) or self._unusable(config, row)
         if reason:
-            return plans.offer(row, reason)
+            return plans.offer(config, row, reason)
         try:
             units = await self._units(config, row)
             delta = self._delta(config, row, units)
             plan = await self.planner.plan(config, units, epsilon, delta, self.config.floor.noise)
             self._check_limit(row, config.privacy.unit, epsilon)
         except PrivacyError as error:
-            return plans.offer(row, str(error))
-        return plans.offer(row, self._with_history(row, plan))
+            return plans.offer(config, row, str(error))
+        return plans.offer(config, row, self._with_history(row, plan))
 
     async def _prepare(self, config: FederationConfig, invite: Invite, timeout_s: float) -> None:
         """Have the federation's tokenizer, and text read with it; long reading goes on by itself.

@@ -13,6 +13,7 @@ from core.api.errors import EngineError, HedgerowError, from_code
 from core.api.messages import CorpusOffer, ManifestView
 from core.config import FederationConfig, Frozen, SubspaceTerms, UnitOfPrivacy
 from core.engine.children import converse
+from core.engine.verdict import FEW_UNITS, noise_to_signal, verdict_of
 from core.federation.protocol import Capability, allowed_metrics
 from core.jobs import PrivacyPlan
 from core.ledger.rows import CorpusRow, EventSpec
@@ -21,6 +22,7 @@ from core.model.presets import memory_bytes, num_parameters
 from core.model.shard import Shard, divide
 from core.postprocess.compression.codec import encoded_size
 from core.postprocess.privacy.accountant import bucket, target_delta
+from core.subspace import reduced_size
 
 PLANNER = "core.postprocess.privacy.planner"
 MECHANISM = {"record": "sampled_gaussian", "document": "sampled_gaussian", "corpus": "gaussian", "none": "none"}
@@ -204,10 +206,25 @@ def unusable(config: FederationConfig, corpus: CorpusRow, tokenizer_sha256: str,
     return ""
 
 
-def offer(corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
+def noise_ratio(config: FederationConfig, plan: Plan) -> float:
+    """Noise to signal of a whole plan, of the largest part that a volunteer may be asked to train; 0 without noise."""
+    if plan.unit == "none" or not plan.noise_multiplier:
+        return 0.0
+    sampled = plan.unit in PER_EXAMPLE
+    return noise_to_signal(
+        noise_multiplier=plan.noise_multiplier,
+        values=max(reduced_size(shard.shapes(), plan.subspace) for shard in shards(config)),
+        batch=config.training.batch_size if sampled else 1,
+        steps=config.schedule.rounds * plan.steps,
+        volunteers=config.schedule.cohort_size,
+    )
+
+
+def offer(config: FederationConfig, corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
     """One line of the consent page; a string is the reason why there is no plan."""
     if isinstance(plan, str):
         return CorpusOffer(corpus_id=corpus.corpus_id, name=corpus.name, usable=False, reason=plan)
+    ratio = noise_ratio(config, plan)
     return CorpusOffer(
         corpus_id=corpus.corpus_id,
         name=corpus.name,
@@ -221,6 +238,9 @@ def offer(corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
         delta=plan.delta,
         rounds_affordable=plan.rounds_affordable,
         guarantee="none" if plan.unit == "none" else "guaranteed",
+        noise_to_signal=ratio,
+        verdict=verdict_of(ratio) if ratio else "",
+        few=plan.unit in PER_EXAMPLE and plan.units < bucket(FEW_UNITS),
     )
 
 

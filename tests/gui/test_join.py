@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel
 from support import scenes
 
 from app.pages.federations import CONSENT, INVITE, LIST, FederationsPage
+from app.units import verdict_title
 from core.api.errors import CoordinatorError, InviteError, ManifestError
 from core.api.messages import InviteParams, JoinParams
 
@@ -79,8 +80,29 @@ def test_the_consent_says_what_it_must(bench: Any, qtbot: Any) -> None:
     said = words(to_consent(one, qtbot))
     for part in ("Leaves this machine", "Stays here", "Guaranteed here", "Promised by them", "Not covered",
                  "in their words", "7f3a 91c2 0be4", "68 rounds", "cannot be called back", "Your text and file names",
-                 "10.7"):  # fmt: skip
+                 "10.7", "half or more"):  # fmt: skip
         assert part in said, part
+
+
+def test_the_limit_offered_first_is_the_engines_suggestion(bench: Any, qtbot: Any) -> None:
+    one = bench(scenes.ready_to_join())
+    one.engine.replies["federation.terms"] = scenes.terms(8.0)
+    limit = to_consent(one, qtbot).consent.price.limit
+    assert [radio.isChecked() for radio in limit.radios] == [False, False, True]
+
+
+@pytest.mark.parametrize("verdict", ["useful", "barely", "not useful"])
+@pytest.mark.parametrize("few", [False, True])
+def test_what_can_be_learned_is_said_in_words_and_colour(bench: Any, qtbot: Any, verdict: str, few: bool) -> None:
+    one = bench(scenes.ready_to_join())
+    terms = scenes.terms()
+    offers = [msgspec.structs.replace(terms.offers[0], verdict=verdict, few=few), terms.offers[1]]
+    one.engine.replies["federation.terms"] = msgspec.structs.replace(terms, offers=offers)
+    shown = to_consent(one, qtbot).consent.price.verdict
+    assert shown.isVisible()
+    assert shown.chip.text == verdict_title(verdict)
+    assert ("unlikely" in shown.meaning.text()) == few
+    assert shown.chip.sizeHint().width() <= shown.width()
 
 
 def test_another_limit_is_priced_again_and_joined_with(bench: Any, qtbot: Any) -> None:
@@ -92,7 +114,7 @@ def test_another_limit_is_priced_again_and_joined_with(bench: Any, qtbot: Any) -
     qtbot.waitUntil(page.consent.join.isEnabled, timeout=5_000)
     assert page.consent.texts.boxes["c1"] is box
     asked = [p.epsilon for p in one.engine.params("federation.terms") if isinstance(p, InviteParams)]
-    assert asked == [3.0, 1.0]
+    assert asked == [None, 1.0]
     click(qtbot, page.consent.join)
     qtbot.waitUntil(lambda: bool(one.engine.params("federation.join")), timeout=5_000)
     assert one.engine.params("federation.join")[0].corpora[0].epsilon == 1.0
@@ -105,6 +127,7 @@ def test_text_without_a_guarantee_is_never_ticked_beforehand(bench: Any, qtbot: 
     assert not any(box.isChecked() for box in consent.texts.boxes.values())
     assert not consent.join.isEnabled()
     assert not consent.price.limit.isVisible()
+    assert not consent.price.verdict.isVisible()
     assert "Bare numbers" in words(page)
     consent.texts.boxes["c1"].setChecked(True)
     assert consent.join.isEnabled()

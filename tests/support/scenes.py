@@ -299,8 +299,9 @@ def invite_view(expired: bool = False) -> InviteView:
     )
 
 
-def terms(epsilon: float = 3.0, unit: str = "record") -> TermsView:
-    """What joining would cost at a budget."""
+def terms(epsilon: float | None = None, unit: str = "record") -> TermsView:
+    """What joining would cost at a budget, or at the suggested one."""
+    epsilon = 3.0 if epsilon is None else epsilon
     guarded = unit != "none"
     kind = "guaranteed" if guarded else "none"
     offers = [
@@ -309,7 +310,8 @@ def terms(epsilon: float = 3.0, unit: str = "record") -> TermsView:
             noise_multiplier=round(0.4 + 1.1 / epsilon, 2) if guarded else 0.0, epsilon_limit=epsilon,
             epsilon_planned=round(epsilon * 0.96, 2) if guarded else 0.0, delta=1e-6, rounds_affordable=68,
             epsilon_pld=round(epsilon * 0.57, 2) if guarded else None,
-            guarantee=kind,
+            guarantee=kind, noise_to_signal=7.2 / epsilon if guarded else 0.0,
+            verdict=("barely" if epsilon < 3 else "useful") if guarded else "",
         ),
         CorpusOffer(
             corpus_id="c2", name="Blog archive", usable=not guarded, units=131_072, guarantee=kind,
@@ -326,6 +328,7 @@ def terms(epsilon: float = 3.0, unit: str = "record") -> TermsView:
         leaves=leaves if guarded else ["update", "steps", "tokens", "loss", "seconds", "hashes", "signature"],
         memory_bytes=740_000_000,
         fits=True,
+        epsilon=epsilon,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, scripted, serving
 
-from app import cli
+from app import cli, console
 from core.api.errors import BudgetExhausted, ManifestError
 from core.api.messages import (
     Acknowledged,
@@ -26,6 +26,7 @@ from core.api.messages import (
     GpuProcess,
     HardwareParams,
     HardwareProfile,
+    InviteParams,
     InviteView,
     JoinParams,
     LimitsParams,
@@ -61,7 +62,10 @@ MANIFEST = ManifestView(
 INVITE = InviteView(
     name="Common Prose", address="127.0.0.1:9", fingerprint="c4e8 22d1 0000", expires_at=0.0, uses=1, expired=False
 )
-OFFER = CorpusOffer(corpus_id="c1", name="Letters", usable=True, units=1_000, epsilon_limit=8.0, epsilon_planned=7.9)
+OFFER = CorpusOffer(
+    corpus_id="c1", name="Letters", usable=True, units=1_000, epsilon_limit=8.0, epsilon_planned=7.9,
+    noise_to_signal=2.04, verdict="useful",
+)  # fmt: skip
 TERMS = TermsView(
     invite=INVITE,
     federation_id="f" * 32,
@@ -167,16 +171,41 @@ def test_status_json_has_what_scripts_read(home: Path, capsys: pytest.CaptureFix
 def test_join_shows_the_terms_and_asks(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = {"invite.inspect": INVITE, "federation.terms": TERMS, "federation.join": JOINED}
+    priced = msgspec.structs.replace(TERMS, epsilon=3.0)
+    answers = {"invite.inspect": INVITE, "federation.terms": priced, "federation.join": JOINED}
     monkeypatch.setattr("typer.confirm", lambda *_, **__: pytest.fail("asked although --yes was given"))
     with serving(home, scripted(answers)) as seen:
         assert cli.main(["join", LINK, "--yes", "--epsilon", "3"]) == 0
+    asked = [request.params for request in seen if request.method == "federation.terms"]
+    assert asked == [InviteParams(invite=LINK, epsilon=3.0)]
     assert seen[-1].params == JoinParams(
         invite=LINK, manifest_hash="a" * 64, corpora=[CorpusChoice(corpus_id="c1", epsilon=3.0)]
     )
     shown = capsys.readouterr().out
     assert "Common [red]Prose" in shown
     assert "\x1b[31m" not in shown
+
+
+def test_the_suggested_limit_is_joined_with_and_its_verdict_told(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    priced = msgspec.structs.replace(TERMS, epsilon=1.0)
+    with serving(
+        home, scripted({"invite.inspect": INVITE, "federation.terms": priced, "federation.join": JOINED})
+    ) as seen:
+        assert cli.main(["join", LINK, "--yes"]) == 0
+    assert [r.params for r in seen if r.method == "federation.terms"] == [InviteParams(invite=LINK, epsilon=None)]
+    assert seen[-1].params.corpora == [CorpusChoice(corpus_id="c1", epsilon=1.0)]
+    said = "".join(capsys.readouterr())
+    assert "Useful at ε 8" in said
+    assert "half or more" in said
+
+
+def test_too_little_text_is_told_whatever_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_terms(msgspec.structs.replace(TERMS, offers=[msgspec.structs.replace(OFFER, few=True)]))
+    said = "".join(capsys.readouterr())
+    assert "learning under this noise is unlikely" in said
+    assert "Useful" not in said
 
 
 def test_nothing_is_joined_without_consent(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

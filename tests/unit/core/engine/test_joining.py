@@ -26,6 +26,7 @@ from core.api.messages import CorpusChoice, TermsView
 from core.config import PublicShard, UnitOfPrivacy
 from core.engine import joining
 from core.engine.membership import Membership
+from core.engine.verdict import RANK
 from core.federation.bandwidth import Traffic
 from core.federation.identity import FederationKey, federation_id
 from core.federation.manifest import seal_manifest
@@ -50,7 +51,7 @@ def enrol(host: Host, status: int = 200) -> None:
     host.site.give("POST", "/enrol", msgspec.json.encode(answer), status)
 
 
-def terms(house: House, link: str, epsilon: float = 8.0) -> TermsView:
+def terms(house: House, link: str, epsilon: float | None = 8.0) -> TermsView:
     return asyncio.run(house.registrar.terms(link, epsilon))
 
 
@@ -110,6 +111,39 @@ def test_terms_then_consent(here: Site, house: House) -> None:
     with pytest.raises(UsageError, match="in Moor already"):
         join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
     assert few not in row.plans
+
+
+def test_the_suggested_limit_is_the_smallest_with_the_best_verdict(here: Site, house: House) -> None:
+    host = Host(here, config(rounds=4))
+    house.add_text(2_000)
+    seen = terms(house, host.invite(), None)
+    every = {epsilon: terms(house, host.invite(), epsilon).offers[0] for epsilon in (1.0, 3.0, 8.0)}
+    best = min(RANK[offer.verdict] for offer in every.values())
+    assert seen.epsilon == min(epsilon for epsilon, offer in every.items() if RANK[offer.verdict] == best)
+    assert seen.offers[0] == every[seen.epsilon]
+    ratios = [every[epsilon].noise_to_signal for epsilon in (1.0, 3.0, 8.0)]
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[-1] > 0, "noise is told"
+
+
+def test_the_suggestion_keeps_to_the_owners_floor_and_to_what_they_set_before(here: Site, house: House) -> None:
+    host = Host(here, config())
+    house.config.set("floor_epsilon", "0.8")
+    corpus = house.add_text(2_000)
+    assert terms(house, host.invite(), None).epsilon == 0.8
+    house.config.set("floor_epsilon", "8")
+    house.ledger.set_budget(corpus, "record", 5.0, 1e-6)
+    assert terms(house, host.invite(), None).epsilon == 5.0
+    house.ledger.set_budget(corpus, "record", 16.0, 1e-6)
+    assert terms(house, host.invite(), None).epsilon == 8.0, "a wider one is never suggested"
+
+
+@pytest.mark.parametrize(("records", "few"), [(500, True), (1_000, False)])
+def test_too_little_text_is_told(here: Site, house: House, records: int, few: bool) -> None:
+    house.add_text(records)
+    (offer,) = terms(house, Host(here, config()).invite()).offers
+    assert offer.usable
+    assert offer.few is few
 
 
 def test_joining_is_counted_as_traffic(here: Site, house: House) -> None:
