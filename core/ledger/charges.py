@@ -15,20 +15,27 @@ from typing import Any, Final
 import msgspec
 
 from core.api.errors import BudgetExhausted, PrivacyError, ReleaseMismatch
-from core.ledger.book import Book
+from core.ledger.book import Book, Clock
 from core.ledger.budget import BUDGET_UNITS, ENTERS, RELATIONS, feeds, finer, rungs, spent_event
 from core.ledger.corpora import CorpusBook
+from core.ledger.database import Database
 from core.ledger.releases import ReleaseBook
 from core.ledger.rows import BudgetRow, CorpusRow, EventSpec
-from core.privacy_filters import FilterReport, SpentEvent, admits, report
+from core.ledger.spent import Spent
+from core.privacy_filters import FilterReport, SpentEvent, report
 
 Line = tuple[str, EventSpec]
+_Figures = tuple[float | None, float | None, float | None]
 _MAX_ROUNDS_LEFT: Final = 1 << 20
 _ENDED: Final = "a round without guarantee used this text"
 
 
 class ChargeBook(CorpusBook, ReleaseBook, Book):
     """Limits, events, and the gate between them."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database, clock)
+        self._spent = Spent(database)
 
     def set_budget(self, corpus_id: str, unit: str, epsilon: float, delta: float) -> BudgetRow:
         """Set the limit of a corpus lineage under one unit, or move it.
@@ -100,7 +107,8 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
     def can_afford(self, lines: Iterable[Line]) -> bool:
         """Whether the gate would let this charge pass now. Nothing is written."""
         try:
-            self._gate(list(lines))
+            with self._db.snapshot():
+                self._gate(list(lines))
         except PrivacyError:
             return False
         return True
@@ -137,7 +145,7 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
                 raise ValueError(f"release {release_id} is {release.state} and cannot be charged")
             if sorted(corpus_id for corpus_id, _ in lines) != sorted(set(release.attributes.corpora)):
                 raise ValueError(f"a charge covers each corpus of its release once: {release.attributes.corpora}")
-            before, after, delta = self._gate(lines)
+            lineages, (before, after, delta) = self._gate(lines)
             charge_id = self._next_id("charges", "charge_id")
             seq = self._append(
                 "charge",
@@ -147,7 +155,7 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
                     "key": [release.federation_id, release.run_id, release.server_round],
                     "attributes": release.attributes,
                     "lines": msgspec.Raw(encoded),
-                    "lineages": [self._lineage(corpus_id) for corpus_id, _ in lines],
+                    "lineages": lineages,
                 },
             )
             self._db.run(
@@ -163,8 +171,7 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
                     delta,
                 ),
             )
-            for number, (corpus_id, spec) in enumerate(lines):
-                lineage = self._lineage(corpus_id)
+            for number, ((corpus_id, spec), lineage) in enumerate(zip(lines, lineages, strict=True)):
                 self._db.run(
                     "INSERT INTO charge_lines VALUES (?, ?, ?, ?, ?, ?)",
                     (charge_id, number, corpus_id, lineage, spec.unit, msgspec.json.encode(spec)),
@@ -173,8 +180,11 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
                     self._end(lineage)
             return charge_id
 
-    def _gate(self, lines: Sequence[Line]) -> tuple[float | None, float | None, float | None]:
-        """Check every budget a charge enters; return ε before and after, and δ, of the one most spent.
+    def _gate(self, lines: Sequence[Line]) -> tuple[list[int], _Figures]:
+        """Check every budget a charge enters.
+
+        Returns:
+            The lineage of each line; and ε before and after, and δ, of the budget most spent.
 
         Raises:
             BudgetExhausted: a budget does not admit it.
@@ -182,45 +192,55 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
         """
         entering: dict[tuple[int, str], list[SpentEvent]] = {}
         names: dict[int, str] = {}
+        limits: dict[int, dict[str, tuple[float, float]]] = {}
         own: set[tuple[int, str]] = set()
+        lineages: list[int] = []
         for corpus_id, spec in lines:
-            lineage = self._lineage(corpus_id)
-            names[lineage] = self.corpus(corpus_id).name
+            lineage, name = self._lineage_and_name(corpus_id)
+            lineages.append(lineage)
+            names[lineage] = name
             if spec.unit == "none":
                 continue
-            if self._budget(lineage, spec.unit) is None:
+            if lineage not in limits:
+                limits[lineage] = self._limits(lineage)
+            if spec.unit not in limits[lineage]:
                 raise PrivacyError(
-                    f"{names[lineage]} has no privacy budget for the unit {spec.unit}.", "Set one by joining again."
+                    f"{name} has no privacy budget for the unit {spec.unit}.", "Set one by joining again."
                 )
             own.add((lineage, spec.unit))
             for unit in ENTERS[spec.unit]:
                 entering.setdefault((lineage, unit), []).append(spent_event(spec, unit))
-        worst: tuple[float | None, float | None, float | None] = (None, None, None)
+        worst: _Figures = (None, None, None)
         for (lineage, unit), new in entering.items():
-            budget = self._budget(lineage, unit)
-            if budget is None:
+            if unit not in limits[lineage]:
                 continue
-            epsilon, delta = budget
-            events = self._events(lineage, unit)
-            if not admits(events, new, epsilon, delta):
+            epsilon, delta = limits[lineage][unit]
+            events = self._spent.events(lineage, unit)
+            after = report([*events, *new], delta).epsilon
+            if not after <= epsilon:
                 raise BudgetExhausted(
                     f"{names[lineage]} has no room left for this round: the limit is ε {epsilon:g} per {unit}.",
                     "Nothing was charged. Raise the limit, or offer other text.",
                 )
-            after = report([*events, *new], delta).epsilon
             if (lineage, unit) in own and (worst[1] is None or after > worst[1]):
                 worst = (report(events, delta).epsilon, after, delta)
-        return worst
+        return lineages, worst
 
     def _events(self, lineage: int, unit: str) -> list[SpentEvent]:
-        """Everything a budget ever spent; equal mechanisms are counted together, which adds up to the same."""
-        marks = ", ".join("?" * len(feeds(unit)))
-        rows = self._db.rows(
-            f"SELECT spec, COUNT(*) FROM charge_lines WHERE lineage_id = ? AND unit IN ({marks}) GROUP BY spec",  # noqa: S608
-            (lineage, *feeds(unit)),
-        )
-        events = ((spent_event(msgspec.json.decode(spec, type=EventSpec), unit), count) for spec, count in rows)
-        return [msgspec.structs.replace(event, steps=event.steps * count) for event, count in events]
+        """Everything a budget ever spent."""
+        with self._db.snapshot():
+            return self._spent.events(lineage, unit)
+
+    def _lineage_and_name(self, corpus_id: str) -> tuple[int, str]:
+        row = self._db.row("SELECT lineage_id, name FROM corpora WHERE corpus_id = ?", (corpus_id,))
+        if row is None or row[0] is None:
+            return self._lineage(corpus_id), ""  # it raises: there is no such corpus, or no lineage yet
+        return int(row[0]), str(row[1])
+
+    def _limits(self, lineage: int) -> dict[str, tuple[float, float]]:
+        """(ε, δ) of each unit that has a budget."""
+        rows = self._db.rows("SELECT unit, epsilon, delta FROM budgets WHERE lineage_id = ?", (lineage,))
+        return {unit: (float(epsilon), float(delta)) for unit, epsilon, delta in rows}
 
     def _lineage(self, corpus_id: str) -> int:
         corpus = self.corpus(corpus_id)

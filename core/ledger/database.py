@@ -71,8 +71,10 @@ class Database:
             raise StorageError(
                 f"The privacy ledger {path} cannot be opened: {error.strerror}.", "Check the folder's permissions."
             ) from error
-        with self._sentences():
+        try:
             self._connection = connector(path)
+        except sqlite3.Error as error:
+            raise _converted(path, error) from error
         try:
             self._configure()
         except BaseException:
@@ -96,8 +98,11 @@ class Database:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and return all of its rows."""
-        with self._lock, self._sentences():
-            return self._connection.execute(sql, parameters).fetchall()
+        with self._lock:
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise _converted(self.path, error) from error
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row, or None."""
@@ -153,16 +158,13 @@ class Database:
                         self.run("ROLLBACK")
                 self._depth = 0
 
-    @contextlib.contextmanager
-    def _sentences(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError as error:
-            raise ValueError(f"the ledger refused a row: {error}") from error
-        except sqlite3.ProgrammingError as error:
-            raise StorageError(f"The privacy ledger {self.path} is closed.", "Restart the engine.") from error
-        except sqlite3.Error as error:
-            raise _sentence(self.path, error) from error
+
+def _converted(path: Path, error: sqlite3.Error) -> Exception:
+    if isinstance(error, sqlite3.IntegrityError):
+        return ValueError(f"the ledger refused a row: {error}")
+    if isinstance(error, sqlite3.ProgrammingError):
+        return StorageError(f"The privacy ledger {path} is closed.", "Restart the engine.")
+    return _sentence(path, error)
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> StorageError:

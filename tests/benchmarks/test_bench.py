@@ -42,9 +42,11 @@ def test_rows_that_are_not_measured_claim_nothing(rows: list[Row]) -> None:
 def test_a_charge_is_measured_beside_a_bare_commit() -> None:
     from core.bench.charge import measure
 
-    rows = {row.metric: row for row in measure(charges=20)}
+    rows = {row.metric: row for row in measure(charges=20, histories=(0, 30))}
     assert set(rows) == {
         "charge / bare SQLite FULL commit, median", "charge, p50", "charge, p99", "gauge after 20 charges",
+        "charge after 30 others / bare SQLite FULL commit, median", "charge after 30 others, p50",
+        "charge after 30 others, p99", "gauge after 50 charges",
     }  # fmt: skip
     assert all(row.value is not None and row.value > 0 for row in rows.values())
     assert (rows["charge, p99"].value or 0) >= (rows["charge, p50"].value or 0)

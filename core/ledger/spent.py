@@ -1,0 +1,80 @@
+"""What each lineage has spent, kept in memory between charges and held against the chain before each use.
+
+The gate looks at everything a budget ever spent. Reading all of it for every charge takes longer the longer the history
+is; here only what came since the last look is read.
+
+Guarantees: what is kept stands for one entry of the chain, by number and hash. It is used only while that entry is
+still in its place, so neither a transaction that was rolled back nor another process' charge nor an older file put in
+this one's place can leave it too small. A merge of lineages, or anything else that does not follow, has all of it read
+again. That the lines in the table are those of the chain is checked when the ledger is opened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import msgspec
+
+from core.ledger.budget import ENTERS, spent_event
+from core.ledger.database import Database
+from core.ledger.entries import Head
+from core.ledger.rows import EventSpec
+from core.privacy_filters import SpentEvent
+
+
+@dataclass
+class _Kept:
+    """One lineage's mechanisms, equal ones counted together, as of one entry."""
+
+    head: Head
+    last: int = 0
+    counts: Counter[bytes] = field(default_factory=Counter)
+    events: dict[str, dict[bytes, SpentEvent]] = field(default_factory=dict)
+
+
+class Spent:
+    """Events of every budget. Call inside a transaction or a snapshot of the same database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._kept: dict[int, _Kept] = {}
+
+    def events(self, lineage: int, unit: str) -> list[SpentEvent]:
+        """Everything a budget ever spent; equal mechanisms are counted together, which adds up to the same."""
+        return list(self._current(lineage).events.get(unit, {}).values())
+
+    def _current(self, lineage: int) -> _Kept:
+        kept = self._kept.get(lineage)
+        since = self._db.rows(
+            "SELECT seq, hash, kind FROM entries WHERE seq >= ? ORDER BY seq", (kept.head.seq,)
+        ) if kept else []  # fmt: skip
+        if kept is None or not since or since[0][:2] != kept.head or any(row[2] == "merge" for row in since[1:]):
+            newest = self._db.row("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")
+            kept = self._kept[lineage] = _Kept(Head(*newest) if newest else Head(0, b""))
+        elif any(row[2] == "charge" for row in since[1:]):
+            kept.head = Head(*since[-1][:2])
+        else:
+            return kept
+        try:
+            self._read(lineage, kept)
+        except BaseException:
+            del self._kept[lineage]  # half of it may be counted
+            raise
+        return kept
+
+    def _read(self, lineage: int, kept: _Kept) -> None:
+        """Add the lines of the charges since the last one that was counted."""
+        rows = self._db.rows(
+            "SELECT spec, COUNT(*), MAX(charge_id) FROM charge_lines WHERE lineage_id = ? AND charge_id > ?"
+            " GROUP BY spec",
+            (lineage, kept.last),
+        )
+        for raw, count, last in rows:
+            kept.counts[raw] += count
+            kept.last = max(kept.last, last)
+            spec = msgspec.json.decode(raw, type=EventSpec)
+            for unit in ENTERS[spec.unit]:
+                event = spent_event(spec, unit)
+                events = kept.events.setdefault(unit, {})
+                events[raw] = msgspec.structs.replace(event, steps=event.steps * kept.counts[raw])
