@@ -218,5 +218,8 @@ def federations(json: Json = False) -> None:
 
         console.document({"federations": [wire.plain(one) for one in found]})
         return
-    rows = [(f.federation_id, f.name, f.operator, f.address, f.state, f.rounds_done, f.last_error) for f in found]
+    rows = [
+        (f.federation_id, f.name, f.operator, f.address, f.state.replace("_", " "), f.rounds_done, f.last_error)
+        for f in found
+    ]
     console.table(("id", "name", "operator", "address", "state", "rounds", "last error"), rows, right=(5,))

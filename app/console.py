@@ -149,7 +149,10 @@ def show_status(snapshot: Snapshot) -> None:
     if snapshot.round is not None:
         now = snapshot.round
         pairs.append(("round", f"{now.server_round} of {now.rounds}, {now.phase}, step {now.step} of {now.steps}"))
-    pairs += [(f.name, f"{f.state}, {f.rounds_done} rounds done") for f in snapshot.federations]
+    for one in snapshot.federations:
+        rests = one.state == "below_floor"
+        words = f"rests below your floor: {one.last_error}" if rests else one.state
+        pairs.append((one.name, f"{words}{'' if rests else ','} {one.rounds_done} rounds done"))
     energy = f"{given.energy_wh:.1f} Wh {'measured' if given.energy_measured else 'estimated'}"
     pairs.append(("given", f"{given.rounds} rounds, {given.tokens:,} tokens, {duration(given.gpu_seconds)}, {energy}"))
     pairs += [(b.corpus_name, budget_line(b)) for b in snapshot.privacy]

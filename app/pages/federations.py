@@ -244,6 +244,7 @@ class _Detail(Panel):
         words = {
             "active": (self.tr("joined"), "accent", "check"),
             "unreachable": (self.tr("no answer"), "danger", "warning"),
+            "below_floor": (self.tr("rests: below your floor"), "text", "pause"),
             "finished": (self.tr("finished"), "muted", "check"),
             "left": (self.tr("left"), "muted", ""),
         }
@@ -252,7 +253,8 @@ class _Detail(Panel):
         by = self.tr("Run by {0}, {1}").format(strangers.name(info.operator), strangers.name(manifest.jurisdiction))
         self.operator.setText(by)
         self.error.setText(strangers.plain(info.last_error))
-        self.error.setVisible(bool(info.last_error) and info.state == "unreachable")
+        self.error.setVisible(bool(info.last_error) and info.state in ("unreachable", "below_floor"))
+        self.error.set_ink("text" if info.state == "below_floor" else "danger")
         self.purpose.setText(strangers.paragraph(manifest.purpose))
         done = self.tr("{0} of {1} done here, now at round {2}")
         parameters = self.tr("{0}, {1} parameters").format(

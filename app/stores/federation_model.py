@@ -28,7 +28,7 @@ class FederationModel(RowModel[FederationInfo]):
         if role == FIGURE:
             return self.state_word(row)
         if role == FIGURE_INK:
-            return "danger" if row.state == "unreachable" else "muted"
+            return {"unreachable": "danger", "below_floor": "text"}.get(row.state, "muted")
         if role == SECOND_FIGURE:
             return self.tr("round {0}").format(row.server_round) if row.server_round else ""
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -40,6 +40,7 @@ class FederationModel(RowModel[FederationInfo]):
         return {
             "active": self.tr("joined"),
             "unreachable": self.tr("no answer"),
+            "below_floor": self.tr("below your floor"),
             "finished": self.tr("finished"),
             "left": self.tr("left"),
         }[row.state]

@@ -174,11 +174,13 @@ class FederationInfo(Message, frozen=True, kw_only=True):
     corpora: list[str]
     """Corpus ids offered to this federation."""
     joined_at: float
-    state: Literal["active", "unreachable", "finished", "left"]
+    state: Literal["active", "unreachable", "below_floor", "finished", "left"]
+    """``below_floor``: the owner's floor rose above what was joined, so that every round is declined."""
     last_contact_at: float | None = None
     server_round: int = 0
     rounds_done: int = 0
     last_error: str = ""
+    """Under ``below_floor`` what is wanted, what the manifest gives, and what can be done."""
 
 
 class UploadInfo(Message, frozen=True, kw_only=True):

@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from core.api.errors import PrivacyError
 from core.config import FederationConfig, PrivacyFloor, UnitOfPrivacy
 from core.engine.plans import Plan
 
 STRENGTH: Final[dict[UnitOfPrivacy, int]] = {"none": 0, "record": 1, "document": 2, "corpus": 3}
 """A stronger unit's guarantee covers what a weaker one's covers."""
+_LEAVE: Final = "Leave and join again, or lower your floor in the settings."
 _CHANGE: Final = "`hedgerow limits set` changes your floor."
+
+
+class BelowFloor(PrivacyError):
+    """What was consented to before is below the owner's floor now; it rests and is no fault."""
 
 
 def unit_refusal(config: FederationConfig, floor: PrivacyFloor) -> str:
@@ -39,14 +45,19 @@ def refusal(config: FederationConfig, plans: Iterable[Plan], floor: PrivacyFloor
     chosen = list(plans)
     if not chosen:  # public text alone: there is nothing to protect
         return ""
-    reasons = [unit_refusal(config, floor)]
+    below = unit_refusal(config, floor)
+    reasons = [f"{below} It rests; leaving is possible at any time." if below else ""]
     for plan in chosen:
         if plan.unit == "none":
             continue
-        reasons.append(epsilon_refusal(plan.epsilon_limit, floor))
+        if plan.epsilon_limit > floor.epsilon:
+            reasons.append(
+                f"You joined {config.name} with a limit of ε {plan.epsilon_limit:g}, but your floor is "
+                f"ε {floor.epsilon:g} now. {_LEAVE}"
+            )
         if plan.noise_multiplier < floor.noise:
             reasons.append(
                 f"You joined {config.name} with noise σ {plan.noise_multiplier:g}, but your floor is σ {floor.noise:g} "
-                "now. Leave and join again, or lower the floor."
+                f"now. {_LEAVE}"
             )
     return next((reason for reason in reasons if reason), "")

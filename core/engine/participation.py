@@ -19,6 +19,7 @@ from core.engine import asking, leftovers, progress, slots
 from core.engine import journal as journals
 from core.engine.children import ChildDied
 from core.engine.ending import end_tasks
+from core.engine.floor import BelowFloor
 from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
 from core.engine.room import Desk
@@ -71,6 +72,7 @@ class Participation:
         self.last_error = ""
         self.unreachable = False
         self.exhausted = False
+        self._floor_told = ""
         self.on_change: Callable[[], None] = desk.board.changed
 
     def start(self) -> None:
@@ -335,6 +337,9 @@ class Participation:
         except BudgetExhausted as error:
             self.count_budget()
             return await self._give_up(release, journal, error)
+        except BelowFloor as error:  # a state of the membership says it; a notice each round would be noise
+            told, self._floor_told = self._floor_told, str(error)
+            return await self._give_up(release, journal, error, quietly=told == str(error))
         except HedgerowError as error:
             return await self._give_up(release, journal, error)
 
@@ -396,9 +401,12 @@ class Participation:
             return await self._give_up(release, journal, error)
         return 2.0 * deaths
 
-    async def _give_up(self, release: Release, journal: Journal, error: HedgerowError) -> float:
+    async def _give_up(
+        self, release: Release, journal: Journal, error: HedgerowError, *, quietly: bool = False
+    ) -> float:
         """This round, or this message of a round that was answered, will not be answered; a charge stays."""
-        self._desk.board.error(error)
+        if not quietly:
+            self._desk.board.error(error)
         if release.release_id in self._again:
             self._again.discard(release.release_id)
         else:

@@ -68,11 +68,11 @@ class Round:
 
         Raises:
             BudgetExhausted: the next charge would not pass the gate.
-            PrivacyError: what was consented to is below the owner's floor now.
+            BelowFloor: what was consented to is below the owner's floor now.
         """
         below = floor.refusal(self._member.config, self._member.plans.values(), self._room.config.floor)
         if below:
-            raise PrivacyError(below)
+            raise floor.BelowFloor(below)
         if self._release.charge_id is None and not self._room.ledger.can_afford(self._member.lines()):
             raise BudgetExhausted(
                 f"The privacy budget has no room for another round of {self._member.row.name}.",

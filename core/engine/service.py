@@ -60,7 +60,7 @@ from core.api.messages import (
     UploadList,
     UploadParams,
 )
-from core.engine import choices, current_model, doctor, joining, machine, plans, uploads
+from core.engine import choices, current_model, doctor, floor, joining, machine, plans, uploads
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.corpora import Corpora
@@ -362,6 +362,10 @@ class Engine:
         state = "active"
         if one is not None and one.finished:
             state, error = "finished", ""
+        elif one is not None and (
+            below := floor.refusal(one.member.config, one.member.plans.values(), self.config.floor)
+        ):
+            state, error = "below_floor", below
         elif one is None or (one.unreachable and error):
             state = "unreachable"
         done = [u for u in self.ledger.uploads(1_000_000) if u.federation_id == row.federation_id]

@@ -102,6 +102,11 @@ def _waiting(facts: Facts, active: Sequence[FederationInfo]) -> Standing:
     if all(f.federation_id in facts.exhausted for f in unfinished):
         text = "The privacy budget of your text is used up, so nothing more is trained on it."
         return Standing("no_budget", _say("no_budget", text))
+    resting = [f for f in unfinished if f.state == "below_floor"]
+    if len(resting) == len(unfinished):
+        said = _say("below_floor", resting[0].last_error, federation=resting[0].name)
+        return Standing("paused_rule", said)
+    unfinished = [f for f in unfinished if f.state != "below_floor"]
     lost = [f for f in unfinished if f.last_error]
     if lost and len(lost) == len(unfinished):
         state: State = "waiting" if lost[0].state == "unreachable" else "problem"

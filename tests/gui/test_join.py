@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel
 from support import scenes
 
 from app.pages.federations import CONSENT, INVITE, LIST, FederationsPage
+from app.stores.row_model import FIGURE
 from app.units import verdict_title
 from core.api.errors import CoordinatorError, InviteError, ManifestError
 from core.api.messages import InviteParams, JoinParams
@@ -225,3 +226,19 @@ def test_text_added_meanwhile_is_offered(bench: Any, qtbot: Any) -> None:
     one.engine.push(msgspec.structs.replace(scenes.ready_to_join(), revision=2))
     qtbot.waitUntil(lambda: len(one.engine.params("federation.terms")) > before, timeout=5_000)
     assert page.step() == CONSENT
+
+
+def test_a_membership_below_the_owners_floor_has_a_state_and_a_way_out(bench: Any, qtbot: Any) -> None:
+    calm = scenes.training()
+    said = "You joined Common Prose with noise σ 1, but your floor is σ 2 now. Leave and join again."
+    below = msgspec.structs.replace(calm.federations[0], state="below_floor", last_error=said)
+    one = bench(msgspec.structs.replace(calm, federations=[below, *calm.federations[1:]]))
+    one.window.open_page("federations")
+    page = federations(one)
+    qtbot.waitUntil(page.overview.detail.error.isVisible, timeout=5_000)
+    detail = page.overview.detail
+    assert detail.error.text() == said
+    assert detail.state.text == "rests: below your floor"
+    assert "danger" not in (detail.error.property("ink"), detail.state._ink), "the owner's own rule is no fault"
+    assert detail.leave.isVisible()
+    assert "below your floor" in page.overview.model.data(page.overview.model.index(0, 0), FIGURE)

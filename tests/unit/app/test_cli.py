@@ -251,6 +251,17 @@ def test_a_refused_manifest_is_told(home: Path, capsys: pytest.CaptureFixture[st
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "manifest"
 
 
+def test_a_membership_below_the_floor_says_what_can_be_done(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "You joined Common Prose with a limit of ε 8, but your floor is ε 3 now. Leave and join again."
+    below = msgspec.structs.replace(JOINED, state="below_floor", last_error=said)
+    with serving(home, scripted({"status": msgspec.structs.replace(SNAPSHOT, federations=[below])})):
+        assert cli.main(["status"]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert cli.main(["federations"]) == 0
+    assert "rests below your floor: You joined Common Prose with a limit of ε 8" in shown
+    assert "below floor" in " ".join(capsys.readouterr().out.split())
+
+
 def test_leave_finds_by_name_and_refuses_strangers(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = Snapshot(revision=1, state="waiting", why=SENTENCE, engine=ENGINE, federations=[JOINED])
     with serving(home, scripted({"status": state, "federation.leave": Acknowledged()})) as seen:

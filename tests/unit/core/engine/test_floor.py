@@ -28,7 +28,7 @@ def test_what_was_joined_before_rests_once_the_floor_rises_above_it() -> None:
     terms = config()
     assert floor.refusal(terms, [PLAN], PrivacyFloor()) == ""
     assert "document" in floor.refusal(terms, [PLAN], PrivacyFloor(unit="document"))
-    assert "ε 8 is beyond" in floor.refusal(terms, [PLAN], PrivacyFloor(epsilon=3.0))
+    assert "limit of ε 8, but your floor is ε 3" in floor.refusal(terms, [PLAN], PrivacyFloor(epsilon=3.0))
     assert "σ 1, but your floor is σ 2" in floor.refusal(terms, [PLAN], PrivacyFloor(noise=2.0))
     assert floor.refusal(terms, [PLAN], PrivacyFloor(unit="record", epsilon=8.0, noise=1.0)) == ""
 

@@ -685,6 +685,10 @@ def test_a_floor_that_rose_after_joining_stops_the_rounds_before_anything_is_fet
         await bench.until(lambda: bench.wire.declined == [delivery.message_id], "a refusal")
         assert (bench.wire.fetched, bench.charges(), bench.starts(release)) == (0, 0, 0)
         assert "your floor asks for the unit document" in bench.notices[-1].sentence.text
+        told = len(bench.notices)
+        again = bench.wire.ask(server_round=2)
+        await bench.until(lambda: again.message_id in bench.wire.declined, "a second refusal")
+        assert len(bench.notices) == told, "it is a state now, not another notice each round"
 
     run(bench, what)
 

@@ -75,6 +75,16 @@ def changed(what: msgspec.Struct, **changes: object) -> object:
             "waiting",
             "No coordinator answers.",
         ),
+        (
+            facts(federations=[changed(MOOR, state="below_floor", last_error="Your floor is σ 2 now.")]),
+            "paused_rule",
+            "Your floor is σ 2 now.",
+        ),
+        (
+            facts(federations=[changed(MOOR, name="Fen", state="below_floor", last_error="Your floor rose."), MOOR]),
+            "waiting",
+            "next round of Moor.",
+        ),
         (facts(federations=[changed(MOOR, last_error="The clock is 2 hours behind.")]), "problem", "2 hours behind"),
         (facts(federations=[changed(MOOR, state="finished")]), "waiting", "has finished all its rounds"),
         (
