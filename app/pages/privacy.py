@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app import figures, strangers
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
@@ -13,14 +13,17 @@ from app.stores.upload_model import UploadModel
 from app.theme import Theme, Type
 from app.units import unit_words
 from app.widgets.banner import Banner
+from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Columns, Hairline, IconLabel, Panel, row
 from app.widgets.plot import Limit, Line, Plot
 from app.widgets.ring_figure import Gauge
-from core.api.messages import BudgetInfo, UploadInfo
+from core.api.errors import HedgerowError
+from core.api.messages import Acknowledged, BudgetInfo, ExportParams, Message, UploadInfo
 
 _CHARGES = 12
+_EXPORT_S = 600.0
 
 
 class PrivacyPage(Page):
@@ -34,6 +37,12 @@ class PrivacyPage(Page):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         self.title = PageTitle(theme)
+        self.export = Button(theme, self.tr("Export ledger…"), self._choose_export)
+        self.title.add(self.export)
+        self.exported = Banner(theme, quiet=True)
+        self.exported.hide()
+        self.trouble = Banner(theme)
+        self.trouble.hide()
         self.rollback = Banner(theme)
         self.rollback.hide()
         self.budgets = Panel(theme, padding=0, gap=0)
@@ -53,6 +62,8 @@ class PrivacyPage(Page):
         self.words = _Words(theme)
         self.charges = _Charges(theme)
         scroll.column.addWidget(self.title)
+        scroll.column.addWidget(self.exported)
+        scroll.column.addWidget(self.trouble)
         scroll.column.addWidget(self.rollback)
         scroll.column.addWidget(self._columns)
         scroll.column.addWidget(self.empty)
@@ -73,6 +84,37 @@ class PrivacyPage(Page):
         self.budgets.body.addLayout(head)
         self.budgets.body.addLayout(self._list)
         self.budgets.body.addStretch(1)
+
+    def _choose_export(self) -> None:
+        report, ledger = self.tr("Report to read (*.txt)"), self.tr("Whole ledger, to check (*.json)")
+        # The engine writes new files only and says so itself.
+        chosen, kind = QFileDialog.getSaveFileName(
+            self, self.tr("Export ledger"), "", f"{report};;{ledger}", "",
+            QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
+        if chosen:
+            self.export_to(chosen, report=kind == report)
+
+    def export_to(self, path: str, *, report: bool) -> None:
+        """Have the engine write the ledger; the ending of the name wins over the kind that was chosen."""
+        if path.endswith((".json", ".txt")):
+            report = path.endswith(".txt")
+        else:
+            path += ".txt" if report else ".json"
+        self.export.setEnabled(False)
+        self.exported.hide()
+        self.trouble.hide()
+        params = ExportParams(path=path, report=report)
+        self.store.ask_quietly("privacy.export", params, _EXPORT_S).then(self._on_exported, self._on_refused)
+
+    def _on_exported(self, answer: Message) -> None:
+        assert isinstance(answer, Acknowledged)
+        self.export.setEnabled(True)
+        self.exported.say(self.tr("Ledger exported"), strangers.plain(answer.detail))
+
+    def _on_refused(self, error: HedgerowError) -> None:
+        self.export.setEnabled(True)
+        self.trouble.say(strangers.plain(f"{error.message} {error.hint}".strip()))
 
     def refresh(self) -> None:
         """Show every budget."""

@@ -11,7 +11,7 @@ from support import scenes
 
 from app.stores.row_model import SHARE
 from core.api.errors import CorpusError, EngineError, StorageError, UsageError
-from core.api.messages import CheckList
+from core.api.messages import Acknowledged, CheckList, ExportParams
 
 
 def test_data_counts_what_is_ready(bench: Any) -> None:
@@ -135,6 +135,40 @@ def test_a_ledger_that_went_back_in_time_is_a_red_banner(bench: Any) -> None:
     one = bench(scenes.in_state("problem", "ledger_rolled_back", "The privacy ledger is older than it was."))
     one.window.open_page("privacy")
     assert one.window.page("privacy").rollback.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kind", "path", "report"),
+    [
+        ("/tmp/mine", "Report to read (*.txt)", "/tmp/mine.txt", True),
+        ("/tmp/mine", "Whole ledger, to check (*.json)", "/tmp/mine.json", False),
+        ("/tmp/mine.json", "Report to read (*.txt)", "/tmp/mine.json", False),
+    ],
+)
+def test_the_ledger_is_exported_by_the_engine(
+    bench: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, chosen: str, kind: str, path: str, report: bool
+) -> None:
+    one = bench()
+    one.engine.replies["privacy.export"] = Acknowledged(detail=f"9 bytes written to {path}.")
+    one.window.open_page("privacy")
+    page = one.window.page("privacy")
+    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_: (chosen, kind))
+    qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.exported.isVisible, timeout=5_000)
+    assert one.engine.params("privacy.export") == [ExportParams(path=path, report=report)]
+    assert path in page.exported.sentence.text()
+
+
+def test_an_export_that_fails_says_why_in_a_sentence(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.engine.replies["privacy.export"] = StorageError("The file exists already.", "Choose another name.")
+    one.window.open_page("privacy")
+    page = one.window.page("privacy")
+    page.export_to("/tmp/mine.txt", report=True)
+    qtbot.waitUntil(page.trouble.isVisible, timeout=5_000)
+    assert page.trouble.title.text() == "The file exists already. Choose another name."
+    assert page.export.isEnabled()
+    assert not page.exported.isVisible()
 
 
 def test_one_round_is_one_round(bench: Any) -> None:
