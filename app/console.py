@@ -32,7 +32,7 @@ from core.api.messages import (
 )
 
 _VERDICTS = {
-    "useful": ("the noise leaves about half or more of what could be learned. An expectation, not a promise.", "green"),
+    "useful": ("the noise leaves about half of what could be learned. An expectation, not a promise.", "green"),
     "barely": (
         "the noise leaves a small part of what could be learned; more text or a wider limit leaves more.", "yellow"
     ),

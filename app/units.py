@@ -73,7 +73,7 @@ def verdict_meaning(verdict: str, few: bool) -> str:
         )
     words = {
         "useful": QCoreApplication.translate(
-            "Units", "The noise leaves about half or more of what could be learned. An expectation, not a promise."
+            "Units", "The noise leaves about half of what could be learned. An expectation, not a promise."
         ),
         "barely": QCoreApplication.translate(
             "Units", "The noise leaves a small part of what could be learned; more text or a wider limit leaves more."

@@ -5,8 +5,8 @@ what is learned adds up as T and noise only as √T, and M volunteers average th
 r = σ√N/(B√(T·M)) times as long as the most that was learned.
 
 The bounds are calibrated on sixteen runs of preset ``tiny``, unit ``document``, published in
-tests/benchmarks/RESULTS.md under "Learning under DP": at r up to 3.1 half or more of what is learned without noise was
-learned, at 6 to 7 about a third, at 18 and above nothing. Other sizes and units were not measured: it is an
+tests/benchmarks/RESULTS.md under "Learning under DP": at r up to 3.1 about half (45 to 55 %) of what is learned without
+noise was learned, at 6 to 7 about a third, at 18 and above nothing. Other sizes and units were not measured: it is an
 expectation, never a promise.
 
 Guarantees:
@@ -22,7 +22,7 @@ from typing import Final
 from core.api.messages import Verdict
 
 USEFUL_BELOW: Final = 4.0
-"""r below which about half or more is learned of what would be learned without noise."""
+"""r below which about half is learned of what would be learned without noise."""
 BARELY_BELOW: Final = 12.0
 """r below which something is learned."""
 FEW_UNITS: Final = 1_000
