@@ -6,6 +6,7 @@ Names that came in an invite or a manifest are stripped of control characters an
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -60,6 +61,11 @@ def document(value: Message | dict[str, Any]) -> None:
     """The one JSON document of ``--json``."""
     content = value if isinstance(value, dict) else wire.plain(value)
     sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def spent(epsilon: float) -> str:
+    """An ε that was or will be spent, rounded up."""
+    return f"{math.ceil(epsilon * 100 - 1e-9) / 100:.2f}"
 
 
 def report(error: HedgerowError, as_json: bool) -> None:
@@ -300,8 +306,8 @@ def show_terms(terms: TermsView) -> None:
     rows = [
         (
             o.name,
-            f"{o.epsilon_planned:.2f}",
-            "" if o.epsilon_pld is None else f"{o.epsilon_pld:.2f}",
+            spent(o.epsilon_planned),
+            "" if o.epsilon_pld is None else spent(o.epsilon_pld),
             f"{o.epsilon_limit:g}",
             f"{o.noise_multiplier:.3f}",
             o.rounds_affordable,

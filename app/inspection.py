@@ -118,7 +118,7 @@ def uploads(upload_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = N
 
 def _upload_row(upload: UploadInfo) -> tuple[object, ...]:
     when = console.moment(upload.sent_at or upload.sealed_at)
-    spent = "" if upload.epsilon_after is None else f"{upload.epsilon_after:.2f}"
+    spent = "" if upload.epsilon_after is None else console.spent(upload.epsilon_after)
     about = (upload.upload_id, upload.federation_name, upload.server_round, upload.state, when)
     return (*about, console.size(upload.size_bytes), spent, upload.sha256[:12])
 

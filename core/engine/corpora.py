@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -56,6 +56,8 @@ class Corpora:
         self._turn = asyncio.Lock()
         self._born = time.monotonic()
         self._looked_at: dict[str, float] = {}
+        self._unsettled: set[str] = set()
+        """Corpora that were read before one that comes before them had what it has now."""
         self._old: set[str] = set()
         """Shards of older generations, deleted as soon as no round needs them."""
         self._missing: frozenset[str] = frozenset()
@@ -186,6 +188,20 @@ class Corpora:
             ):
                 self._read(row.corpus_id, glance=True)
 
+    def settle(self, corpus_ids: Collection[str]) -> bool:
+        """Whether no document can lie in two of these corpora at once; if that is not sure, have it looked at.
+
+        A document that two corpora hold is packed in the one that was added first. Drawn from both it would count
+        twice in one noisy sum, which is more than two charges are for.
+
+        Args:
+            corpus_ids: those that a round is about to be pinned to.
+        """
+        waiting = self._unsettled & set(corpus_ids) if len(corpus_ids) > 1 else set()
+        for corpus_id in waiting - set(self._readers):
+            self._read(corpus_id, glance=True)
+        return not waiting
+
     def forget_old(self) -> None:
         """Delete shards of older generations that no round is pinned to any more."""
         if self._old:
@@ -208,7 +224,9 @@ class Corpora:
 
     def resume(self) -> None:
         """Read again what was not finished when the engine ended; called once at start."""
-        for row in self.rows():
+        rows = self.rows()
+        self._unsettled |= {row.corpus_id for row in rows[1:]}  # what happened before this start is not known here
+        for row in rows:
             if row.facts.state == "reading":
                 self._read(row.corpus_id)
         self.watch()
@@ -247,6 +265,7 @@ class Corpora:
         for other in self.rows():
             if (other.added_at, other.corpus_id) > (row.added_at, row.corpus_id):
                 self._looked_at[other.corpus_id] = -math.inf
+                self._unsettled.add(other.corpus_id)
 
     def _read(self, corpus_id: str, glance: bool = False) -> None:
         self._heard[corpus_id] = Heard()
@@ -298,6 +317,7 @@ class Corpora:
         tokenizer = (self.tokenizer_path, self.tokenizer_sha256)
         async with self._turn:
             result = await self.readers.read(row, folder, tokenizer, glance=glance, hear=hear)
+            self._unsettled.discard(row.corpus_id)
             await self._finish(row, result, heard.facts)
 
     async def _finish(self, row: CorpusRow, result: ReadResult, facts: CorpusFacts) -> None:

@@ -78,7 +78,7 @@ class Editions:
         if config.tokenizer.sha256 == self._corpora.tokenizer_sha256:
             return row
         found = self._load(self._folder(row, config))
-        if found is None or found.made_of != _fingerprint(row):
+        if found is None or found.made_of != self._made_of(row, config):
             return None
         if not all(os.path.exists(shard.path) for shard in found.result.shards):
             return None
@@ -98,16 +98,21 @@ class Editions:
             CorpusError: a corpus gives no text.
             ChildDied: the reader ended; call again.
         """
-        tasks = [
-            self._started(row, config)
-            for row in rows
-            if row.facts.state == "ready" and row.facts.shards and self.row(row, config) is None
-        ]
-        if tasks:
-            done, _ = await asyncio.wait(tasks, timeout=timeout_s)
+        wanted = sorted(rows, key=lambda row: len(self._corpora.readers.before(row)))
+        for _ in range(len(wanted) + 1):  # an edition that is made anew has those after it made anew
+            tasks = [
+                self._started(row, config)
+                for row in wanted
+                if row.facts.state == "ready" and row.facts.shards and self.row(row, config) is None
+            ]
+            if not tasks:
+                return
+            done, going_on = await asyncio.wait(tasks, timeout=timeout_s)
             for task in done:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     raise error
+            if going_on:
+                return
 
     def _started(self, row: CorpusRow, config: FederationConfig) -> asyncio.Task[None]:
         """The reading of one edition, begun if it is not under way."""
@@ -124,11 +129,20 @@ class Editions:
     async def _read(self, row: CorpusRow, config: FederationConfig, folder: Path) -> None:
         readers = self._corpora.readers
         async with self._turn:
+            made_of = self._made_of(row, config)
             result = await readers.read(row, folder, (self.tokenizer_path(config), config.tokenizer.sha256))
             # The files may have changed since the corpus was read: what can be trained on has its lineage first.
             await readers.bind(row, result)
-            raw = msgspec.json.encode(_Edition(made_of=_fingerprint(row), result=result))
+            raw = msgspec.json.encode(_Edition(made_of=made_of, result=result))
             await asyncio.to_thread(vault.encrypt_file, folder / NAME, self._key, raw, _CONTEXT)
+
+    def _made_of(self, row: CorpusRow, config: FederationConfig) -> str:
+        """Of what an edition was made from: the corpus, and the editions whose documents it leaves out."""
+        shards = list(row.facts.shards)
+        for other in self._corpora.readers.before(row):
+            found = self._load(self._folder(other, config))
+            shards += found.result.shards if found is not None else ()
+        return hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
 
     def _folder(self, row: CorpusRow, config: FederationConfig) -> Path:
         return self._home / "store" / row.corpus_id / config.tokenizer.sha256[:16]
@@ -139,11 +153,6 @@ class Editions:
             return msgspec.json.decode(raw, type=_Edition)
         except (HedgerowError, msgspec.MsgspecError):
             return None  # made again from the files, which are the truth
-
-
-def _fingerprint(row: CorpusRow) -> str:
-    """Of the state of a corpus that an edition was made from."""
-    return hashlib.sha256("".join(shard.sha256 for shard in row.facts.shards).encode()).hexdigest()
 
 
 def check_edition(row: CorpusRow | None, name: str) -> CorpusRow:

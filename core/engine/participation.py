@@ -347,9 +347,7 @@ class Participation:
         """Seconds until a sealed update may set out; one that has begun its way goes on."""
         if release.state != "sealed" or release.sealed_at is None:
             return 0.0
-        now = self.member.transport.now()
-        sealed_at = release.sealed_at + self.member.transport.skew_s
-        return slots.opens_in(self.member.plan.unit, self.member.config.schedule, sealed_at, now)
+        return slots.opens_in(self.member.plan.unit, self.member.config.schedule, release.sealed_at, time.time())
 
     async def _train(self, release: Release, journal: Journal) -> bool:
         """From an assignment to a sealed update; ``False`` if it has to wait or was paused on the way."""

@@ -22,7 +22,6 @@ from core.model.presets import memory_bytes, num_parameters
 from core.model.shard import Shard, divide
 from core.postprocess.compression.codec import encoded_size
 from core.postprocess.privacy.accountant import bucket, target_delta
-from core.subspace import reduced_size
 
 PLANNER = "core.postprocess.privacy.planner"
 MECHANISM = {"record": "sampled_gaussian", "document": "sampled_gaussian", "corpus": "gaussian", "none": "none"}
@@ -213,7 +212,7 @@ def noise_ratio(config: FederationConfig, plan: Plan) -> float:
     sampled = plan.unit in PER_EXAMPLE
     return noise_to_signal(
         noise_multiplier=plan.noise_multiplier,
-        values=max(reduced_size(shard.shapes(), plan.subspace) for shard in shards(config)),
+        values=max(shard.size() for shard in shards(config)),  # a subspace learns more, but less than it promises
         batch=config.training.batch_size if sampled else 1,
         steps=config.schedule.rounds * plan.steps,
         volunteers=config.schedule.cohort_size,

@@ -115,16 +115,21 @@ class Readers:
             hidden=choice.hidden,
             generated=choice.generated,
             text_field=choice.text_field,
-            elsewhere=self._elsewhere(row),
+            elsewhere=self._elsewhere(row, folder),
             keep=tuple({shard.path for shard in row.facts.shards} | generations.pinned(self._ledger)),
         )
 
-    def _elsewhere(self, row: CorpusRow) -> tuple[str, ...]:
-        """Digest files of the corpora that were added before."""
+    def _elsewhere(self, row: CorpusRow, folder: Path) -> tuple[str, ...]:
+        """Digest files of the corpora that were added before, and for an edition those of their editions."""
+        homes = [self._home / "store" / other.corpus_id for other in self.before(row)]
+        if folder.name != row.corpus_id:
+            homes += [home / folder.name for home in homes]
+        return tuple(str(home / digests.NAME) for home in homes if (home / digests.NAME).exists())
+
+    def before(self, row: CorpusRow) -> list[CorpusRow]:
+        """The corpora that were added before this one; what they hold is not packed again."""
         there = (other for other in self._ledger.corpora() if other.removed_at is None)
-        earlier = itertools.takewhile(lambda other: other.corpus_id != row.corpus_id, there)
-        files = (self._home / "store" / other.corpus_id / digests.NAME for other in earlier)
-        return tuple(str(path) for path in files if path.exists())
+        return list(itertools.takewhile(lambda other: other.corpus_id != row.corpus_id, there))
 
     async def _once(self, job: ReadJob, hear: Callable[[Up], None]) -> ReadResult:
         child = await Child.start(

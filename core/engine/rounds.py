@@ -325,7 +325,9 @@ class Round:
 def _hang_after_s(job: jobs.TrainJob) -> float:
     """A minute, or what one sequence or one checkpoint of a large model takes a slow machine."""
     parameters = num_parameters(job.model)
-    sequence_s = 6.0 * parameters * job.training.seq_len / _SLOW_FLOPS_PER_S
+    # Under DP-SGD nobody hears of an example until all of its windows are done.
+    windows = job.privacy.windows_per_document if job.privacy.unit == "document" else 1
+    sequence_s = 6.0 * parameters * job.training.seq_len * windows / _SLOW_FLOPS_PER_S
     checkpoint_s = _CHECKPOINT_BYTES * parameters / _SLOW_BYTES_PER_S
     return max(HANG_S, sequence_s, checkpoint_s)
 

@@ -1,8 +1,9 @@
 """When a finished update may set out: at coarse moments that say nothing about how long this machine trained.
 
 Under DP units the size of a draw decides how long a round takes, and a draw is secret. So nothing is sent before the
-next boundary of a public grid of the coordinator's clock: whoever watches the line learns in which slot an update was
-finished, not when. Under ``none`` and for public text alone there is nothing to hide, and nothing waits.
+next boundary of a coarse grid of this machine's own clock, which no coordinator can move: whoever watches the line
+learns in which slot an update was finished, not when. Under ``none`` and for public text alone there is nothing to
+hide, and nothing waits.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 from core.config import ScheduleConfig, UnitOfPrivacy
 
 MIN_SLOT_S: Final = 5.0
-"""Shortest slot, whatever a manifest asks, where a round lasts long enough."""
+"""Shortest slot, whatever a manifest asks and however short its rounds are."""
 MOST_OF_DEADLINE: Final = 0.02
 """Longest slot as a share of a round's deadline; a longer one would cost rounds."""
 
@@ -21,7 +22,7 @@ MOST_OF_DEADLINE: Final = 0.02
 def slot_s(schedule: ScheduleConfig) -> float:
     """Seconds between two moments at which an update may set out."""
     most = MOST_OF_DEADLINE * schedule.deadline_s
-    return min(max(schedule.upload_slot_s, MIN_SLOT_S), most)
+    return max(MIN_SLOT_S, min(schedule.upload_slot_s, most))
 
 
 def opens_in(unit: UnitOfPrivacy, schedule: ScheduleConfig, sealed_at: float, now: float) -> float:
@@ -30,7 +31,7 @@ def opens_in(unit: UnitOfPrivacy, schedule: ScheduleConfig, sealed_at: float, no
     Args:
         unit: of the joining's plan.
         schedule: the federation's.
-        sealed_at: when it was finished, by the coordinator's clock.
+        sealed_at: when it was finished, by this machine's clock.
         now: by the same clock. One that was set back since counts as a boundary that has passed.
     """
     if unit == "none":

@@ -6,8 +6,9 @@ r = σ√N/(B√(T·M)) times as long as the most that was learned.
 
 The bounds are calibrated on sixteen runs of preset ``tiny``, unit ``document``, published in
 tests/benchmarks/RESULTS.md under "Learning under DP": at r up to 3.1 about half (45 to 55 %) of what is learned without
-noise was learned, at 6 to 7 about a third, at 18 and above nothing. Other sizes and units were not measured: it is an
-expectation, never a promise.
+noise was learned, at 6 to 7 about a third, at 10 a fifth, at 13 next to nothing, at 18 and above nothing. Other sizes
+and units were not measured: it is an expectation, never a promise. A public subspace is not counted: it learns more,
+but less than its fewer values would promise.
 
 Guarantees:
     - A function of public terms and of the plan alone: it reads no text and costs no ε.
@@ -36,7 +37,7 @@ def noise_to_signal(*, noise_multiplier: float, values: int, batch: int, steps: 
 
     Args:
         noise_multiplier: σ, noise of a step or release in multiples of the clip.
-        values: N, how many values one step or release noises.
+        values: N, how many values learn.
         batch: B, expected examples of a step; 1 where a whole update is released.
         steps: T, steps or releases of the whole plan.
         volunteers: M of a round.

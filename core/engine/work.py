@@ -85,7 +85,7 @@ class MachineWork:
         if release.charge_id is None:
             check_time(self._member, journal)
             work.afford()
-        if not self._text_is_there():
+        if not self._text_is_there() or not (journal.corpora or self._room.corpora.settle(self._member.plans)):
             return False
         async with self._room.governor.turn(begun=release.state == "training"):
             if release.charge_id is None:
@@ -93,6 +93,8 @@ class MachineWork:
             base = await work.download()
             public = await work.download_public()
             await work.prepare(read=not journal.corpora)
+            if not (journal.corpora or self._room.corpora.settle(self._member.plans)):
+                return False
             done = await work.train(base, self._pin(release, journal), public, on_sealed)
         if not done:
             self._room.board.show(None)

@@ -312,3 +312,35 @@ def test_many_digests_are_bound_in_batches_that_add_up(
         assert bench.ledger.verify_chain() == []
 
     run(bench, what)
+
+
+def test_no_round_is_pinned_to_two_corpora_that_may_hold_one_document(tmp_path: Path, text: Path) -> None:
+    bench = Bench(tmp_path / "home")
+    other = tmp_path / "other"
+    other.mkdir()
+    both = "What lies in the second text now, and in the first as well from tomorrow on. " * 40
+    (other / "both.txt").write_text(both)
+    (other / "own.txt").write_text("Something of its own, which stands nowhere else. " * 40)
+
+    async def what() -> None:
+        one, two = await bench.read(text), await bench.read(other)
+        pair = [one.corpus_id, two.corpus_id]
+        assert bench.corpora.settle(pair)
+        (text / "both.txt").write_text(both)
+        bench.corpora.refresh(one.corpus_id)
+        await bench.settle()
+        held = [bench.corpora.row(corpus_id).facts.documents for corpus_id in pair]
+        assert held == [5, 2], "the first has it now, and the second still does"
+        assert bench.corpora.settle([two.corpus_id]), "alone neither holds it twice"
+        assert not bench.corpora.settle(pair)
+        assert bench.corpora.reading, "it is looked at, whatever round is under way"
+        await bench.settle()
+        held = [bench.corpora.row(corpus_id).facts.documents for corpus_id in pair]
+        assert held == [5, 1]
+        assert bench.corpora.settle(pair)
+        bench.corpora.resume()
+        assert not bench.corpora.settle(pair), "after a start nobody remembers"
+        await bench.settle()
+        assert bench.corpora.settle(pair)
+
+    run(bench, what)

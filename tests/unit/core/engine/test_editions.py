@@ -175,3 +175,41 @@ def test_shards_a_round_is_pinned_to_outlive_a_newer_edition(
 
     run(what)
     assert [Path(one).exists() for one in kept] == [True]
+
+
+def test_no_two_editions_hold_one_document(house: House, tmp_path: Path) -> None:
+    (house.home / "tokenizers").mkdir()
+    (house.home / "tokenizers" / SHA256).write_bytes(RAW)
+    tell(tmp_path / "first", 3)
+    tell(tmp_path / "second", 0)
+    both = "What lies in the second text now, and in the first as well from tomorrow on. " * 40
+    (tmp_path / "second" / "both.md").write_text(both)
+    (tmp_path / "second" / "own.md").write_text("Something of its own, which stands nowhere else. " * 40)
+
+    def held(rows: list[CorpusRow]) -> list[int]:
+        there = [house.editions.row(row, terms()) is not None for row in rows]
+        found = [house.editions._load(house.editions._folder(row, terms())) for row in rows]
+        return [
+            one.result.documents if one is not None and is_there else 0
+            for one, is_there in zip(found, there, strict=False)
+        ]
+
+    async def what() -> None:
+        rows = [await read(house, tmp_path / name) for name in ("second", "first")]
+        rows.reverse()
+        await house.editions.prepare(rows, terms())
+        assert held(rows) == [3, 2]
+        # Files change after the corpus was read: its edition alone, made anew, has the document.
+        later, earlier = rows
+        (tmp_path / "first" / "both.md").write_text(both)
+        shutil.rmtree(house.home / "store" / later.corpus_id / SHA256[:16])
+        await house.editions.prepare([later], terms())
+        assert held(rows) == [3, 2], "the earlier corpus keeps it"
+        (tmp_path / "second" / "more.md").write_text("Something more, which stands nowhere else either. " * 40)
+        (tmp_path / "first" / "0.md").unlink()
+        shutil.rmtree(house.home / "store" / earlier.corpus_id / SHA256[:16])
+        assert held(rows)[1] == 0
+        await house.editions.prepare(rows, terms())
+        assert held(rows) == [2, 3], "and what is after it was made anew"
+
+    run(what)
