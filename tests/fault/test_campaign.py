@@ -27,7 +27,12 @@ from support.faults.world import World, repeated, undercharged
 CAMPAIGN = bool(os.environ.get("HEDGEROW_CAMPAIGN"))
 PROMISED = 10_000
 TALLY: Counter[str] = Counter()
-SCENES = {"record": ("record", False), "record-in-pieces": ("record", True), "corpus": ("corpus", False)}
+SCENES = {
+    "record": ("record", False),
+    "record-in-pieces": ("record", True),
+    "document": ("document", False),
+    "corpus": ("corpus", False),
+}
 
 pytestmark = [
     pytest.mark.slow,

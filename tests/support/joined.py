@@ -31,7 +31,7 @@ from core.model.presets import preset
 from core.model.recipes import default_training
 
 KEY = bytes(range(32))
-RELATION = {"record": "zero-out", "corpus": "replace-one", "none": "none"}
+RELATION = {"record": "zero-out", "document": "zero-out", "corpus": "replace-one", "none": "none"}
 
 
 def config(unit: UnitOfPrivacy = "record", rounds: int = 3, steps: int = 3, **changes: object) -> FederationConfig:

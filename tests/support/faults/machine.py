@@ -71,6 +71,7 @@ CORPORA = ("a" * 32, "b" * 32)
 MOST_TURNS = 40
 _PLANS = {
     "record": {"sampling_prob": 0.1, "noise_multiplier": 1.0, "steps": STEPS, "relation": "zero-out"},
+    "document": {"sampling_prob": 0.1, "noise_multiplier": 2.0, "steps": STEPS, "relation": "zero-out"},
     "corpus": {"sampling_prob": 1.0, "noise_multiplier": 4.0, "steps": 1, "relation": "replace-one"},
 }
 
@@ -93,7 +94,7 @@ def found(folder: Path, unit: str, *, large: bool = False) -> Scene:
 
     Args:
         folder: empty.
-        unit: ``record`` or ``corpus``.
+        unit: ``record``, ``document`` or ``corpus``.
         large: updates go up in pieces, before their reply.
     """
     home, key, node = folder / "home", FederationKey.generate(), NodeKey.generate()
