@@ -337,7 +337,7 @@ def show_verdict(judged: Sequence[CorpusOffer]) -> None:
     if not judged:
         return
     best = min(judged, key=lambda o: o.noise_to_signal)
-    if all(o.few for o in judged):
+    if all(o.few for o in judged) and best.verdict != "useful":
         say("With fewer than about 1,000 of them, learning under this noise is unlikely. More text helps most.", "bold")
         return
     words, style = _VERDICTS[best.verdict]

@@ -65,9 +65,9 @@ def verdict_meaning(verdict: str, few: bool) -> str:
 
     Args:
         verdict: as the engine says it.
-        few: there is so little text that learning is unlikely, whatever the verdict.
+        few: there are fewer units than about a thousand, where only a plan that is useful is expected to learn.
     """
-    if few:
+    if few and verdict != "useful":
         return QCoreApplication.translate(
             "Units", "With fewer than about 1,000 of them, learning under this noise is unlikely. More text helps most."
         )

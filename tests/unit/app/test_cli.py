@@ -201,11 +201,15 @@ def test_the_suggested_limit_is_joined_with_and_its_verdict_told(
     assert "about half" in said
 
 
-def test_too_little_text_is_told_whatever_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    console.show_terms(msgspec.structs.replace(TERMS, offers=[msgspec.structs.replace(OFFER, few=True)]))
+def test_too_little_text_is_told_where_the_plan_is_not_useful(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_terms(
+        msgspec.structs.replace(TERMS, offers=[msgspec.structs.replace(OFFER, few=True, verdict="barely")])
+    )
     said = "".join(capsys.readouterr())
     assert "learning under this noise is unlikely" in said
-    assert "Useful" not in said
+    assert "Barely" not in said
+    console.show_terms(msgspec.structs.replace(TERMS, offers=[msgspec.structs.replace(OFFER, few=True)]))
+    assert "unlikely" not in "".join(capsys.readouterr()), "three hundred documents learned half at the widest limit"
 
 
 def test_nothing_is_joined_without_consent(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
