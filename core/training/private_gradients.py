@@ -137,7 +137,7 @@ class PrivateGradients:
         Raises:
             ModelError: not even one example fits into memory.
         """
-        examples = self._examples(state, model.spec.max_seq_len)
+        examples = self._examples(model, state)
         tokens = sum(int((rows >= 0).sum()) - len(rows) for rows in examples)
 
         device = model.ordered()[0].device
@@ -170,10 +170,11 @@ class PrivateGradients:
         mean = sum(losses) / len(losses) if losses else None
         return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
 
-    def _examples(self, state: RoundState, longest: int) -> list[Tokens]:
+    def _examples(self, model: Transformer, state: RoundState) -> list[Tokens]:
         """The step's draw as it is computed: whole, or padded and ordered for chunks."""
         drawn = [np.atleast_2d(rows) for rows in self.records.draw(self.source(vault.derive(state.step_key, _DRAW)))]
         if self._chunks is not None:
+            longest = model.spec.max_seq_len
             drawn = sorted((padded(rows, longest) for rows in drawn), key=lambda rows: rows.shape[::-1], reverse=True)
         self._fed = _hash(drawn)
         return drawn

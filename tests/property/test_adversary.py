@@ -198,14 +198,13 @@ def test_texts_that_meet_spend_what_both_spent(tmp_path: Path) -> None:
 def test_the_onlooker_notices_a_gate_that_lets_too_much_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    def admits(events: Any, new: Any, limit: float, delta: float) -> bool:
-        new = list(new)
+    def report(events: Any, delta: float) -> Any:
+        spent = list(events)
         if fault == "charges half":
-            new = [msgspec.structs.replace(event, steps=(event.steps + 1) // 2) for event in new]
-            events = [msgspec.structs.replace(event, steps=(event.steps + 1) // 2) for event in events]
-        return privacy_filters.admits(list(events)[1:] if fault != "charges half" else events, new, limit, delta)
+            spent = [msgspec.structs.replace(event, steps=(event.steps + 1) // 2) for event in spent]
+        return privacy_filters.report(spent if fault == "charges half" else spent[1:], delta)
 
-    monkeypatch.setattr("core.ledger.charges.admits", admits)
+    monkeypatch.setattr("core.ledger.charges.report", report)
     game = Adversary(tmp_path, 9)
     game.offer("a", {"one"})
     with pytest.raises(AssertionError):
