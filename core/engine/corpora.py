@@ -40,6 +40,8 @@ MAX_SHOWN_SKIPPED = 20
 MAX_PATHS = 1_000
 RESCAN_S = 300.0
 """Files of a corpus are looked at again after so long, while no round uses it."""
+SETTLE_AGAIN_S = 60.0
+"""Between two looks at a corpus that a round waits for."""
 
 
 class Corpora:
@@ -198,8 +200,10 @@ class Corpora:
             corpus_ids: those that a round is about to be pinned to.
         """
         waiting = self._unsettled & set(corpus_ids) if len(corpus_ids) > 1 else set()
+        due = time.monotonic() - SETTLE_AGAIN_S
         for corpus_id in waiting - set(self._readers):
-            self._read(corpus_id, glance=True)
+            if self._looked_at.get(corpus_id, -math.inf) <= due:  # a reader that fails is not started without end
+                self._read(corpus_id, glance=True)
         return not waiting
 
     def forget_old(self) -> None:
@@ -225,7 +229,9 @@ class Corpora:
     def resume(self) -> None:
         """Read again what was not finished when the engine ended; called once at start."""
         rows = self.rows()
-        self._unsettled |= {row.corpus_id for row in rows[1:]}  # what happened before this start is not known here
+        for row in rows[1:]:  # what happened before this start is not known here
+            self._unsettled.add(row.corpus_id)
+            self._looked_at[row.corpus_id] = -math.inf
         for row in rows:
             if row.facts.state == "reading":
                 self._read(row.corpus_id)

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import torch
 
+from core.api.completion import Done
 from core.api.errors import EngineError, HedgerowError, ModelError, SandboxError
 from core.config import Frozen
 from core.data.tokenizer import Tokenizer
@@ -51,15 +52,6 @@ class Request(Frozen, frozen=True, kw_only=True):
         """
         if not 1 <= self.max_tokens <= MAX_TOKENS or not 0.0 <= self.temperature <= 5.0 or not 0 <= self.seed < 2**63:
             raise ValueError("max_tokens, temperature or seed is out of range")
-
-
-class Done(Frozen, frozen=True, kw_only=True):
-    """What was generated, in numbers."""
-
-    tokens: int
-    seconds: float
-    ended: bool
-    """Whether the model itself ended the text."""
 
 
 def tokens_after(
