@@ -103,7 +103,8 @@ class Host:
             encoding="utf-8",
             timeout=180,
             check=False,
-            env=child_environment(),
+            # Stopping the demo kills this child: what it was writing must lie where the demo cleans up.
+            env=child_environment() | {"TMPDIR": str(self.folder.parent)},
             start_new_session=True,
         )
         try:
