@@ -29,6 +29,7 @@ import msgspec
 ORDERS: tuple[int, ...] = (2, 3, 4, 6, 8, 12, 16, 32)
 NUM_FILTERS = len(ORDERS) + 1
 GAUSSIAN = "gaussian-dp"
+_NAMES = tuple(f"rényi order {order}" for order in ORDERS)
 _SMALLEST_TAIL = 1e-290  # below it float64 loses digits on its way to zero
 _LEAST_DELTA = 1e-250
 _OUTWARD = 1e-9
@@ -134,11 +135,10 @@ def report(events: Iterable[SpentEvent], delta: float) -> FilterReport:
     share = delta / NUM_FILTERS
     if not spent:
         return FilterReport(epsilon=0.0, method="nothing spent", delta=delta, by_filter={})
+    values = zip(*[[rdp * event.steps for rdp in event.rdp_per_step] for event in spent], strict=True)
     by_filter = {
-        f"rényi order {order}": renyi_epsilon(
-            math.fsum(event.rdp_per_step[i] * event.steps for event in spent), order, share
-        )
-        for i, order in enumerate(ORDERS)
+        name: renyi_epsilon(math.fsum(each), order, share)
+        for name, order, each in zip(_NAMES, ORDERS, values, strict=True)
     }
     if all(event.gaussian_mu is not None for event in spent):
         mu = math.sqrt(math.fsum((event.gaussian_mu or 0.0) ** 2 * event.steps for event in spent))

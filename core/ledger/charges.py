@@ -256,13 +256,8 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
         return self._db.row("SELECT 1 FROM lineages WHERE lineage_id = ? AND ended_by_none", (lineage,)) is not None
 
     def _count(self, lineage: int, units: Sequence[str]) -> int:
-        marks = ", ".join("?" * len(units))
-        return int(
-            self._db.rows(
-                f"SELECT COUNT(DISTINCT charge_id) FROM charge_lines WHERE lineage_id = ? AND unit IN ({marks})",  # noqa: S608
-                (lineage, *units),
-            )[0][0]
-        )
+        with self._db.snapshot():
+            return self._spent.charges(lineage, units)
 
     def _budget_row(self, corpus: CorpusRow, lineage: int, unit: str) -> BudgetRow:
         limit, delta = self._budget(lineage, unit) or (0.0, 0.0)

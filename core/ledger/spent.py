@@ -11,7 +11,9 @@ again. That the lines in the table are those of the chain is checked when the le
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -30,6 +32,7 @@ class _Kept:
     head: Head
     last: int = 0
     counts: Counter[bytes] = field(default_factory=Counter)
+    charges: Counter[frozenset[str]] = field(default_factory=Counter)
     events: dict[str, dict[bytes, SpentEvent]] = field(default_factory=dict)
 
 
@@ -43,6 +46,11 @@ class Spent:
     def events(self, lineage: int, unit: str) -> list[SpentEvent]:
         """Everything a budget ever spent; equal mechanisms are counted together, which adds up to the same."""
         return list(self._current(lineage).events.get(unit, {}).values())
+
+    def charges(self, lineage: int, units: Iterable[str]) -> int:
+        """How many charges of a lineage have a line under one of these units."""
+        wanted = frozenset(units)
+        return sum(count for had, count in self._current(lineage).charges.items() if had & wanted)
 
     def _current(self, lineage: int) -> _Kept:
         kept = self._kept.get(lineage)
@@ -65,14 +73,18 @@ class Spent:
 
     def _read(self, lineage: int, kept: _Kept) -> None:
         """Add the lines of the charges since the last one that was counted."""
+        # A plus keeps SQLite from the lineage's index, which would walk its whole history for the newest line.
+        column = "+lineage_id" if kept.last else "lineage_id"
         rows = self._db.rows(
-            "SELECT spec, COUNT(*), MAX(charge_id) FROM charge_lines WHERE lineage_id = ? AND charge_id > ?"
-            " GROUP BY spec",
-            (lineage, kept.last),
+            f"SELECT charge_id, unit, spec FROM charge_lines WHERE charge_id > ? AND {column} = ? ORDER BY charge_id",  # noqa: S608
+            (kept.last, lineage),
         )
-        for raw, count, last in rows:
-            kept.counts[raw] += count
-            kept.last = max(kept.last, last)
+        for _, lines in itertools.groupby(rows, key=lambda row: row[0]):
+            kept.charges[frozenset(unit for _, unit, _ in lines)] += 1
+        new = Counter(raw for _, _, raw in rows)
+        kept.counts += new
+        kept.last = rows[-1][0] if rows else kept.last
+        for raw in new:
             spec = msgspec.json.decode(raw, type=EventSpec)
             for unit in ENTERS[spec.unit]:
                 event = spent_event(spec, unit)
