@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import console
+from app import console, console_privacy
 from core.api.client import EngineClient, default_home
 from core.api.errors import UsageError
 from core.api.messages import (
@@ -149,7 +149,7 @@ def join(
         assert isinstance(terms, TermsView)
         chosen = _choose(terms, corpora, public_only)
         if not json:
-            console.show_terms(terms)
+            console_privacy.show_terms(terms)
             if not chosen:
                 console.say("No text of yours is read: this machine trains on the public text alone, uncharged.")
             if not yes:

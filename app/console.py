@@ -21,25 +21,14 @@ from core.api.errors import HedgerowError
 from core.api.messages import (
     BudgetInfo,
     CorpusInfo,
-    CorpusOffer,
     Device,
     HardwareProfile,
     InviteView,
-    ManifestView,
     Message,
     PreviewText,
     Snapshot,
-    TermsView,
 )
 
-_VERDICTS = {
-    "useful": ("the noise leaves about half of what could be learned. An expectation, not a promise.", "green"),
-    "barely": (
-        "the noise leaves a small part of what could be learned; more text or a wider limit leaves more.", "yellow"
-    ),
-    "not useful": ("the noise drowns what could be learned: privacy is spent for nearly nothing.", "bold yellow"),
-}  # fmt: skip
-"""Sentence and style: red stays for what has no guarantee."""
 GUARANTEES = {
     "guaranteed": "guaranteed by this machine",
     "promised": "promised by the coordinator",
@@ -170,7 +159,7 @@ def budget_line(budget: BudgetInfo) -> str:
     if budget.ended_by_none:
         return "no guarantee any more: a round without one used this text"
     return (
-        f"ε {budget.epsilon:.2f} of {budget.limit:g} charged (unit {budget.unit}, δ {budget.delta:.1g}, "
+        f"ε {spent(budget.epsilon)} of {budget.limit:g} charged (unit {budget.unit}, δ {budget.delta:.1g}, "
         f"{budget.relation}, {budget.method})"
     )
 
@@ -273,75 +262,6 @@ def show_invite(invite: InviteView) -> None:
             ("valid until", moment(invite.expires_at) + (" (expired)" if invite.expired else "")),
         ]
     )
-
-
-def public_text(manifest: ManifestView) -> str:
-    """The operator's own text that everybody may train on."""
-    about = f"{manifest.public_tokens:,} tokens, {size(manifest.public_bytes)} down once"
-    mixed = manifest.unit in ("none", "corpus")
-    return about + (f", weight {manifest.public_weight:g} beside each text of yours" if mixed else ", never charged")
-
-
-def show_terms(terms: TermsView) -> None:
-    """The manifest and the price, as shown before consent."""
-    manifest = terms.manifest
-    kind = "none" if manifest.unit == "none" else "guaranteed"
-    lines(
-        [
-            ("federation", manifest.name),
-            ("operator", f"{manifest.operator}, {manifest.jurisdiction}"),
-            *([("goes on to", f"{manifest.forwards_to}, as a mean")] if manifest.forwards_to else []),
-            ("in their words", manifest.purpose),
-            ("licence", manifest.licence),
-            ("withdrawal", manifest.withdrawal),
-            ("privacy", guarantee(manifest.unit, kind)),
-            ("rounds", f"{manifest.rounds} of {manifest.steps_per_round} steps, batch {manifest.batch_size}"),
-            ("model", f"{manifest.preset}, {manifest.parameters:,} parameters"),
-            ("each round", f"{size(manifest.upload_bytes)} up, {size(manifest.download_bytes)} down"),
-            *([("public text", public_text(manifest))] if manifest.public_tokens else []),
-            ("leaves here", ", ".join(terms.leaves)),
-            ("memory", f"about {size(terms.memory_bytes)}" + ("" if terms.fits else f": {terms.fits_reason}")),
-        ]
-    )
-    rows = [
-        (
-            o.name,
-            spent(o.epsilon_planned),
-            "" if o.epsilon_pld is None else spent(o.epsilon_pld),
-            f"{o.epsilon_limit:g}",
-            f"{o.noise_multiplier:.3f}",
-            o.rounds_affordable,
-            f"{o.verdict}, {o.noise_to_signal:.1f}" if o.verdict else "",
-            "",
-        )
-        if o.usable
-        else (o.name, "", "", "", "", "", "", o.reason)
-        for o in terms.offers
-    ]
-    names = (
-        "text",
-        "ε planned",
-        "by PLD, not promised",
-        "limit",
-        "noise",
-        "rounds",
-        "verdict, noise to signal",
-        "not usable",
-    )
-    table(names, rows, right=(1, 2, 3, 4, 5))
-    show_verdict([o for o in terms.offers if o.usable and o.verdict])
-
-
-def show_verdict(judged: Sequence[CorpusOffer]) -> None:
-    """Whether learning can be expected; texts share one mechanism, no noisier than that of the largest alone."""
-    if not judged:
-        return
-    best = min(judged, key=lambda o: o.noise_to_signal)
-    if all(o.few for o in judged) and best.verdict != "useful":
-        say("With fewer than about 1,000 of them, learning under this noise is unlikely. More text helps most.", "bold")
-        return
-    words, style = _VERDICTS[best.verdict]
-    say(f"{best.verdict.capitalize()} at ε {best.epsilon_limit:g}: {words}", style)
 
 
 def show_hardware(found: HardwareProfile) -> None:

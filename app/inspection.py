@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app import console
+from app import console, console_privacy
 from app.commands import Json, ask
 from core.api.messages import (
     Acknowledged,
@@ -80,16 +80,7 @@ def budgets(json: Json) -> None:
     if json:
         console.document(found)
         return
-    if not found.budgets:
-        console.say("Nothing was charged yet.")
-    for budget in found.budgets:
-        rounds = "" if budget.rounds_left is None else f", rounds left: about {budget.rounds_left}"
-        console.lines(
-            [
-                (budget.corpus_name, console.guarantee(budget.unit, budget.guarantee)),
-                ("", console.budget_line(budget) + rounds),
-            ]
-        )
+    console_privacy.show_budgets(found.budgets)
 
 
 def export_ledger(

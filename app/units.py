@@ -60,6 +60,16 @@ def verdict_title(verdict: str) -> str:
     return words.get(verdict, "")
 
 
+def verdict_word(verdict: str) -> str:
+    """The same as a chip says it beside a limit that stands there already."""
+    words = {
+        "useful": QCoreApplication.translate("Units", "Useful"),
+        "barely": QCoreApplication.translate("Units", "Barely useful"),
+        "not useful": QCoreApplication.translate("Units", "Not useful"),
+    }
+    return words.get(verdict, "")
+
+
 def verdict_meaning(verdict: str, few: bool) -> str:
     """The same in a sentence.
 

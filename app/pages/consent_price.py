@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app import figures, strangers
 from app.stores.engine_store import EPSILON_STEPS
@@ -23,6 +33,7 @@ from core.api.messages import (
 
 VERDICT_SIGNS = {"useful": ("accent", "check"), "barely": ("muted", "info"), "not useful": ("text", "warning")}
 """Ink and icon; red and ochre stay for missing guarantees and for promises."""
+_LARGEST = 1_000.0
 
 
 class TextChoice(Panel):
@@ -108,12 +119,13 @@ class TextChoice(Panel):
 
 
 class LimitChoice(QWidget):
-    """How much of the text's privacy may be used: three steps, each with what it means."""
+    """How much of the text's privacy may be used: three steps or a figure of one's own, each with what it means."""
 
     def __init__(self, theme: Theme, on_epsilon: Callable[[float], object]) -> None:
         super().__init__()
+        self._on_epsilon, self._shown = on_epsilon, 0.0
         self.radios: list[QRadioButton] = []
-        group = QButtonGroup(self)
+        self._group = group = QButtonGroup(self)
         line = QHBoxLayout()
         line.setSpacing(theme.px(3))
         line.addWidget(Label(theme, self.tr("Stop at"), Type.BODY, "muted"))
@@ -127,6 +139,15 @@ class LimitChoice(QWidget):
             self.radios.append(radio)
             line.addWidget(radio)
         line.addStretch(1)
+        self.own = QLineEdit()
+        self.own.setAccessibleName(self.tr("Stop at another ε"))
+        self.own.setPlaceholderText(self.tr("other"))
+        self.own.setToolTip(self.tr("Another limit, such as {0}").format(figures.number(2.5, 1)))
+        self.own.setMaxLength(8)
+        self.own.setFixedWidth(theme.px(14))
+        self.own.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.own.editingFinished.connect(self._take_own)
+        line.addWidget(self.own)
         self.meaning = Label(theme, "", Type.SMALL, "muted", wrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -135,13 +156,32 @@ class LimitChoice(QWidget):
         column.addWidget(self.meaning)
 
     def show_choice(self, epsilon: float, unit: str) -> None:
-        """Mark the step that holds, and say what each means for the federation's unit."""
+        """Mark the step or show the figure that holds, and say what each means for the federation's unit."""
+        self._shown = epsilon
+        self._group.setExclusive(False)  # a figure of one's own leaves no step marked
         for value, radio in zip(EPSILON_STEPS, self.radios, strict=True):
             radio.blockSignals(True)
             radio.setChecked(value == epsilon)
             radio.blockSignals(False)
             radio.setAccessibleDescription(epsilon_meaning(value, unit))
+        self._group.setExclusive(True)
+        self.own.setText("" if epsilon in EPSILON_STEPS else f"{epsilon:g}")
+        self.own.setAccessibleDescription(epsilon_meaning(epsilon, unit))
         self.meaning.setText(epsilon_meaning(epsilon, unit))
+
+    def _take_own(self) -> None:
+        """Ask for the figure that was typed; what is none goes back to what holds."""
+        text = self.own.text().strip().replace(",", ".")
+        if not text:
+            return
+        try:
+            epsilon = float(text)
+        except ValueError:
+            epsilon = 0.0
+        if 0 < epsilon <= _LARGEST:
+            self._on_epsilon(epsilon)
+        else:
+            self.own.setText("" if self._shown in EPSILON_STEPS else f"{self._shown:g}")
 
 
 class Verdict(QWidget):

@@ -7,11 +7,12 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app import figures, strangers
+from app.pages.consent_price import VERDICT_SIGNS
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore, share_left, without_guarantee
 from app.stores.upload_model import UploadModel
 from app.theme import Theme, Type
-from app.units import unit_words
+from app.units import unit_words, verdict_meaning, verdict_word
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
@@ -176,8 +177,10 @@ class _Gauge(QWidget):
         self.ring = Gauge(theme, theme.px(11))
         self.name = ElidedLabel(theme, "", Type.BODY, weight=600)
         self.figure = Label(theme, "", Type.SMALL)
-        self.note = ElidedLabel(theme, "", Type.SMALL, "muted")
+        self.note = Label(theme, "", Type.SMALL, "muted", wrap=True)
+        self.end = Label(theme, "", Type.SMALL, "muted", wrap=True)
         self.chip = Chip(theme)
+        self.verdict = Chip(theme)
         upper = row(self.name, gap=theme.px(2))
         upper.addStretch(1)
         upper.addWidget(self.figure)
@@ -185,7 +188,8 @@ class _Gauge(QWidget):
         words.setSpacing(theme.px(0.5))
         words.addLayout(upper)
         words.addWidget(self.note)
-        words.addLayout(row(self.chip, 1))
+        words.addWidget(self.end)
+        words.addLayout(row(self.chip, self.verdict, 1, gap=theme.px(2)))
         line = QHBoxLayout()
         line.setContentsMargins(theme.px(4), theme.px(3), theme.px(4), theme.px(3))
         line.setSpacing(theme.px(4))
@@ -212,6 +216,30 @@ class _Gauge(QWidget):
         self.note.setText(self._note(budget))
         words = {"guaranteed": self.tr("Guaranteed here"), "promised": self.tr("Promised by them")}
         self.chip.show_fact(words.get(kind, self.tr("No guarantee")), GUARANTEE_INKS[kind], GUARANTEE_ICONS[kind])
+        self._show_plans(budget, bare=bare)
+
+    def _show_plans(self, budget: BudgetInfo, *, bare: bool) -> None:
+        """What is still planned, and whether learning can be expected of it."""
+        self.end.setText("" if bare else self._end(budget))
+        self.end.setVisible(bool(self.end.text()))
+        judged = [] if bare else [plan for plan in budget.plans if plan.verdict]
+        self.verdict.setVisible(bool(judged))
+        if judged:
+            worst = max(judged, key=lambda plan: plan.noise_to_signal)
+            self.verdict.show_fact(verdict_word(worst.verdict), *VERDICT_SIGNS[worst.verdict])
+            self.verdict.setToolTip(verdict_meaning(worst.verdict, worst.few))
+
+    def _end(self, budget: BudgetInfo) -> str:
+        if budget.epsilon_at_end is None:
+            return ""
+        rounds = max((plan.rounds for plan in budget.plans), default=0)
+        if not rounds:
+            return self.tr("every round of the plan was asked for")
+        if budget.rounds_left is not None and budget.rounds_left < rounds:
+            return self.tr("%n round(s) planned, but it stops before", "", rounds)
+        return self.tr("the plan ends at ε {0}, in %n round(s)", "", rounds).format(
+            figures.epsilon_spent(budget.epsilon_at_end)
+        )
 
     def _note(self, budget: BudgetInfo) -> str:
         if budget.ended_by_none:
@@ -249,10 +277,24 @@ class _Curve(Panel):
                 rounds.append(upload.server_round)
         limit = figures.epsilon_limit(budget.limit)
         summary = self.tr("ε {0} charged in {1} rounds, the limit is {2}")
+        told = [summary.format(figures.epsilon_spent(budget.epsilon), budget.releases, limit)]
+        lines = [Line(tuple(points), "guarantee")]
+        ends = (self.tr("first round"), self.tr("round {0}").format(rounds[-1])) if len(rounds) > 1 else ("", "")
+        if budget.ahead:
+            now = (points[-1][0], budget.epsilon)
+            planned = tuple((now[0] + point.rounds, point.epsilon) for point in budget.ahead)
+            lines.append(Line((now, *planned), "guarantee", dashed=True, end_dot=False))
+            end = budget.ahead[-1]
+            told.append(
+                self.tr("%n more round(s) are planned, up to ε {0}", "", end.rounds).format(
+                    figures.epsilon_spent(end.epsilon)
+                )
+            )
+            ends = (self.tr("first round"), self.tr("planned, dashed: %n more round(s)", "", end.rounds))
         self.plot.show_lines(
-            [Line(tuple(points), "guarantee")],
-            summary.format(figures.epsilon_spent(budget.epsilon), budget.releases, limit),
-            ends=(self.tr("first round"), self.tr("round {0}").format(rounds[-1])) if len(rounds) > 1 else ("", ""),
+            lines,
+            ". ".join(told),
+            ends=ends,
             limit=Limit(budget.limit, self.tr("limit {0}, contribution stops").format(limit)),
         )
         orders = ", ".join(f"{o:g}" for o in budget.orders[:12])

@@ -110,6 +110,28 @@ class CorpusInfo(Message, frozen=True, kw_only=True):
     """Whether its files are being looked at again; what was read before is used meanwhile."""
 
 
+class BudgetPlan(Message, frozen=True, kw_only=True):
+    """What one joined federation still means to do with a text."""
+
+    federation_id: str
+    federation_name: str
+    rounds: int
+    """Rounds of the plan still to come."""
+    noise_to_signal: float = 0.0
+    verdict: Verdict = ""
+    """Whether learning can be expected of the whole plan; empty without noise."""
+    few: bool = False
+    """So little text that learning under noise is unlikely, unless the verdict is useful."""
+
+
+class PlannedCharge(Message, frozen=True, kw_only=True):
+    """A point of the forecast: ε after so many more rounds of everything that is planned."""
+
+    rounds: int
+    epsilon: float
+    """Rounded up; the last point may lie at the limit, where contribution stops."""
+
+
 class BudgetInfo(Message, frozen=True, kw_only=True):
     """Privacy of one corpus lineage under one unit."""
 
@@ -128,6 +150,13 @@ class BudgetInfo(Message, frozen=True, kw_only=True):
     releases: int = 0
     ended_by_none: bool = False
     """True once a round without guarantee used this text; no figure holds any more."""
+    epsilon_at_end: float | None = None
+    """After everything that the joined federations still plan, rounded up, at most the limit; ``None`` without a plan.
+    """
+    ahead: list[PlannedCharge] = []
+    """The way there, in a few points; empty where nothing is planned."""
+    plans: list[BudgetPlan] = []
+    """The joined federations that charge this budget."""
 
 
 class ManifestView(Message, frozen=True, kw_only=True):

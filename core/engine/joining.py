@@ -286,7 +286,7 @@ class Registrar:
         """The same plan, with the rounds that what was spent before leaves room for."""
         if plan.unit == "none" or not self._budget(row, plan.unit):
             return plan
-        left = self.ledger.rounds_left(row.corpus_id, plan.event())
+        left = self.ledger.rounds_left([(row.corpus_id, plan.event())])
         return msgspec.structs.replace(plan, rounds_affordable=min(plan.rounds_affordable, left))
 
     def _budget(self, row: CorpusRow, unit: UnitOfPrivacy) -> tuple[float, float] | None:

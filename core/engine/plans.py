@@ -219,6 +219,11 @@ def noise_ratio(config: FederationConfig, plan: Plan) -> float:
     )
 
 
+def few(plan: Plan) -> bool:
+    """Whether there is so little text that learning under noise is unlikely."""
+    return plan.unit in PER_EXAMPLE and plan.units < bucket(FEW_UNITS)
+
+
 def offer(config: FederationConfig, corpus: CorpusRow, plan: Plan | str) -> CorpusOffer:
     """One line of the consent page; a string is the reason why there is no plan."""
     if isinstance(plan, str):
@@ -239,7 +244,7 @@ def offer(config: FederationConfig, corpus: CorpusRow, plan: Plan | str) -> Corp
         guarantee="none" if plan.unit == "none" else "guaranteed",
         noise_to_signal=ratio,
         verdict=verdict_of(ratio) if ratio else "",
-        few=plan.unit in PER_EXAMPLE and plan.units < bucket(FEW_UNITS),
+        few=few(plan),
     )
 
 

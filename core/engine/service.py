@@ -60,7 +60,7 @@ from core.api.messages import (
     UploadList,
     UploadParams,
 )
-from core.engine import choices, current_model, doctor, floor, joining, machine, plans, uploads
+from core.engine import budget_view, choices, current_model, doctor, floor, joining, machine, plans, uploads
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.corpora import Corpora
@@ -83,10 +83,8 @@ from core.engine.work import MachineWork
 from core.federation.bandwidth import Traffic
 from core.federation.manifest import open_manifest
 from core.hardware.sensors import Sensors
-from core.ledger.budget import round_up
-from core.ledger.rows import BudgetRow, FederationRow
+from core.ledger.rows import FederationRow
 from core.ledger.store import Ledger
-from core.privacy_filters import ORDERS
 
 STORE_KEY = "store-key"
 LEDGER_HEAD = "ledger-head"
@@ -395,31 +393,7 @@ class Engine:
         return self._views[row.manifest_hash]
 
     def _budgets(self) -> list[BudgetInfo]:
-        return [self._budget(row) for row in self.ledger.budgets()]
-
-    def _budget(self, row: BudgetRow) -> BudgetInfo:
-        offered = [
-            plan.event()
-            for one in self.joined.values()
-            for corpus_id, plan in one.member.plans.items()
-            if corpus_id == row.corpus_id and plan.unit == row.unit and plan.unit != "none"
-        ]
-        left = [self.ledger.rounds_left(row.corpus_id, event) for event in offered]
-        return BudgetInfo(
-            corpus_id=row.corpus_id,
-            corpus_name=row.corpus_name,
-            unit=row.unit,
-            guarantee="none" if row.ended_by_none or row.unit == "none" else "guaranteed",
-            epsilon=round_up(row.epsilon),
-            limit=row.limit,
-            delta=row.delta,
-            relation=row.relation,
-            method=row.method,
-            orders=[float(order) for order in ORDERS],
-            rounds_left=min(left) if left else None,
-            releases=row.releases,
-            ended_by_none=row.ended_by_none,
-        )
+        return budget_view.views(self.ledger, [one.member for one in self.joined.values()])
 
     # Requests
 

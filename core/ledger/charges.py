@@ -27,6 +27,7 @@ from core.privacy_filters import FilterReport, SpentEvent, report
 Line = tuple[str, EventSpec]
 _Figures = tuple[float | None, float | None, float | None]
 _MAX_ROUNDS_LEFT: Final = 1 << 20
+_MAX_STEPS: Final = 100_000_000
 _ENDED: Final = "a round without guarantee used this text"
 
 
@@ -113,21 +114,36 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
             return False
         return True
 
-    def rounds_left(self, corpus_id: str, spec: EventSpec) -> int:
+    def rounds_left(self, lines: Sequence[Line]) -> int:
         """How many more charges like this one the gate would let pass, up to about a million."""
-        if spec.unit == "none":
+        steps = max((spec.steps for _, spec in lines), default=0)
+        if not steps or any(spec.unit == "none" for _, spec in lines):
             return 0
 
         def fits(rounds: int) -> bool:
-            return self.can_afford([(corpus_id, msgspec.structs.replace(spec, steps=spec.steps * rounds))])
+            return steps * rounds <= _MAX_STEPS and self.can_afford(times(lines, rounds))
 
         low, high = 0, 1
-        while high <= _MAX_ROUNDS_LEFT and spec.steps * high <= 100_000_000 and fits(high):
+        while high <= _MAX_ROUNDS_LEFT and fits(high):
             low, high = high, high * 2
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if spec.steps * middle <= 100_000_000 and fits(middle) else (low, middle)
+            low, high = (middle, high) if fits(middle) else (low, middle)
         return low
+
+    def forecast(self, lines: Iterable[Line]) -> dict[tuple[int, str], float]:
+        """ε of every budget if these were charged as well, whatever its limit, by lineage and unit."""
+        with self._db.snapshot():
+            entering: dict[tuple[int, str], list[SpentEvent]] = {}
+            for corpus_id, spec in lines:
+                lineage, _ = self._lineage_and_name(corpus_id)
+                for unit in ENTERS[spec.unit]:
+                    entering.setdefault((lineage, unit), []).append(spent_event(spec, unit))
+            return {
+                (lineage, unit): report([*self._spent.events(lineage, unit), *new], limits[unit][1]).epsilon
+                for (lineage, unit), new in entering.items()
+                if unit in (limits := self._limits(lineage))
+            }
 
     def _charge(self, release_id: int, lines: Sequence[Line]) -> int:
         with self._db.transaction():
@@ -280,6 +296,11 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
             weaker_releases=self._count(lineage, finer(unit)) if unit != "none" else 0,
             ended_by_none=self._ended(lineage),
         )
+
+
+def times(lines: Iterable[Line], rounds: int) -> list[Line]:
+    """The same mechanisms, run so many times."""
+    return [(corpus_id, msgspec.structs.replace(spec, steps=spec.steps * rounds)) for corpus_id, spec in lines]
 
 
 def _encode_lines(lines: Sequence[Line]) -> bytes:

@@ -104,6 +104,20 @@
                 <numerusform>%n rounds left</numerusform>
             </translation>
         </message>
+        <message numerus="yes">
+            <source>%n round(s) planned, but it stops before</source>
+            <translation>
+                <numerusform>%n round planned, but it stops before</numerusform>
+                <numerusform>%n rounds planned, but it stops before</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>the plan ends at ε {0}, in %n round(s)</source>
+            <translation>
+                <numerusform>the plan ends at ε {0}, in %n round</numerusform>
+                <numerusform>the plan ends at ε {0}, in %n rounds</numerusform>
+            </translation>
+        </message>
     </context>
     <context>
         <name>CorpusInspector</name>
@@ -166,6 +180,23 @@
             <translation>
                 <numerusform>Model of {0}, after %n round</numerusform>
                 <numerusform>Model of {0}, after %n rounds</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>_Curve</name>
+        <message numerus="yes">
+            <source>%n more round(s) are planned, up to ε {0}</source>
+            <translation>
+                <numerusform>%n more round is planned, up to ε {0}</numerusform>
+                <numerusform>%n more rounds are planned, up to ε {0}</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>planned, dashed: %n more round(s)</source>
+            <translation>
+                <numerusform>planned, dashed: %n more round</numerusform>
+                <numerusform>planned, dashed: %n more rounds</numerusform>
             </translation>
         </message>
     </context>

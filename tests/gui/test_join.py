@@ -121,6 +121,29 @@ def test_another_limit_is_priced_again_and_joined_with(bench: Any, qtbot: Any) -
     assert one.engine.params("federation.join")[0].corpora[0].epsilon == 1.0
 
 
+def test_a_limit_of_ones_own_is_priced_and_nonsense_is_not(bench: Any, qtbot: Any) -> None:
+    one = bench(scenes.ready_to_join())
+    page = to_consent(one, qtbot)
+    limit = page.consent.price.limit
+    for nonsense in ("plenty", "-1", "0", "1e9", "nan"):
+        limit.own.setFocus()
+        limit.own.clear()
+        qtbot.keyClicks(limit.own, nonsense)
+        qtbot.keyClick(limit.own, Qt.Key.Key_Return)
+        assert limit.own.text() == ""
+    qtbot.keyClicks(limit.own, "2,5")
+    qtbot.keyClick(limit.own, Qt.Key.Key_Return)
+    qtbot.waitUntil(page.consent.join.isEnabled, timeout=5_000)
+    asked = [p.epsilon for p in one.engine.params("federation.terms") if isinstance(p, InviteParams)]
+    assert asked == [None, 2.5]
+    assert limit.own.text() == "2.5"
+    assert not any(radio.isChecked() for radio in limit.radios)
+    limit.radios[1].click()
+    qtbot.waitUntil(page.consent.join.isEnabled, timeout=5_000)
+    assert limit.own.text() == ""
+    assert [radio.isChecked() for radio in limit.radios] == [False, True, False]
+
+
 def test_text_without_a_guarantee_is_never_ticked_beforehand(bench: Any, qtbot: Any) -> None:
     one = bench(scenes.ready_to_join(), unit="none")
     page = to_consent(one, qtbot)

@@ -125,8 +125,13 @@ def test_budgets_stand_in_the_order_they_run_out(bench: Any) -> None:
     names = [g.name.text() for g in page._gauges if g.isVisible()]
     assert names == ["Field notes", "Letters", "Blog archive"]
     assert page.title.title.text() == "About 61 rounds left on Field notes"
+    assert [g.end.text() for g in page._gauges] == ["the plan ends at ε 5.9, in 40 rounds", "", ""]
+    assert [g.verdict.text for g in page._gauges if g.verdict.isVisible()] == ["Useful"]
     assert [g.figure.text() for g in page._gauges] == ["ε 2.4 of 8.0", "ε 0.0 of 3.0", "no guarantee"]
-    line = page.curve.plot.lines[0]
+    line, planned = page.curve.plot.lines
+    assert planned.dashed
+    assert (planned.points[0][1], planned.points[-1]) == (2.36, (line.points[-1][0] + 40, 5.83))
+    assert "40 more rounds are planned, up to ε 5.9" in page.curve.plot.accessibleDescription()
     assert [y for _, y in line.points] == sorted(y for _, y in line.points)
     assert line.points[-1][1] == 2.36
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
@@ -68,6 +69,33 @@ def test_screenshots_of_the_consent(unit: str, theme: str, bench: Any, qtbot: An
     qtbot.waitUntil(page.consent.isVisible, timeout=5_000)
     qtbot.wait(50)
     save(one.window.grab(), folder / f"consent-{unit}-{theme}.png")
+
+
+@pytest.mark.parametrize("verdict", ["barely", "not useful"])
+def test_screenshots_of_the_verdicts(verdict: str, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench(scenes.ready_to_join())
+    terms = scenes.terms(2.5)
+    offers = [msgspec.structs.replace(terms.offers[0], verdict=verdict), terms.offers[1]]
+    one.engine.replies["federation.terms"] = msgspec.structs.replace(terms, offers=offers)
+    one.window.open_invite(scenes.INVITE)
+    page = one.window.page("federations")
+    qtbot.waitUntil(page.invite.go_on.isEnabled, timeout=5_000)
+    qtbot.mouseClick(page.invite.go_on, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.consent.isVisible, timeout=5_000)
+    qtbot.wait(50)
+    save(one.window.grab(), folder / f"consent-{verdict.replace(' ', '-')}.png")
+
+
+def test_screenshots_below_the_floor(bench: Any, qtbot: Any, folder: Path) -> None:
+    why = (
+        "You joined Common Prose with a limit of ε 8, but your floor is ε 3 now. "
+        "Leave and join again, or lower your floor in the settings."
+    )
+    rests = msgspec.structs.replace(scenes.federation(), state="below_floor", last_error=why)
+    one = bench(scenes.in_state("paused_rule", "below_floor", why, federations=[rests], round=None))
+    one.window.open_page("federations")
+    qtbot.wait(20)
+    save(one.window.grab(), folder / "below-floor.png")
 
 
 EMPTY = ("home", "data", "uploads", "federations", "privacy", "try")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from support.children import interpreter
 from support.https import Site
 
+from core.api.messages import CorpusChoice, TermsView
 from core.config import CodecConfig, FederationConfig, PrivacyTerms, ScheduleConfig, TokenizerSpec, UnitOfPrivacy
 from core.data.builtin import BUILTIN
 from core.engine.board import Board
@@ -18,12 +21,14 @@ from core.engine.editions import Editions
 from core.engine.governor import Governor
 from core.engine.joining import Registrar
 from core.engine.lock import prepare_home
+from core.engine.membership import Membership
 from core.engine.plans import Planner
 from core.engine.room import Room
 from core.federation import invite as invites
-from core.federation.identity import FederationKey
+from core.federation.identity import FederationKey, federation_id
 from core.federation.invite import Invite
 from core.federation.manifest import seal_manifest
+from core.federation.protocol import EnrolAnswer
 from core.hardware.limits import Readings
 from core.jobs import ShardRef
 from core.ledger.store import Ledger
@@ -151,3 +156,25 @@ class Host:
             **changes,
         }
         return invites.encode(Invite(**values))  # type: ignore[arg-type]
+
+
+def enrol(host: Host, status: int = 200) -> None:
+    """Have the gateway enrol whoever asks."""
+    answer = EnrolAnswer(node_id="7", federation_id=federation_id(host.key.public_bytes), run_id=host.config.run_id)
+    host.site.give("POST", "/enrol", msgspec.json.encode(answer), status)
+
+
+def terms(house: House, link: str, epsilon: float | None = 8.0) -> TermsView:
+    """What the registrar shows before consent."""
+    return asyncio.run(house.registrar.terms(link, epsilon))
+
+
+def join(house: House, link: str, manifest_hash: str, *choices: CorpusChoice) -> Membership:
+    """Consent to these terms."""
+
+    async def main() -> Membership:
+        member = await house.registrar.join(link, manifest_hash, choices)
+        await member.close()
+        return member
+
+    return asyncio.run(main())

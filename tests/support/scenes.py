@@ -186,7 +186,11 @@ def budgets() -> list[BudgetInfo]:
              "limit": 3.0}, BudgetInfo),
         msgspec.convert(
             {**shared, "corpus_id": "c1", "corpus_name": "Field notes", "guarantee": "guaranteed", "epsilon": 2.36,
-             "limit": 8.0, "rounds_left": 61, "releases": 7}, BudgetInfo),
+             "limit": 8.0, "rounds_left": 61, "releases": 7, "epsilon_at_end": 5.83,
+             "ahead": [{"rounds": 5 * part, "epsilon": round(2.36 + 3.47 * (part / 8) ** 0.8, 2)}
+                       for part in range(1, 9)],
+             "plans": [{"federation_id": "f1", "federation_name": "Common Prose", "rounds": 40,
+                        "noise_to_signal": 2.4, "verdict": "useful"}]}, BudgetInfo),
         msgspec.convert(
             {**shared, "corpus_id": "c2", "corpus_name": "Blog archive", "unit": "none", "guarantee": "none",
              "epsilon": 0.0, "limit": 0.0, "relation": "none", "ended_by_none": True}, BudgetInfo),

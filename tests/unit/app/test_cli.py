@@ -12,10 +12,13 @@ import msgspec
 import pytest
 from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, scripted, serving
 
-from app import cli, console
+from app import cli, console_privacy
 from core.api.errors import BudgetExhausted, ManifestError
 from core.api.messages import (
     Acknowledged,
+    BudgetInfo,
+    BudgetList,
+    BudgetPlan,
     Check,
     CheckList,
     CorpusChoice,
@@ -202,14 +205,54 @@ def test_the_suggested_limit_is_joined_with_and_its_verdict_told(
 
 
 def test_too_little_text_is_told_where_the_plan_is_not_useful(capsys: pytest.CaptureFixture[str]) -> None:
-    console.show_terms(
+    console_privacy.show_terms(
         msgspec.structs.replace(TERMS, offers=[msgspec.structs.replace(OFFER, few=True, verdict="barely")])
     )
     said = "".join(capsys.readouterr())
     assert "learning under this noise is unlikely" in said
     assert "Barely" not in said
-    console.show_terms(msgspec.structs.replace(TERMS, offers=[msgspec.structs.replace(OFFER, few=True)]))
+    console_privacy.show_terms(msgspec.structs.replace(TERMS, offers=[msgspec.structs.replace(OFFER, few=True)]))
     assert "unlikely" not in "".join(capsys.readouterr()), "three hundred documents learned half at the widest limit"
+
+
+BUDGET = BudgetInfo(
+    corpus_id="c1", corpus_name="Letters", unit="document", guarantee="guaranteed", epsilon=2.101, limit=8.0,
+    delta=1e-5, relation="zero-out", method="rényi order 8 of 9 filters at δ/9", releases=3, rounds_left=17,
+    epsilon_at_end=7.94,
+    plans=[BudgetPlan(federation_id="f", federation_name="Moor", rounds=12, noise_to_signal=5.0, verdict="barely")],
+)  # fmt: skip
+
+
+def test_a_budget_is_told_with_its_end_its_rounds_and_what_it_is_for(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(home, scripted({"privacy": BudgetList(budgets=[BUDGET])})):
+        assert cli.main(["privacy"]) == 0
+    said = " ".join("".join(capsys.readouterr()).split())
+    for words in (
+        "Letters", "unit document, guaranteed by this machine", "each document of it", "ε 2.11 of 8 in 3 rounds",
+        "ε 7.94, after the 12 rounds still planned", "about 17 rounds more", "Barely at noise to signal 5.0",
+        "Promised by the federations and not checkable here",
+    ):  # fmt: skip
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"rounds_left": 4, "epsilon_at_end": 8.0}, "the limit, ε 8: it does not last for the 12 rounds still planned"),
+        ({"plans": [], "epsilon_at_end": None, "rounds_left": None}, "ε 2.11 of 8 in 3 rounds"),
+        ({"guarantee": "none", "ended_by_none": True}, "no figure of it holds any more"),
+    ],
+)
+def test_a_budget_that_does_not_last_or_ended_says_so(
+    home: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], sentence: str
+) -> None:
+    with serving(home, scripted({"privacy": BudgetList(budgets=[msgspec.structs.replace(BUDGET, **changes)])})):
+        assert cli.main(["privacy"]) == 0
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert sentence in said
+    assert ("Guaranteed: worked out" in said) == (changes.get("guarantee") != "none")
 
 
 def test_nothing_is_joined_without_consent(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.https import Asked, Site, site
-from support.joined import Host, House, config
+from support.joined import Host, House, config, enrol, join, terms
 
 from core.api.errors import (
     CorpusError,
@@ -22,13 +22,13 @@ from core.api.errors import (
     PrivacyError,
     UsageError,
 )
-from core.api.messages import CorpusChoice, TermsView
+from core.api.messages import CorpusChoice
 from core.config import PublicShard, UnitOfPrivacy
 from core.engine import joining
 from core.engine.membership import Membership
 from core.engine.verdict import RANK
 from core.federation.bandwidth import Traffic
-from core.federation.identity import FederationKey, federation_id
+from core.federation.identity import FederationKey
 from core.federation.manifest import seal_manifest
 from core.federation.protocol import EnrolAnswer
 from core.federation.transport import Unreachable
@@ -44,24 +44,6 @@ def here(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path / "home")
-
-
-def enrol(host: Host, status: int = 200) -> None:
-    answer = EnrolAnswer(node_id="7", federation_id=federation_id(host.key.public_bytes), run_id=host.config.run_id)
-    host.site.give("POST", "/enrol", msgspec.json.encode(answer), status)
-
-
-def terms(house: House, link: str, epsilon: float | None = 8.0) -> TermsView:
-    return asyncio.run(house.registrar.terms(link, epsilon))
-
-
-def join(house: House, link: str, manifest_hash: str, *choices: CorpusChoice) -> Membership:
-    async def main() -> Membership:
-        member = await house.registrar.join(link, manifest_hash, choices)
-        await member.close()
-        return member
-
-    return asyncio.run(main())
 
 
 def everything(house: House) -> str:
@@ -106,7 +88,7 @@ def test_terms_then_consent(here: Site, house: House) -> None:
     assert (plan.unit, plan.steps, plan.noise_multiplier) == ("record", 3, offer.noise_multiplier)
     (budget,) = house.ledger.budgets()
     assert (budget.limit, budget.epsilon) == (8.0, 0.0)
-    assert house.ledger.rounds_left(corpus, member.plan.event()) >= 4
+    assert house.ledger.rounds_left([(corpus, member.plan.event())]) >= 4
     assert house.keystore.get(row.key_name) is not None
     with pytest.raises(UsageError, match="in Moor already"):
         join(house, host.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))

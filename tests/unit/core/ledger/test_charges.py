@@ -63,14 +63,14 @@ def test_a_release_without_text_is_charged_with_no_line_and_touches_no_lineage(l
 
 
 def test_at_the_budget_nothing_is_written(ledger: Ledger) -> None:
-    rounds = ledger.rounds_left("c1", LONG)
+    rounds = ledger.rounds_left([("c1", LONG)])
     assert rounds > 3
     for number in range(rounds):
         assert ledger.can_afford([("c1", LONG)])
         charge(ledger, number, LONG)
     head, row = ledger.head(), budget(ledger)
     assert row.epsilon <= row.limit
-    assert ledger.rounds_left("c1", LONG) == 0
+    assert ledger.rounds_left([("c1", LONG)]) == 0
     assert not ledger.can_afford([("c1", LONG)])
     with pytest.raises(BudgetExhausted, match=r"Text c1 has no room left .* ε 8 per record"):
         charge(ledger, rounds, LONG)
@@ -106,7 +106,7 @@ def test_a_document_charge_enters_the_record_budget_as_a_replacement_and_no_corp
 
 
 def test_a_full_record_budget_stops_a_corpus_charge(ledger: Ledger) -> None:
-    for number in range(ledger.rounds_left("c1", LONG)):
+    for number in range(ledger.rounds_left([("c1", LONG)])):
         charge(ledger, number, LONG)
     assert budget(ledger, "corpus").epsilon == 0.0
     strong = msgspec.structs.replace(CORPUS, noise_multiplier=2.0)

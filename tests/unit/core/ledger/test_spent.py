@@ -80,7 +80,7 @@ def test_a_merge_brings_the_events_of_both(ledger: Ledger, tmp_path: Path) -> No
 
 
 def test_another_process_spends_what_is_left(ledger: Ledger, tmp_path: Path) -> None:
-    big = msgspec.structs.replace(RECORD, steps=ledger.rounds_left("c1", RECORD) * RECORD.steps)
+    big = msgspec.structs.replace(RECORD, steps=ledger.rounds_left([("c1", RECORD)]) * RECORD.steps)
     assert ledger.can_afford([("c1", big)])
     with Ledger.open(tmp_path / "ledger.db", None) as other:
         charge(other, 0, big)

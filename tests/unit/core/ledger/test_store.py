@@ -86,7 +86,7 @@ def test_a_restored_copy_stops_spending_but_can_be_read(tmp_path: Path) -> None:
     assert old.rolled_back
     assert old.budgets()[0].releases == 1
     assert not old.can_afford([("c1", RECORD)])
-    assert old.rounds_left("c1", RECORD) == 0
+    assert old.rounds_left([("c1", RECORD)]) == 0
     release = begin(old, 0).release_id
     for action in (lambda: charge(old, 2), lambda: charge(old, 0), lambda: old.seal(release, "a" * 64, 1, 1, "/x")):
         with pytest.raises(LedgerRolledBack, match="older than the one this machine had"):
