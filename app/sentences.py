@@ -51,6 +51,13 @@ TEMPLATES: dict[str, str] = {
             "Sentences", "The privacy ledger is older than it was. Nothing is spent until the newer one is back."
         )
     ),
+    "ledger_newer_elsewhere": str(
+        QT_TRANSLATE_NOOP(
+            "Sentences",
+            "{federation} has seen a newer privacy ledger of this machine. Nothing is spent until that one is back; if "
+            "you never restored an older one, leave that federation.",
+        )
+    ),
     "no_budget": str(
         QT_TRANSLATE_NOOP("Sentences", "Your text has reached its privacy limit. It will not be used again.")
     ),

@@ -83,6 +83,8 @@ class Refused:
     reason: str
     update_sha256: str
     size_bytes: int
+    ledger: bytes = b""
+    """The volunteer's commitment to its ledger, as it signed it."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Admitted:
     update_sha256: str
     size_bytes: int
     metrics: dict[str, float]
+    ledger: bytes = b""
 
 
 Verdict = Forged | Missing | Refused | Admitted
@@ -142,10 +145,10 @@ class Admission:
                 raise UpdateError("The reply says another size than the update has.")
             self._check_update(source, expected.shard)
         except HedgerowError as error:
-            return Refused(error.message, sha256, source.size)
+            return Refused(error.message, sha256, source.size, seal.ledger)
         if known.get(sha256, expected.key_id) != expected.key_id:
-            return Refused("The update is a copy of another volunteer's.", sha256, source.size)
-        return Admitted(sha256, source.size, metrics)
+            return Refused("The update is a copy of another volunteer's.", sha256, source.size, seal.ledger)
+        return Admitted(sha256, source.size, metrics, seal.ledger)
 
     def _forgery(self, expected: Expected, seal: ReplySeal, reply: RawReply) -> str:
         """Why the seal does not bind this reply to this assignment; empty if it does."""

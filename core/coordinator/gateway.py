@@ -39,6 +39,7 @@ from core.coordinator.serving import listen, serve
 from core.coordinator.status_page import CONTENT_SECURITY_POLICY, StatusView, render
 from core.coordinator.superlink import HOST, Control, client_context
 from core.federation.identity import key_id, verify_request
+from core.federation.protocol import LedgerSeen
 
 FLEET_LIMITS = {
     "activate-node": 4_096,
@@ -92,6 +93,7 @@ class Gateway:
             b"/manifest": {"GET": self._manifest},
             b"/enrol": {"POST": self._enrol},
             b"/leave": {"POST": self._leave},
+            b"/ledger": {"GET": self._ledger},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -198,6 +200,15 @@ class Gateway:
         if receipt is None:
             return Response(status_code=404)
         return Response(msgspec.json.encode(receipt), media_type="application/json")
+
+    async def _ledger(self, request: Request) -> Response:
+        public_key, _ = await self._signed(request)
+        volunteer = await run_in_threadpool(self._store.volunteer, key_id(public_key))
+        if volunteer is None or not volunteer.ledger:
+            return Response(status_code=404)
+        seen = LedgerSeen(server_round=volunteer.ledger_round, commitment=volunteer.ledger)
+        signed = msgspec.structs.replace(seen, signature=self._federation.key.sign(seen.signed_bytes()))
+        return Response(msgspec.json.encode(signed), media_type="application/json")
 
     async def _manifest(self, request: Request) -> Response:
         return Response(self._federation.manifest, media_type="application/json")

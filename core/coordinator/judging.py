@@ -96,6 +96,8 @@ class Judge:
             if not late and item.nonce == letter.nonce:
                 self.fail(item, verdict.reason, forged=isinstance(verdict, Forged))
             return
+        if verdict.ledger:
+            self._store.keep_ledger(item.key_id, item.server_round, verdict.ledger)
         if isinstance(verdict, Refused):
             self._quarantine(reply)
             refused = dataclasses.replace(

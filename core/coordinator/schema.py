@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.federation.protocol import Capability
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MIGRATIONS = {
     1: """
 ALTER TABLE volunteers ADD COLUMN capability TEXT NOT NULL DEFAULT 'any';
@@ -25,6 +25,10 @@ CREATE TABLE means (
     machines INTEGER NOT NULL, steps INTEGER NOT NULL, tokens INTEGER NOT NULL, seconds REAL NOT NULL, loss REAL
 ) STRICT;
 """,
+    3: """
+ALTER TABLE volunteers ADD COLUMN ledger BLOB NOT NULL DEFAULT X'';
+ALTER TABLE volunteers ADD COLUMN ledger_round INTEGER NOT NULL DEFAULT 0;
+""",
 }
 """Version → what makes the next one of it."""
 
@@ -36,7 +40,8 @@ CREATE TABLE tokens (
 ) STRICT;
 CREATE TABLE volunteers (
     key_id TEXT PRIMARY KEY, public_key BLOB NOT NULL, node_id TEXT NOT NULL DEFAULT '', token_hash TEXT NOT NULL,
-    enrolled_at REAL NOT NULL, left_at REAL, capability TEXT NOT NULL DEFAULT 'any'
+    enrolled_at REAL NOT NULL, left_at REAL, capability TEXT NOT NULL DEFAULT 'any',
+    ledger BLOB NOT NULL DEFAULT X'', ledger_round INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE checkpoints (
     server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, momentum TEXT NOT NULL,
@@ -96,6 +101,9 @@ class Volunteer:
     left_at: float | None
     capability: Capability = "any"
     """Shards its machine has the memory for, in its own words."""
+    ledger: bytes = b""
+    """The newest commitment to its privacy ledger, and the round it came with."""
+    ledger_round: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,14 @@ class Store(Database):
         query = "SELECT * FROM volunteers WHERE (left_at IS NOT NULL) = ? ORDER BY key_id"
         return [Volunteer(**row) for row in self._read(query, (gone,))]
 
+    def keep_ledger(self, key_id: str, server_round: int, commitment: bytes) -> None:
+        """Keep a volunteer's commitment to its ledger, unless one of a later round is there."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE volunteers SET ledger = ?, ledger_round = ? WHERE key_id = ? AND ledger_round <= ?",
+                (commitment, server_round, key_id, server_round),
+            )
+
     def leave(self, key_id: str, now: float) -> None:
         """Note that a volunteer left; its key can never come back."""
         with self._write() as db:

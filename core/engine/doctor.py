@@ -79,6 +79,13 @@ def _keystore(keystore: Keystore) -> tuple[bool, str, str]:
 def _ledger(ledger: Ledger) -> tuple[bool, str, str]:
     if ledger.rolled_back:
         return False, "the ledger went back in time; nothing more is spent", "Put the newer ledger.db back."
+    if ledger.newer_elsewhere:
+        names = ", ".join(ledger.newer_elsewhere.values())
+        return (
+            False,
+            f"{names} saw a newer ledger of this machine; nothing more is spent",
+            "Put the newer ledger.db back. If you never restored an older one, leave that federation.",
+        )
     problems = ledger.damage or ledger.verify_chain()
     if problems:
         return False, problems[0], "Put back an undamaged ledger.db."

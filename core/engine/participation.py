@@ -15,7 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from core.api.errors import BudgetExhausted, ClockError, CoordinatorError, HedgerowError, StorageError
-from core.engine import asking, leftovers, progress, slots
+from core.engine import asking, ledger_seen, leftovers, progress, slots
 from core.engine import journal as journals
 from core.engine.children import ChildDied
 from core.engine.ending import end_tasks
@@ -73,6 +73,7 @@ class Participation:
         self.unreachable = False
         self.exhausted = False
         self._floor_told = ""
+        self._compared = False
         self.on_change: Callable[[], None] = desk.board.changed
 
     def start(self) -> None:
@@ -177,6 +178,8 @@ class Participation:
         if time.monotonic() >= self._beat_at or interval > self._beat_s:
             await self.member.fleet.heartbeat(interval)
             self._beat_at, self._beat_s = time.monotonic() + HEARTBEAT_S, interval
+        if not self._compared:
+            await self._compare_ledger()
         received = self._inbox.get()
         if received is None:
             delivery = await self.member.fleet.pull()
@@ -188,6 +191,17 @@ class Participation:
         due = [r for r in self._open() if r.state == "sent"]
         for release in [*due, *map(self._desk.ledger.release, sorted(self._resent))]:
             await self._ask_receipt(release)
+
+    async def _compare_ledger(self) -> None:
+        """Once a life, before any round is taken: does this ledger hold what the coordinator saw of it last?"""
+        row = self.member.row
+        seen = await self.member.gateway.ledger_seen(row.federation_key)
+        fits = await asyncio.to_thread(ledger_seen.fits, self._desk.ledger, self._desk.key, row.federation_id, seen)
+        self._compared = True
+        if not fits:
+            self._desk.ledger.newer_elsewhere[row.federation_id] = row.name
+            self.count_budget()
+            self.on_change()
 
     async def _take(self, received: Received) -> None:
         """Fetch, confirm, understand and file one message; whatever happens, it is dealt with once."""
@@ -305,6 +319,8 @@ class Participation:
         again = release.release_id in self._again
         try:
             if not again and release.state in ("assigned", "training"):
+                if not self._compared and release.charge_id is None:
+                    return POLL_S
                 if not await self._train(release, journal):
                     return POLL_S
                 release = self._desk.ledger.release(release.release_id)

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from core import vault
 from core.api.errors import UpdateError
 from core.engine import journal as journals
-from core.engine import progress, rounds
+from core.engine import ledger_seen, progress, rounds
 from core.engine.governor import TICK_S
 from core.engine.journal import Journal
 from core.engine.membership import Membership
@@ -182,6 +182,9 @@ class Sender:
             shard=instruction.shard,
             update_sha256=release.sha256,
             metrics_sha256=metrics_hash(journal.metrics),
+            ledger=ledger_seen.commitment(
+                self._desk.ledger, self._desk.key, self._member.row.federation_id, release.release_id
+            ),
             public_key=self._member.key.public_pem,
         )
         return seal.signed_by(self._member.key).to_record()

@@ -218,7 +218,7 @@ class Engine:
         self.board.publish = self.server.notice
         self.governor.on_change = self._reconsidered
         self.governor.on_words = self._changed
-        self.governor.problem = self.ledger.rolled_back or bool(self.ledger.damage)
+        self.governor.problem = self.ledger.blocked
         self.corpora.on_ready = self._reconsidered
         self.corpora.resume()
         for row in self.ledger.federations():
@@ -287,6 +287,8 @@ class Engine:
         self._changed()
 
     def _changed(self) -> None:
+        if not self.stopping.is_set():
+            self.governor.problem = self.ledger.blocked
         self._revision += 1
         self.server.changed()
 
@@ -334,6 +336,13 @@ class Engine:
         if self.ledger.rolled_back:
             text = "The privacy ledger is older than it was: nothing more is spent until the newer one is back."
             return Sentence(code="ledger_rolled_back", text=text)
+        if self.ledger.newer_elsewhere:
+            name = next(iter(self.ledger.newer_elsewhere.values()))
+            text = (
+                f"{name} has seen a newer privacy ledger of this machine: nothing more is spent until that one is "
+                "back. If you never restored an older one, leave that federation."
+            )
+            return Sentence(code="ledger_newer_elsewhere", text=text, args={"federation": name})
         if self.ledger.damage:
             return Sentence(code="ledger_damaged", text=f"The privacy ledger does not add up: {self.ledger.damage[0]}.")
         if self.config.problem and self.config.presence.paused:
@@ -497,7 +506,7 @@ class Engine:
             await one.stop()
             await asyncio.to_thread(shutil.rmtree, state_folder(self.home, params.federation_id), ignore_errors=True)
             self.board.show(None)
-        self._refresh()
+        self._reconsidered()
         return Acknowledged(detail="You left, and the key was destroyed. What was charged stays charged.")
 
     async def _uploads_list(self, params: Nothing) -> UploadList:

@@ -19,7 +19,15 @@ import msgspec
 from core.api.errors import CoordinatorError, HedgerowError, InviteError, StorageError, from_code
 from core.federation.identity import HEADER_DIGEST, NodeKey, sign_request, verify_federation
 from core.federation.manifest import MAX_ENVELOPE
-from core.federation.protocol import MAX_PIECE, Capability, EnrolAnswer, EnrolRequest, PutAnswer, Receipt
+from core.federation.protocol import (
+    MAX_PIECE,
+    Capability,
+    EnrolAnswer,
+    EnrolRequest,
+    LedgerSeen,
+    PutAnswer,
+    Receipt,
+)
 from core.federation.transport import Answer, Transport, Unreachable
 from core.vault import storage_error, sync_folder
 
@@ -81,6 +89,20 @@ class Gateway:
         if receipt.update_sha256 != update_sha256 or receipt.state not in ("accepted", "refused", "late"):
             raise CoordinatorError("A receipt is about something else.", "It is ignored.")
         return receipt
+
+    async def ledger_seen(self, federation_key: bytes) -> LedgerSeen | None:
+        """The newest commitment to this machine's ledger that the coordinator has, or ``None`` if it has none.
+
+        Raises:
+            CoordinatorError: the answer is not the federation's.
+        """
+        answer = await self._ask("GET", "/ledger")
+        if answer.status in (204, 404):
+            return None
+        seen = _decode(_expect(answer, 200, self), LedgerSeen)
+        if not verify_federation(federation_key, seen.signed_bytes(), seen.signature):
+            raise CoordinatorError("What the coordinator says of the ledger is not signed by the federation.")
+        return seen
 
     async def leave(self) -> None:
         """Unregister; a node that is already unknown has left."""

@@ -33,6 +33,7 @@ METRICS = "metrics"
 SEAL = "seal"
 MESSAGE_TYPE = "train"
 NONCE_BYTES = 16
+LEDGER_BYTES = 32
 SHARD_NAME = re.compile(r"full|embedding|blocks:[0-9]{1,3}-[0-9]{1,3}")
 """Form of a shard's name; whether the model has such a part is checked against the manifest."""
 MAX_MESSAGE_UPDATE = 32 << 20
@@ -121,14 +122,26 @@ class ReplySeal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     shard: str
     update_sha256: str
     metrics_sha256: bytes
+    ledger: bytes = b""
+    """Commitment to the volunteer's privacy ledger, ``LEDGER_BYTES`` long and meaningless without its key; the
+    coordinator keeps the newest and shows it to its sender alone. Empty from a sender that keeps none."""
     public_key: bytes
     """PEM of the node key enrolled for this assignment."""
     signature: bytes = b""
 
+    def __post_init__(self) -> None:
+        """Bound what is kept.
+
+        Raises:
+            ValueError: the commitment has another length.
+        """
+        if len(self.ledger) not in (0, LEDGER_BYTES):
+            raise ValueError("a commitment to a ledger has the wrong length")
+
     def signed_bytes(self) -> bytes:
         """The bytes the node key signs."""
         parts = (
-            b"hedgerow-reply-1",
+            b"hedgerow-reply-2",
             self.federation_id.encode(),
             self.run_id.encode(),
             str(self.server_round).encode(),
@@ -138,6 +151,7 @@ class ReplySeal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             self.shard.encode(),
             self.update_sha256.encode(),
             self.metrics_sha256,
+            self.ledger,
         )
         return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
@@ -216,6 +230,18 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The bytes the federation key signs."""
         bare = msgspec.structs.replace(self, signature=b"")
         return b"hedgerow-receipt-1\n" + msgspec.json.encode(bare)
+
+
+class LedgerSeen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``GET /ledger`` answers: the newest commitment that came with an update of the asking key."""
+
+    server_round: int
+    commitment: bytes
+    signature: bytes = b""
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the federation key signs."""
+        return b"hedgerow-ledger-seen-1\n" + msgspec.json.encode(msgspec.structs.replace(self, signature=b""))
 
 
 class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from core.api.errors import CoordinatorError, PrivacyError, ReleaseMismatch, UsageError
 from core.ledger.book import Book
+from core.ledger.entries import Head
 from core.ledger.rows import OPEN_STATES, FederationRow, Release, ReleaseAttributes, ReleaseState
 
 _SELECT: Final = (
@@ -15,6 +17,9 @@ _SELECT: Final = (
     " COALESCE(c.unit, ''), r.begun_at, r.sealed_at, r.sent_at, r.finished_at, r.sha256, r.size_bytes, r.dense_bytes,"
     " r.path, r.reason, c.epsilon_after, c.epsilon_cost, c.delta"
     " FROM releases r LEFT JOIN charges c ON c.release_id = r.release_id"
+)
+_CHARGE_HEADS: Final = (
+    "SELECT e.seq, e.hash FROM charges c JOIN releases r ON r.release_id = c.release_id JOIN entries e ON e.seq = c.seq"
 )
 _FINAL: Final = ("accepted", "refused", "late", "abandoned")
 _AFTER_FINAL: Final[dict[str, tuple[str, ...]]] = {"late": ("accepted", "refused"), "refused": ("accepted",)}
@@ -69,6 +74,22 @@ class ReleaseBook(Book):
             for release in self.open_releases():
                 if release.federation_id == federation_id:
                     self.mark(release.release_id, "abandoned", reason="You left the federation.")
+
+    def charge_head(self, release_id: int) -> Head:
+        """The entry that charged a release.
+
+        Raises:
+            PrivacyError: it was not charged.
+        """
+        row = self._db.row(f"{_CHARGE_HEADS} WHERE c.release_id = ?", (release_id,))
+        if row is None:
+            raise PrivacyError(f"Release {release_id} was not charged.")
+        return Head(*row)
+
+    def charge_heads(self, federation_id: str) -> Iterator[Head]:
+        """The entries that charged releases of a federation, newest first."""
+        for row in self._db.rows(f"{_CHARGE_HEADS} WHERE r.federation_id = ? ORDER BY e.seq DESC", (federation_id,)):
+            yield Head(*row)
 
     def begin_release(
         self, federation_id: str, run_id: str, server_round: int, attributes: ReleaseAttributes

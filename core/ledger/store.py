@@ -3,20 +3,22 @@
 Order of a release: ``begin_release`` → ``charge`` (durable before it returns) → work → ``seal`` → upload. After a
 charge and after a seal, the head of the chain is written to the anchor outside, so that everything that may have left
 this machine is known there too. At opening, an anchor that is behind is repaired; one that is ahead of the ledger, or
-beside it, means that the file went back in time: nothing is spent any more, while everything can still be read.
+beside it, means that the file went back in time: nothing is spent any more, while everything can still be read. So it
+is where a federation saw charges that this file does not have (``newer_elsewhere``), which needs no keyring.
 
 Not promised: who restores a whole machine, keyring included, is not noticed; and the owner can always erase both.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core.api.errors import LedgerRolledBack, PrivacyError
+from core.api.errors import KeystoreError, LedgerRolledBack, PrivacyError
 from core.ledger import export
 from core.ledger.audit import problems
 from core.ledger.book import Clock
@@ -24,7 +26,7 @@ from core.ledger.charges import ChargeBook, Line
 from core.ledger.contribution import ContributionBook
 from core.ledger.database import Connect, Database, connect
 from core.ledger.entries import Head
-from core.ledger.rows import HeadAnchor, Release
+from core.ledger.rows import BudgetRow, HeadAnchor, Release
 from core.ledger.schema import prepare
 
 
@@ -39,6 +41,9 @@ class Ledger(ChargeBook, ContributionBook):
         """Whether an anchor was expected and had to be made anew at opening, as after a change of keyring."""
         self.damage: list[str] = []
         """What did not add up at opening; spending is refused unless it is empty."""
+        self.newer_elsewhere: dict[str, str] = {}
+        """Federations, by id, that saw a ledger with charges which this one does not have; spending is refused until
+        the newer one is back or they are left."""
         self._anchor = anchor
         self._anchor_lock = threading.Lock()
         self._anchored: Head | None = None
@@ -122,14 +127,41 @@ class Ledger(ChargeBook, ContributionBook):
             StorageError: the disk refused; nothing was written.
             KeystoreError: the charge stands, but its head could not be kept outside; call again.
         """
-        self._refuse_if_blocked()
+        self.refuse_if_blocked()
         charge_id = self._charge(release_id, sorted(lines, key=lambda line: line[0]))
         self._move_anchor()
         return charge_id
 
     def can_afford(self, lines: Iterable[Line]) -> bool:
         """Whether ``charge`` would pass now. Nothing is written."""
-        return not self.rolled_back and not self.damage and super().can_afford(lines)
+        return not self.blocked and super().can_afford(lines)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing may be spent, whatever the budgets say."""
+        return self.rolled_back or bool(self.damage) or bool(self.newer_elsewhere)
+
+    def set_budget(self, corpus_id: str, unit: str, epsilon: float, delta: float) -> BudgetRow:
+        """As of the book, and the head moves along outside, so that an older limit cannot be put back unnoticed."""
+        row = super().set_budget(corpus_id, unit, epsilon, delta)
+        self._follow()
+        return row
+
+    def bind_lineage(self, corpus_id: str, digests: Iterable[str]) -> int:
+        """As of the book, and the head moves along outside, so that texts that were one stay one."""
+        lineage = super().bind_lineage(corpus_id, digests)
+        self._follow()
+        return lineage
+
+    def end_guarantee(self, corpus_id: str) -> None:
+        """As of the book, and the head moves along outside, so that what ended stays so."""
+        super().end_guarantee(corpus_id)
+        self._follow()
+
+    def leave_federation(self, federation_id: str) -> None:
+        """As of the book; what that federation said of this ledger does not count any more."""
+        super().leave_federation(federation_id)
+        self.newer_elsewhere.pop(federation_id, None)
 
     def seal(self, release_id: int, sha256: str, size_bytes: int, dense_bytes: int, path: str) -> Release:
         """Note the finished bytes of a charged release; only these may ever be sent for it.
@@ -139,7 +171,7 @@ class Ledger(ChargeBook, ContributionBook):
             ReleaseMismatch: other bytes were sealed before.
             LedgerRolledBack: the ledger went back in time.
         """
-        self._refuse_if_blocked()
+        self.refuse_if_blocked()
         release = self._seal(release_id, sha256, size_bytes, dense_bytes, path)
         self._move_anchor()
         return release
@@ -160,6 +192,11 @@ class Ledger(ChargeBook, ContributionBook):
         """The newest entry."""
         return self._head()
 
+    def _follow(self) -> None:
+        """Move the anchor where nothing leaves the machine: a keyring that does not answer is caught up with later."""
+        with contextlib.suppress(KeystoreError):
+            self._move_anchor()
+
     def _move_anchor(self) -> None:
         if self._anchor is None or self.rolled_back or self.damage:
             return
@@ -169,11 +206,23 @@ class Ledger(ChargeBook, ContributionBook):
                 self._anchor.write(head.encode())
                 self._anchored = head
 
-    def _refuse_if_blocked(self) -> None:
+    def refuse_if_blocked(self) -> None:
+        """Say why nothing may be spent at all, if that is so.
+
+        Raises:
+            LedgerRolledBack: it went back in time.
+            PrivacyError: it does not add up.
+        """
         if self.rolled_back:
             raise LedgerRolledBack(
                 "The privacy ledger is older than the one this machine had, so nothing more is spent.",
                 "Put the newer ledger.db back. What was charged since then is unknown without it.",
+            )
+        if self.newer_elsewhere:
+            name = next(iter(self.newer_elsewhere.values()))
+            raise LedgerRolledBack(
+                f"{name} has seen a newer privacy ledger of this machine, so nothing more is spent.",
+                "Put the newer ledger.db back. If you never restored an older one, leave that federation.",
             )
         if self.damage:
             raise PrivacyError(

@@ -35,7 +35,7 @@ from core.coordinator.store import Store
 from core.federation.identity import NodeKey, key_id, sign_request, verify_federation
 from core.federation.invite import GATEWAY_NAME
 from core.federation.manifest import open_manifest
-from core.federation.protocol import EnrolAnswer, EnrolRequest, Receipt
+from core.federation.protocol import EnrolAnswer, EnrolRequest, LedgerSeen, Receipt
 
 pytestmark = pytest.mark.slow
 TOKENIZER = b'{"a": "tokenizer"}'
@@ -314,6 +314,17 @@ def test_the_manifest_and_blobs_are_served(site: Site) -> None:
 def test_a_private_file_is_never_served(site: Site) -> None:
     sha256 = site.federation.home.private.put(b"somebody's update")
     assert site.ask("GET", f"/blobs/{sha256}").status_code == 404
+
+
+def test_what_was_seen_of_a_ledger_is_shown_to_its_owner_alone(site: Site) -> None:
+    (key, _), (other, _) = site.enrolled(), site.enrolled()
+    assert site.ask("GET", "/ledger").status_code == 401
+    assert site.signed(key, "GET", "/ledger").status_code == 404, "nothing was seen yet"
+    site.store.keep_ledger(key_id(key.public_pem), 2, b"c" * 32)
+    assert site.signed(other, "GET", "/ledger").status_code == 404
+    seen = msgspec.json.decode(site.signed(key, "GET", "/ledger").content, type=LedgerSeen)
+    assert (seen.server_round, seen.commitment) == (2, b"c" * 32)
+    assert verify_federation(site.federation.key.public_bytes, seen.signed_bytes(), seen.signature)
 
 
 def test_a_receipt_is_for_its_sender_alone(site: Site) -> None:

@@ -141,8 +141,12 @@ def test_another_file_in_the_place_of_the_sealed_one_is_not_sent(campaign: Campa
 
 
 @pytest.mark.parametrize("scene", ["record"], indirect=True)
-def test_a_machine_restored_with_its_keyring_is_not_noticed_and_nobody_promises_it(campaign: Campaign) -> None:
-    """A non-promise, shown: ledger and keyring go back together, and the round that left is charged once more only."""
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_machine_restored_with_its_keyring_is_noticed_by_an_honest_coordinator_alone(
+    campaign: Campaign, honest: bool
+) -> None:
+    """Ledger and keyring go back together. What the federation saw of the ledger shows it; one that says nothing of
+    that cannot be told from one that saw nothing, and then the rounds that left are charged once more only."""
     number = next(n for n, point in enumerate(campaign.points) if "hear ChargeRequest" in point)
     with campaign.life() as life:
         backup = life.disk.root.parent / "backup"
@@ -151,10 +155,17 @@ def test_a_machine_restored_with_its_keyring_is_not_noticed_and_nobody_promises_
         assert set(life.world.left()) == {1, 2}
         known = life.world.of("keyring")[0].value
         life.world.note("keyring", value=known)
+        if not honest:
+            life.world.note("ledger")
         with campaign.life(None, backup, life.world) as after:
+            sent = {number: set(hashes) for number, hashes in life.world.left().items()}
+            after.again = True  # the newest round is asked for once more
             after.run()
             assert not after.rolled_back
             assert undercharged(after.disk.root / "ledger.db", after.world, campaign.scene.cost)
+            noticed = any("has seen a newer privacy ledger" in sentence for sentence in after.refusals)
+            assert noticed == honest, after.refusals
+            assert (after.world.left() == sent) == honest, "nothing new leaves where it is noticed"
 
 
 @pytest.mark.parametrize("scene", ["record"], indirect=True)

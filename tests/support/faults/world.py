@@ -23,7 +23,7 @@ from flwr.proto.message_pb2 import Message as ProtoMessage
 from support.faults.disk import Disk
 
 from core.federation.fleet import Delivery, Fleet, Session
-from core.federation.protocol import Receipt, SpooledUpdate, TrainInstruction
+from core.federation.protocol import LedgerSeen, Receipt, SpooledUpdate, TrainInstruction
 
 _now = time.time
 """The coordinator's clock, whatever becomes of the volunteer's."""
@@ -211,6 +211,7 @@ class Wire:
         inside = isinstance(payload, bytes)
         sha256 = hashlib.sha256(payload).hexdigest() if isinstance(payload, bytes) else payload.sha256
         self._leaves(int(delivery.message_id[:2]), sha256)
+        self._world.note("ledger announced", int(delivery.message_id[:2]), value=seal["ledger"].hex())
         self._disk.point("the reply is announced")
         return Session(
             delivery=delivery, session_id="s", message_id="m", objects={}, chunks=[],
@@ -227,6 +228,8 @@ class Wire:
         if not session.remaining:
             (sha256,) = self._world.left()[server_round]
             self._world.note("arrived", server_round, value=sha256)
+            said = [e.value for e in self._world.of("ledger announced") if e.server_round == server_round]
+            self._world.note("ledger", server_round, value=said[-1])
         self._disk.point("the part is pushed")
 
     async def put_blob(
@@ -243,6 +246,14 @@ class Wire:
             parts += piece
         self._leaves(server_round, hashlib.sha256(parts).hexdigest())
         return True
+
+    async def ledger_seen(self, key: bytes) -> LedgerSeen | None:
+        """The commitment that came with the newest update; a coordinator that keeps silent has an empty one."""
+        self._disk.point("ask what was seen of the ledger")
+        kept = self._world.of("ledger")
+        if not kept or not kept[-1].value:
+            return None
+        return LedgerSeen(server_round=kept[-1].server_round, commitment=bytes.fromhex(kept[-1].value))
 
     async def receipt(self, sha256: str, key: bytes) -> Receipt | None:
         """Durable at the coordinator, once it arrived."""

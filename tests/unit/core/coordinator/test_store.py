@@ -192,7 +192,8 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
     enrolled = store.volunteers()
     store.close()
     database = sqlite3.connect(tmp_path / "coordinator.db")
-    database.execute("ALTER TABLE volunteers DROP COLUMN capability")
+    for column in ("capability", "ledger", "ledger_round"):
+        database.execute(f"ALTER TABLE volunteers DROP COLUMN {column}")
     for column in ("shard", "steps", "tokens"):
         database.execute(f"ALTER TABLE assignments DROP COLUMN {column}")
     database.execute("DROP TABLE errands")
@@ -206,6 +207,17 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
     again.check()
     again.close()
     Store(tmp_path / "coordinator.db").close()
+
+
+def test_the_newest_word_about_a_ledger_is_kept(store: Store) -> None:
+    person, _ = (store.bind(NodeKey.generate().public_pem, TOKEN, NOW) for _ in range(2))
+    assert (person.ledger, person.ledger_round) == (b"", 0)
+    for server_round, word in ((3, b"c" * 32), (2, b"b" * 32), (3, b"d" * 32)):
+        store.keep_ledger(person.key_id, server_round, word)
+    kept = store.volunteer(person.key_id)
+    assert kept is not None
+    assert (kept.ledger, kept.ledger_round) == (b"d" * 32, 3)
+    assert all(not other.ledger for other in store.volunteers() if other.key_id != person.key_id)
 
 
 def test_a_write_waits_for_another_process(store: Store, tmp_path: Path) -> None:

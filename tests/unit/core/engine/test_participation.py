@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -37,7 +38,7 @@ from core.federation.fleet import Delivery, Fleet, RunEnded, Session
 from core.federation.identity import FederationKey, NodeKey, federation_id
 from core.federation.invite import Invite
 from core.federation.manifest import open_manifest, seal_manifest
-from core.federation.protocol import EnrolAnswer, Receipt, SpooledUpdate, TrainInstruction, read_seal
+from core.federation.protocol import EnrolAnswer, LedgerSeen, Receipt, SpooledUpdate, TrainInstruction, read_seal
 from core.federation.transport import RegistrationLost, Unreachable, WrongServer
 from core.hardware.limits import Readings
 from core.ledger.rows import Choice, FederationRow, Release
@@ -124,6 +125,10 @@ class Wire:
         self.known = 7
         self.swallows = False
         """The first announcement arrives but its answer is lost, and repeating it is swallowed, as a SuperLink does."""
+        self.mute = False
+        """Whether it does not say what it saw of the ledger."""
+        self.seen: LedgerSeen | None = None
+        """What the coordinator has of this machine's ledger; kept from each reply that arrives, as it does."""
         self.served = b""
         """The signed terms that the coordinator shows now; empty: those consented to."""
 
@@ -163,6 +168,7 @@ class Wire:
     ) -> Session:
         self._alive(delivery)
         self.announced.append((delivery.message_id, payload, dict(metrics), dict(seal)))
+        self.seen = LedgerSeen(server_round=seal["server_round"], commitment=seal["ledger"])
         known = [message_id for message_id, *_ in self.announced[:-1]]
         repeated = delivery.message_id in known
         to_push = [] if self.late or (repeated and self.swallows) else ["a", "b", "c"]
@@ -207,6 +213,11 @@ class Wire:
         path.write_bytes(BASE)
         progress(len(BASE), size)
         return path
+
+    async def ledger_seen(self, key: bytes) -> LedgerSeen | None:
+        if self.mute:
+            raise Unreachable("Nobody answers.")
+        return self.seen
 
     async def receipt(self, sha256: str, key: bytes) -> Receipt | None:
         return self.receipts.get(sha256)
@@ -346,6 +357,81 @@ def accept(bench: Bench, release: Release, state: str = "accepted") -> None:
     bench.wire.receipts[release.sha256] = Receipt(
         update_sha256=release.sha256, server_round=release.server_round, state=state, reason="because"
     )
+
+
+def restored(bench: Bench, copy: Path) -> None:
+    """The home is as it was when it was copied, keyring and all."""
+    bench.house.ledger.close()
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (bench.house.home / name).unlink(missing_ok=True)
+    shutil.copy(copy, bench.house.home / "ledger.db")
+    bench.house.open()
+
+
+def test_a_home_restored_without_a_keyring_is_noticed_by_what_the_federation_saw(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    with sqlite3.connect(bench.house.home / "ledger.db") as db:
+        db.execute("VACUUM INTO ?", (str(tmp_path / "backup.db"),))
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.state("sent")
+        await bench.one.stop()
+        restored(bench, tmp_path / "backup.db")
+        one = bench.begin()
+        bench.wire.ask(2)
+        ledger = bench.house.ledger
+        await bench.until(lambda: ledger.newer_elsewhere, "the newer ledger")
+        assert list(ledger.newer_elsewhere.values()) == ["Moor"]
+        await bench.state("abandoned", server_round=2)
+        assert one.exhausted
+        assert bench.charges() == 0
+        assert len(bench.wire.announced) == 1, "nothing more left"
+        assert any("seen a newer privacy ledger" in notice.sentence.text for notice in bench.notices)
+        ledger.leave_federation(one.member.row.federation_id)
+        assert not ledger.blocked, "one that lies about it can be left"
+
+    run(bench, what)
+
+
+def test_nothing_is_charged_before_the_federation_was_asked_what_it_saw(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        bench.wire.ask(2)
+        await bench.state("sent", server_round=2)
+        assert bench.wire.seen is not None
+        assert bench.wire.seen.server_round == 2
+        assert not bench.house.ledger.newer_elsewhere
+        assert bench.wire.announced[0][3]["ledger"] != bench.wire.announced[1][3]["ledger"]
+        accept(bench, release)
+        await bench.crash()
+        bench.wire.ask(3)
+        await bench.state("sent", server_round=3)
+
+    run(bench, what)
+
+
+def test_a_round_begun_before_a_crash_waits_until_the_federation_answers(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        bench.one._tasks[1].cancel()  # so that the round is begun and nothing more
+        bench.wire.ask()
+        await bench.until(lambda: bench.release(), "the round")
+        await bench.one.stop()
+        bench.house.ledger.close()
+        bench.house.open()
+        bench.wire.mute = True
+        one = bench.begin()
+        release = bench.release()
+        assert release is not None
+        assert await one._advance(release) == participations.POLL_S
+        assert bench.charges() == 0
+
+    run(bench, what)
 
 
 def test_a_round_from_instruction_to_receipt(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from core.federation import gateway as gateways
 from core.federation.gateway import Gateway
 from core.federation.identity import HEADER_DIGEST, FederationKey, NodeKey, verify_request
 from core.federation.invite import GATEWAY_NAME
-from core.federation.protocol import MAX_PIECE, EnrolAnswer, EnrolRequest, PutAnswer, Receipt
+from core.federation.protocol import MAX_PIECE, EnrolAnswer, EnrolRequest, LedgerSeen, PutAnswer, Receipt
 from core.federation.transport import Endpoint, Transport, Unreachable, WrongServer
 
 KEY = NodeKey.generate()
@@ -141,6 +141,21 @@ def test_receipts_are_believed_only_from_the_federation(here: Site) -> None:
         get(receipt(update_sha256="b" * 64))
     with pytest.raises(CoordinatorError, match="about something else"):
         get(receipt(state="burnt"))
+
+
+def test_what_was_seen_of_the_ledger_is_believed_only_from_the_federation(here: Site) -> None:
+    def get(key: FederationKey = FEDERATION, status: int = 200) -> LedgerSeen | None:
+        plain = LedgerSeen(server_round=3, commitment=b"c" * 32)
+        signed = msgspec.structs.replace(plain, signature=key.sign(plain.signed_bytes()))
+        here.give("GET", "/ledger", msgspec.json.encode(signed), status)
+        return ask(here.endpoint, lambda g: g.ledger_seen(FEDERATION.public_bytes))
+
+    assert get(status=404) is None
+    found = get()
+    assert found is not None
+    assert (found.server_round, found.commitment) == (3, b"c" * 32)
+    with pytest.raises(CoordinatorError, match="not signed by the federation"):
+        get(FederationKey.generate())
 
 
 def test_leaving_twice_is_fine_and_a_dead_coordinator_is_not(here: Site) -> None:

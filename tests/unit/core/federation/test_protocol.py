@@ -10,6 +10,7 @@ import pytest
 from core.api.errors import CoordinatorError, UpdateError
 from core.federation.identity import FederationKey, NodeKey, verify_federation
 from core.federation.protocol import (
+    LEDGER_BYTES,
     OPEN_METRICS,
     PUBLIC_METRICS,
     Receipt,
@@ -42,6 +43,7 @@ SEAL = ReplySeal(
     shard="full",
     update_sha256="c" * 64,
     metrics_sha256=metrics_hash({"steps": 20.0}),
+    ledger=b"l" * LEDGER_BYTES,
     public_key=b"",
 )
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.ledger_kit import CORPUS, RECORD, Memory, begin, charge, prepared, seal
+from support.ledger_kit import CORPUS, RECORD, Memory, add_corpus, begin, charge, digests, prepared, seal
 
 from core.api.errors import KeystoreError, LedgerRolledBack, PrivacyError, StorageError
 from core.ledger.entries import Head
@@ -92,6 +92,40 @@ def test_a_restored_copy_stops_spending_but_can_be_read(tmp_path: Path) -> None:
         with pytest.raises(LedgerRolledBack, match="older than the one this machine had"):
             action()
     assert anchor.head == head, "the evidence stays"
+
+
+@pytest.mark.parametrize("change", ["limit", "lineage", "end"])
+def test_an_older_limit_cannot_be_put_back(tmp_path: Path, change: str) -> None:
+    """What makes a budget stricter without a charge is anchored too."""
+    anchor, path = Memory(), tmp_path / "ledger.db"
+    ledger = prepared(path, anchor)
+    charge(ledger, 0)
+    add_corpus(ledger, "c9", ["something", "else"])
+    _copy(path, tmp_path / "backup.db")
+    match change:
+        case "limit":
+            ledger.set_budget("c1", "record", 1.0, 1e-5)
+        case "lineage":
+            ledger.bind_lineage("c9", digests(["a document more"]))
+        case "end":
+            ledger.end_guarantee("c1")
+    assert anchor.head == ledger.head().encode()
+    ledger.close()
+    _restore(tmp_path / "backup.db", path)
+    assert Ledger.open(path, anchor).rolled_back
+
+
+def test_a_keyring_that_is_locked_does_not_stop_what_leaves_nothing(tmp_path: Path) -> None:
+    anchor = Memory()
+    ledger = prepared(tmp_path / "ledger.db", anchor)
+
+    def locked(head: bytes) -> None:
+        raise KeystoreError("It is locked.")
+
+    anchor.write = locked  # type: ignore[method-assign]
+    ledger.set_budget("c1", "record", 7.0, 1e-5)
+    with pytest.raises(KeystoreError):
+        charge(ledger, 0)
 
 
 def test_a_copy_that_was_continued_is_noticed(tmp_path: Path) -> None:
