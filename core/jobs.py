@@ -8,6 +8,7 @@ descriptor holds the 32-byte store key and is closed after reading.
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Annotated, Literal
 
@@ -356,6 +357,15 @@ class DPRecord(Job, frozen=True, kw_only=True, tag="dp_record"):
     noise_multiplier: float
     noise_draws: int
     """Gaussian values drawn: for DP-SGD in each step, for ``corpus`` once, as many as are released of an update."""
+    noise_energy: float
+    """Sum of the squares of all of them as they were added, about (σC)² each."""
+
+    @property
+    def too_quiet(self) -> bool:
+        """Whether what was drawn is quieter than the record says, beyond chance: eight standard deviations."""
+        expected = self.noise_draws * (self.noise_multiplier * self.clip_norm) ** 2
+        least = 1 - 8 * math.sqrt(2 / self.noise_draws) if self.noise_draws else 0.0
+        return not self.noise_energy >= least * expected
 
 
 class Sealed(Job, frozen=True, kw_only=True, tag="sealed"):

@@ -346,6 +346,7 @@ def _check_record(record: jobs.DPRecord | None, plan: plans.Plan, shapes: Mappin
         and record.noise_multiplier == plan.noise_multiplier
         and (not sampled or (record.steps, record.sampling_prob) == (plan.steps, plan.sampling_prob))
         and record.noise_draws == draws
+        and not record.too_quiet
     )
     if not same:
         raise PrivacyError("The trainer did not do what was charged for.", "Its update is not sent.")

@@ -41,6 +41,7 @@ class StepResult(msgspec.Struct, kw_only=True):
     loss: float | None
     tokens: int
     noise_draws: int = 0
+    noise_energy: float = 0.0
 
 
 class Gradients(Protocol):

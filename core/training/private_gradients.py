@@ -38,8 +38,9 @@ from core.training.subspaces import Choose, ReducedModel, lifted, reduced
 
 Running = tuple[list[Tensor], list[float]]
 """float64 sums of clipped gradients, and losses."""
-AddNoise = Callable[[Sequence[Tensor], float, float, Any], int]
-"""``add_noise`` of ``core.postprocess.privacy.dp_sgd``: sums on the CPU, C, σ, source → number of values drawn."""
+AddNoise = Callable[[Sequence[Tensor], float, float, Any], tuple[int, float]]
+"""``add_noise`` of ``core.postprocess.privacy.dp_sgd``: sums on the CPU, C, σ, source → number of values and the
+sum of their squares as added."""
 _DRAW: Final = b"dp-sgd draw"
 _NOISE: Final = b"dp-sgd noise"
 _NEXT: Final = b"dp-sgd next step"
@@ -164,11 +165,11 @@ class PrivateGradients:
         self._running, self._at = ([], []), (0, 0)
         noise = self.source(vault.derive(state.step_key, _NOISE))
         sums = [summed.cpu() for summed in sums]
-        drawn = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
+        drawn, energy = self.add_noise(sums, self.plan.clip_norm, self.plan.noise_multiplier, noise)
         lift = sums if found is None else lifted(found, sums)
         gradients = [(summed / self.batch_size).to(device, torch.float32) for summed in lift]
         mean = sum(losses) / len(losses) if losses else None
-        return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn)
+        return StepResult(gradients=gradients, loss=mean, tokens=tokens, noise_draws=drawn, noise_energy=energy)
 
     def _examples(self, model: Transformer, state: RoundState) -> list[Tokens]:
         """The step's draw as it is computed: whole, or padded and ordered for chunks."""

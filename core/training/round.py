@@ -262,6 +262,7 @@ class TrainingRound:
         return DPRecord(
             unit=plan.unit, steps=self.state.step, sampling_prob=plan.sampling_prob, clip_norm=plan.clip_norm,
             noise_multiplier=plan.noise_multiplier, noise_draws=self.state.noise_draws,
+            noise_energy=self.state.noise_energy,
         )  # fmt: skip
 
     def _seal(self, update: ModelUpdate) -> Sealed:

@@ -30,6 +30,7 @@ class RoundState(msgspec.Struct, kw_only=True):
     """Steps that had an example to take a loss from."""
     last_loss: float | None = None
     noise_draws: int = 0
+    noise_energy: float = 0.0
     stream: dict[str, Any] = {}
     plan: TrainingPlan | None = None
     """How the numbers are computed, rungs that failed left out; a resumed round goes on with it."""

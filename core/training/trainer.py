@@ -89,6 +89,7 @@ class LocalTrainer:
         state.step += 1
         state.tokens += result.tokens
         state.noise_draws += result.noise_draws
+        state.noise_energy += result.noise_energy
         if result.loss is not None:
             state.last_loss = result.loss
             state.loss_total += result.loss

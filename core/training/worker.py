@@ -172,6 +172,7 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
             record = DPRecord(
                 unit="corpus", steps=1, sampling_prob=1.0, clip_norm=plan.clip_norm,
                 noise_multiplier=plan.noise_multiplier, noise_draws=int(metrics["noise_draws"]),
+                noise_energy=metrics["noise_energy"],
             )  # fmt: skip
         return payload, record
 

@@ -42,7 +42,7 @@ SUBSPACE: Subspace = spanned(update().shapes, SHORTER, update().arrays.__getitem
 def record(**changes: object) -> DPRecord:
     good: dict[str, object] = {
         "unit": "record", "steps": 20, "sampling_prob": 0.05, "clip_norm": 1.0, "noise_multiplier": 0.8,
-        "noise_draws": 20 * 2_000,
+        "noise_draws": 20 * 2_000, "noise_energy": 20 * 2_000 * 0.8**2,
     }  # fmt: skip
     return DPRecord(**{**good, **changes})  # type: ignore[arg-type]
 
@@ -122,7 +122,9 @@ def test_what_a_subspace_keeps_is_bounded_noised_and_nothing_else_is_released() 
 
 def test_a_record_of_draws_in_the_whole_space_does_not_pass_for_a_subspace() -> None:
     plan = msgspec.structs.replace(RECORD, subspace=SHORTER)
-    assert build_chain(plan, FP32, num_parameters=2_000).encode(update(), record(noise_draws=20 * 150))
+    assert build_chain(plan, FP32, num_parameters=2_000).encode(
+        update(), record(noise_draws=20 * 150, noise_energy=20 * 150 * 0.8**2)
+    )
     with pytest.raises(PrivacyError, match="noise values"):
         build_chain(plan, FP32).encode(update(), record())
 
@@ -158,6 +160,8 @@ def test_a_matching_record_passes() -> None:
         ({"noise_multiplier": 0.79}, "noise multiplier"),
         ({"noise_draws": 20 * 2_000 - 1}, "noise values"),
         ({"noise_multiplier": float("nan")}, "noise multiplier"),
+        ({"noise_energy": 20 * 2_000 * (0.95 * 0.8) ** 2}, "quieter"),
+        ({"noise_energy": float("nan")}, "quieter"),
     ],
 )
 def test_a_record_that_shows_less_than_was_charged_is_refused(changes: dict[str, object], named: str) -> None:

@@ -180,8 +180,9 @@ def test_honest_steps_pass_and_the_canaries_are_seen(tmp_path: Path, unit: str) 
     )
 
 
-def less_noise(total: Sequence[Tensor], clip: float, sigma: float, noise: CsprngNormal) -> int:
-    return add_noise(total, clip, 0.9 * sigma, noise)
+def less_noise(total: Sequence[Tensor], clip: float, sigma: float, noise: CsprngNormal) -> tuple[int, float]:
+    drawn, energy = add_noise(total, clip, 0.9 * sigma, noise)
+    return drawn, energy / 0.9**2  # it lies about it, or the record would not pass
 
 
 def looser(factor: float) -> Callable[..., Any]:

@@ -31,7 +31,9 @@ def corpus_release(sigma: float, clip: float) -> np.ndarray:
 
 def dp_sgd_sum(sigma: float, clip: float) -> np.ndarray:
     total = [torch.zeros(40_000, dtype=torch.float64), torch.zeros(100, 200, dtype=torch.float64)]
-    assert add_noise(total, clip, sigma, CsprngNormal(KEY)) == 60_000
+    drawn, energy = add_noise(total, clip, sigma, CsprngNormal(KEY))
+    assert drawn == 60_000
+    assert abs(energy / (60_000 * (clip * sigma) ** 2) - 1) < 0.03
     return np.concatenate([t.numpy().ravel() for t in total])
 
 

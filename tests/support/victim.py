@@ -111,6 +111,7 @@ def one_update(
     record = DPRecord(
         unit=plan.unit, steps=state.step, sampling_prob=plan.sampling_prob, clip_norm=plan.clip_norm,
         noise_multiplier=plan.noise_multiplier, noise_draws=state.noise_draws,
+        noise_energy=state.noise_energy,
     ) if plan.per_example else None  # fmt: skip
     chain = build_chain(plan, CodecConfig(name="int8"), update.size if plan.per_example else None)
     payload, _ = chain.encode(update, record, CsprngNormal(KEY))

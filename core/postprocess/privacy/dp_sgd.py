@@ -288,7 +288,9 @@ def _add_clipped(
             so_far.append(loss)
 
 
-def add_noise(total: Sequence[Tensor], clip_norm: float, noise_multiplier: float, noise: CsprngNormal) -> int:
+def add_noise(
+    total: Sequence[Tensor], clip_norm: float, noise_multiplier: float, noise: CsprngNormal
+) -> tuple[int, float]:
     """Add N(0, (σC)²) to every coordinate of a clipped sum, in place.
 
     Args:
@@ -298,21 +300,22 @@ def add_noise(total: Sequence[Tensor], clip_norm: float, noise_multiplier: float
         noise: the interval's generator.
 
     Returns:
-        Number of values drawn.
+        Number of values drawn, and the sum of their squares as they were added.
 
     Raises:
         ValueError: a tensor is not float64, or σ is not positive.
     """
     if not noise_multiplier > 0:
         raise ValueError(f"noise_multiplier must be positive, got {noise_multiplier}")
-    drawn = 0
+    drawn, energy, scale = 0, 0.0, noise_multiplier * clip_norm
     for tensor in total:
         if tensor.dtype != torch.float64:
             raise ValueError("noise is added in float64")
         values: NDArray[np.float64] = noise.normal(tensor.numel())
-        tensor.add_(torch.from_numpy(values).reshape(tensor.shape), alpha=noise_multiplier * clip_norm)
+        tensor.add_(torch.from_numpy(values).reshape(tensor.shape), alpha=scale)
         drawn += tensor.numel()
-    return drawn
+        energy += scale**2 * float(np.dot(values, values))
+    return drawn, energy
 
 
 def noisy_gradient(
@@ -337,5 +340,5 @@ def noisy_gradient(
     if not expected_batch_size > 0:
         raise ValueError("expected_batch_size must be positive")
     total, losses = clipped_sum(model, loss_fn, examples, clip_norm, on_example)
-    drawn = add_noise(total, clip_norm, noise_multiplier, noise)
+    drawn, _ = add_noise(total, clip_norm, noise_multiplier, noise)
     return [tensor.div_(expected_batch_size).to(torch.float32) for tensor in total], losses, drawn

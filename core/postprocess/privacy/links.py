@@ -101,8 +101,10 @@ class AddGaussian:
         """
         if context.noise is None:
             raise PrivacyError("The noise generator is missing.", "Nothing was sent; this is a fault of Hedgerow.")
-        noisy = update.flat().astype(np.float64) + self.scale * context.noise.normal(update.size)
-        return update.with_flat(noisy), {"noise_draws": float(update.size)}
+        noise = self.scale * context.noise.normal(update.size)
+        noisy = update.flat().astype(np.float64) + noise
+        drawn = {"noise_draws": float(update.size), "noise_energy": float(np.dot(noise, noise))}
+        return update.with_flat(noisy), drawn
 
     def backward(self, update: ModelUpdate) -> ModelUpdate:
         """Noise stays."""
@@ -151,6 +153,8 @@ def _faults(plan: PrivacyPlan, record: DPRecord, size: int) -> list[str]:
         faults.append(f"noise multiplier {record.noise_multiplier:g} below {plan.noise_multiplier:g}")
     if record.noise_draws != record.steps * size:
         faults.append(f"{record.noise_draws} noise values for {record.steps} steps of {size} values")
+    if record.too_quiet:
+        faults.append(f"noise quieter than noise multiplier {record.noise_multiplier:g}")
     return faults
 
 

@@ -250,6 +250,7 @@ class Trainer:
                 record = DPRecord(
                     unit="corpus", steps=1, sampling_prob=1.0, clip_norm=plan.clip_norm,
                     noise_multiplier=plan.noise_multiplier, noise_draws=int(metrics["noise_draws"]),
+                    noise_energy=metrics["noise_energy"],
                 )  # fmt: skip
             return payload, record
 
@@ -288,7 +289,7 @@ class _Witnessed(PrivateGradients):
         self._world.note("draw", self._round, self._step, hashlib.sha256(chances.tobytes()).hexdigest())
         return [self._tokens[i * 16 : i * 16 + 9] for i in np.flatnonzero(chances < self.plan.sampling_prob)]
 
-    def _noised(self, sums: Sequence[Any], clip_norm: float, noise_multiplier: float, source: Any) -> int:
+    def _noised(self, sums: Sequence[Any], clip_norm: float, noise_multiplier: float, source: Any) -> tuple[int, float]:
         drawn = add_noise(sums, clip_norm, noise_multiplier, source)
         raw = b"".join(part.numpy().tobytes() for part in sums)
         self._world.note("noise", self._round, self._step, hashlib.sha256(raw).hexdigest())

@@ -90,7 +90,8 @@ payload = vault.decrypt_file(sealed, key, b"sealed-update")
 if plan.unit != "none":
     say(jobs.DPRecord(unit=plan.unit, steps=plan.steps, sampling_prob=plan.sampling_prob, clip_norm=plan.clip_norm,
         noise_multiplier=plan.noise_multiplier * (0.5 if mode == "quiet" else 1.0),
-        noise_draws=plan.steps * num_parameters(job.model)))
+        noise_draws=plan.steps * num_parameters(job.model),
+        noise_energy=plan.steps * num_parameters(job.model) * (plan.noise_multiplier * plan.clip_norm) ** 2))
 say(jobs.Sealed(path=str(sealed), sha256=hashlib.sha256(payload).hexdigest(), size_bytes=len(payload),
     dense_bytes=4 * num_parameters(job.model), steps=3, tokens=30, seconds=0.2, mean_loss=1.5))
 time.sleep(30)

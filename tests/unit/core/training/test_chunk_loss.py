@@ -90,9 +90,9 @@ def sums(model: Transformer, device: str, plan: TrainingPlan, clip: float = CLIP
     """The float64 sum that a kind of device hands to the noise, and the mean loss, computed here."""
     seen = []
 
-    def tap(total: Any, *args: Any) -> int:
+    def tap(total: Any, *args: Any) -> tuple[int, float]:
         seen.append(np.concatenate([summed.numpy().ravel() for summed in total]))
-        return 0
+        return 0, 0.0
 
     private = msgspec.structs.replace(PLANS["record"], unit="document", windows_per_document=3, clip_norm=clip)
     way = way_on(device, 3)

@@ -79,11 +79,11 @@ def tapped(
     """The float64 sum that the mechanism hands to the noise."""
     seen: list[np.ndarray[Any, Any]] = []
 
-    def tap(total: Sequence[torch.Tensor], clip: float, sigma: float, noise: object) -> int:
+    def tap(total: Sequence[torch.Tensor], clip: float, sigma: float, noise: object) -> tuple[int, float]:
         assert all(part.dtype == torch.float64 for part in total)
         assert clip == CLIP
         seen.append(np.concatenate([part.numpy().ravel() for part in total]))
-        return 0
+        return 0, 0.0
 
     private = msgspec.structs.replace(PLANS["record"], unit=unit, clip_norm=CLIP)
     gradients = PrivateGradients(Fixed(examples), private, 6, way, tap, CsprngNormal, plan)

@@ -85,10 +85,14 @@ def test_the_record_is_what_was_drawn(make_job: MakeJob) -> None:
     run(job, engine)
     (record,) = engine.of(DPRecord)
     plan = job.privacy
+    drawn, scale = 5 * num_parameters(SPEC), plan.noise_multiplier * plan.clip_norm
     assert record == DPRecord(
         unit="record", steps=5, sampling_prob=plan.sampling_prob, clip_norm=plan.clip_norm,
-        noise_multiplier=plan.noise_multiplier, noise_draws=5 * num_parameters(SPEC),
+        noise_multiplier=plan.noise_multiplier, noise_draws=drawn, noise_energy=record.noise_energy,
     )  # fmt: skip
+    assert abs(record.noise_energy / (drawn * scale**2) - 1) < 8 * (2 / drawn) ** 0.5
+    assert not record.too_quiet
+    assert msgspec.structs.replace(record, noise_energy=record.noise_energy * 0.9).too_quiet
 
 
 def test_a_plan_for_other_steps_is_refused_before_anything(make_job: MakeJob) -> None:

@@ -148,9 +148,9 @@ def test_chunks_in_a_subspace_give_the_sums_of_the_loop(kind: str, unit: str) ->
     plan, subspace = plan_of(kind, clip_norm=0.2, unit=unit, windows_per_document=2), found(kind)
     sums: list[torch.Tensor] = []
 
-    def tap(total: Sequence[torch.Tensor], *_: Any) -> int:
+    def tap(total: Sequence[torch.Tensor], *_: Any) -> tuple[int, float]:
         sums.append(torch.cat([part.reshape(-1) for part in total]))
-        return 0
+        return 0, 0.0
 
     for device in ("cpu", "cuda"):
         PrivateGradients(

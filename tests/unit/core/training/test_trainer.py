@@ -106,6 +106,7 @@ def test_private_gradient_is_the_clipped_sum_plus_this_keys_noise_over_the_expec
     noise = np.concatenate([source.normal(p.numel()) for p in model.ordered()])
     assert np.allclose(flat(result.gradients), (total + 0.9 * 0.7 * noise) / 6, atol=1e-6)
     assert result.noise_draws == total.size
+    assert np.isclose(result.noise_energy, np.sum((0.9 * 0.7 * noise) ** 2))
     assert result.tokens == 8 * len(examples)
 
 
