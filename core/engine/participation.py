@@ -118,6 +118,9 @@ class Participation:
         while True:
             try:
                 await loop()  # type: ignore[misc]
+            except StorageError as error:  # not even what became of a round could be written down
+                self._fail(str(error), unreachable=False)
+                await asyncio.sleep(DISK_RETRY_S)
             except Exception:  # nothing may end the engine; the next try starts from what is on disk
                 log.exception("a loop of %s failed", self.member.row.name)
                 self._fail("The engine failed inside; see logs/engine.log. It goes on.", unreachable=False)

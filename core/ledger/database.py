@@ -170,7 +170,7 @@ def _converted(path: Path, error: sqlite3.Error) -> Exception:
 def _sentence(path: Path, error: sqlite3.Error) -> StorageError:
     full_code = getattr(error, "sqlite_errorcode", 0)
     code = full_code & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or full_code == sqlite3.SQLITE_IOERR_SHMSIZE:  # no room for the index of the WAL
         return StorageError(f"The disk is full: {path} could not be written.", "Free some space; nothing was lost.")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or full_code in _CUT_SHORT:
         return _damaged(path)

@@ -27,7 +27,7 @@ from support.faults.world import Cost, Keyring, Terms, Wire, World
 from support.joined import KEY, config
 from support.tiny_round import SPEC, TOKENS, Windows
 
-from core.api.errors import HedgerowError
+from core.api.errors import HedgerowError, StorageError
 from core.config import CodecConfig, PrivacyTerms, TrainingConfig
 from core.coordinator import certificates
 from core.engine import group, machine, rounds, slots, training_plans
@@ -428,6 +428,8 @@ class Life:
                     await one._advance(release)
         except TimeoutError:
             self.refusals.append("It waits.")
+        except StorageError as error:
+            self.refusals.append(str(error))
         except Exception as error:  # noqa: BLE001
             self.surprises.append(repr(error))
         newest = [r for r in (*ledger.open_releases(), *_ended(ledger)) if r.server_round == self.world.current]

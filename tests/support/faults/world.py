@@ -22,6 +22,7 @@ import msgspec
 from flwr.proto.message_pb2 import Message as ProtoMessage
 from support.faults.disk import Disk
 
+from core import vault
 from core.federation.fleet import Delivery, Fleet, Session
 from core.federation.protocol import LedgerSeen, Receipt, SpooledUpdate, TrainInstruction
 
@@ -200,7 +201,12 @@ class Wire:
         self._disk.point("fetch base weights")
         path = folder / sha256
         if not path.exists():
-            path.write_bytes(next(b for b in self._terms.bases.values() if hashlib.sha256(b).hexdigest() == sha256))
+            part = path.with_suffix(".part")
+            try:
+                part.write_bytes(next(b for b in self._terms.bases.values() if hashlib.sha256(b).hexdigest() == sha256))
+            except OSError as error:
+                raise vault.storage_error(part, error) from error
+            part.rename(path)
         return path
 
     async def announce(
