@@ -11,7 +11,7 @@ import torch
 from support.tiny_round import KEY, PLANS, SPEC, TOKENS, Records, Windows
 
 from core.api.errors import CoordinatorError, ModelError
-from core.jobs import TrainingPlan, TrainJob
+from core.jobs import CodeRef, TrainingPlan, TrainJob
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer, next_token_loss
@@ -108,6 +108,15 @@ def test_private_gradient_is_the_clipped_sum_plus_this_keys_noise_over_the_expec
     assert result.noise_draws == total.size
     assert np.isclose(result.noise_energy, np.sum((0.9 * 0.7 * noise) ** 2))
     assert result.tokens == 8 * len(examples)
+
+
+def test_private_gradients_never_run_compiled_code() -> None:
+    plan = TrainingPlan(compiled=True, code=CodeRef(path="/nowhere", sha256="a" * 64), micro_batch=2)
+    way = PrivateGradients(
+        Records(0.3), PLANS["record"], 6, clipped_sum, add_noise, CsprngNormal, training_plan=plan
+    )  # fmt: skip
+    assert (way.computes.compiled, way.computes.code) == (False, None)
+    way.compute(fresh_model(), RoundState(step_key=KEY), idle)
 
 
 def test_no_example_moves_the_sum_by_more_than_the_clip_norm() -> None:
