@@ -249,6 +249,7 @@ class Registrar:
             delta = self._delta(config, row, units)
             plan = await self.planner.plan(config, units, epsilon, delta, self.config.floor.noise)
             self._check_limit(row, config.privacy.unit, epsilon)
+            self._check_cut(row, plan)
         except PrivacyError as error:
             return plans.offer(config, row, str(error))
         return plans.offer(config, row, self._with_history(row, plan))
@@ -299,6 +300,15 @@ class Registrar:
         budget = self._budget(row, config.privacy.unit)
         return budget[1] if budget else plans.fresh_delta(config, units)
 
+    def _check_cut(self, row: CorpusRow, plan: Plan) -> None:
+        """Refuse before consent records that overlap those which were charged before.
+
+        Raises:
+            PrivacyError: the text was cut otherwise before.
+        """
+        if plan.unit == "record" and (reason := self.ledger.cut_otherwise(row.corpus_id, plan.event())):
+            raise PrivacyError(f"{row.name}: {reason}")
+
     def _check_limit(self, row: CorpusRow, unit: UnitOfPrivacy, epsilon: float) -> None:
         """Refuse before consent what the ledger would refuse after it.
 
@@ -343,6 +353,8 @@ class Registrar:
         )
         if joint.unit == "none":
             return dict.fromkeys(epsilon, joint)
+        for row in rows:
+            self._check_cut(row, joint)
         return {
             corpus_id: msgspec.structs.replace(joint, epsilon_limit=epsilon[corpus_id], delta=deltas[corpus_id])
             for corpus_id in epsilon

@@ -63,6 +63,8 @@ class Plan(Frozen, frozen=True, kw_only=True):
     """Of the whole plan by privacy loss distributions: for comparison, never promised."""
     subspace: SubspaceTerms = SubspaceTerms()
     """What of an update is released at all."""
+    cut: str = ""
+    """Under ``record``, how a text is cut into records: length and tokenizer."""
 
     def mechanism(self) -> PrivacyPlan:
         """As the trainer is told."""
@@ -88,6 +90,7 @@ class Plan(Frozen, frozen=True, kw_only=True):
                 "relation": self.relation,
                 "unit": self.unit,
                 "rdp_per_step": self.rdp_per_step,
+                "cut": self.cut,
             },
             EventSpec,
         )
@@ -163,6 +166,7 @@ class Planner:
             windows_per_document=terms.windows_per_document,
             epsilon_pld=solved.epsilon_pld,
             subspace=terms.subspace,
+            cut=f"{training.seq_len}:{config.tokenizer.sha256[:16]}" if terms.unit == "record" else "",
         )
 
     async def _solve(self, question: dict[str, object]) -> Solved:

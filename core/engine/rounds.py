@@ -69,17 +69,21 @@ class Round:
         Raises:
             BudgetExhausted: the next charge would not pass the gate.
             BelowFloor: what was consented to is below the owner's floor now.
-            PrivacyError: the ledger went back in time or does not add up.
+            PrivacyError: the ledger went back in time or does not add up, or records of this cut overlap earlier ones.
         """
         below = floor.refusal(self._member.config, self._member.plans.values(), self._room.config.floor)
         if below:
             raise floor.BelowFloor(below)
-        self._room.ledger.refuse_if_blocked()
-        if self._release.charge_id is None and not self._room.ledger.can_afford(self._member.lines()):
+        if self._release.charge_id is not None:
+            self._room.ledger.refuse_if_blocked()
+            return
+        try:
+            self._room.ledger.check(self._member.lines())
+        except BudgetExhausted as error:
             raise BudgetExhausted(
                 f"The privacy budget has no room for another round of {self._member.row.name}.",
                 "Nothing was charged. Raise the limit, or offer other text.",
-            )
+            ) from error
 
     async def download(self) -> Base:
         """Fetch the base weights, going on where an earlier try ended.

@@ -29,7 +29,7 @@ def problems(database: Database, *, documents: bool = True) -> list[str]:
         found = list(broken_links(entries_of(database)))
         for seq, kind, body, _ in entries_of(database):
             try:
-                replay.read(seq, kind, msgspec.json.decode(body))
+                replay.read(seq, kind, body)
             except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
                 found.append(f"entry {seq} ({kind}) cannot be read")
         found += replay.compare()
@@ -62,8 +62,9 @@ class _Replay:
         self._seals: dict[int, str] = {}
         self._sketches: dict[int, str] = {}
 
-    def read(self, seq: int, kind: str, entry: dict[str, Any]) -> None:
+    def read(self, seq: int, kind: str, body: bytes) -> None:
         """Take in one entry; kinds without a table are passed over."""
+        entry: dict[str, Any] = msgspec.json.decode(body)
         if kind == "bind":
             self._root.setdefault(entry["lineage"], entry["lineage"])
             self._sketches[seq] = entry["sketch"]
@@ -74,7 +75,7 @@ class _Replay:
         elif kind == "end":
             self._ended.add(entry["lineage"])
         elif kind == "charge":
-            content = (entry["release"], seq, charge_content(entry), entry["lineages"], entry["key"])
+            content = (entry["release"], seq, charge_content(body), entry["lineages"], entry["key"])
             self._charges[entry["charge"]] = content
         elif kind == "seal":
             self._seals[entry["release"]] = entry["sha256"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -28,6 +28,8 @@ Line = tuple[str, EventSpec]
 _Figures = tuple[float | None, float | None, float | None]
 _MAX_ROUNDS_LEFT: Final = 1 << 20
 _MAX_STEPS: Final = 100_000_000
+_CUT_OTHERWISE: Final = "its passages were cut to another length or by another tokenizer before, and overlap these."
+_CUT_HINT: Final = "Join federations that protect documents with it, or that cut it as before."
 _ENDED: Final = "a round without guarantee used this text"
 
 
@@ -108,11 +110,20 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
     def can_afford(self, lines: Iterable[Line]) -> bool:
         """Whether the gate would let this charge pass now. Nothing is written."""
         try:
-            with self._db.snapshot():
-                self._gate(list(lines))
+            self.check(lines)
         except PrivacyError:
             return False
         return True
+
+    def check(self, lines: Iterable[Line]) -> None:
+        """Say why the gate would not let this charge pass now, if so. Nothing is written.
+
+        Raises:
+            BudgetExhausted: a budget does not admit it.
+            PrivacyError: something else forbids it.
+        """
+        with self._db.snapshot():
+            self._gate(list(lines))
 
     def rounds_left(self, lines: Sequence[Line]) -> int:
         """How many more charges like this one the gate would let pass, up to about a million."""
@@ -224,6 +235,8 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
                     f"{name} has no privacy budget for the unit {spec.unit}.", "Set one by joining again."
                 )
             own.add((lineage, spec.unit))
+            if self._other_cut(lineage, spec):
+                raise PrivacyError(f"{name}: {_CUT_OTHERWISE}", _CUT_HINT)
             for unit in ENTERS[spec.unit]:
                 entering.setdefault((lineage, unit), []).append(spent_event(spec, unit))
         worst: _Figures = (None, None, None)
@@ -241,6 +254,15 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
             if (lineage, unit) in own and (worst[1] is None or after > worst[1]):
                 worst = (report(events, delta).epsilon, after, delta)
         return lineages, worst
+
+    def cut_otherwise(self, corpus_id: str, spec: EventSpec) -> str:
+        """Why records of this cut cannot be charged to a text, or an empty string."""
+        with self._db.snapshot():
+            lineage, _ = self._lineage_and_name(corpus_id)
+            return f"{_CUT_OTHERWISE} {_CUT_HINT}" if self._other_cut(lineage, spec) else ""
+
+    def _other_cut(self, lineage: int, spec: EventSpec) -> bool:
+        return spec.unit == "record" and not self._spent.cuts(lineage) <= {spec.cut}
 
     def _events(self, lineage: int, unit: str) -> list[SpentEvent]:
         """Everything a budget ever spent."""
@@ -313,6 +335,10 @@ def _cost(before: float | None, after: float | None) -> float | None:
     return after if math.isinf(before) else after - before
 
 
-def charge_content(entry: dict[str, Any]) -> bytes:
-    """The lines of a charge entry as they are stored beside it; used to compare the two."""
-    return msgspec.json.encode(msgspec.convert(entry["lines"], type=list[Line]))
+class _ChargeEntry(msgspec.Struct):
+    lines: msgspec.Raw
+
+
+def charge_content(body: bytes) -> bytes:
+    """The lines of a charge entry byte for byte, as they are stored beside it; used to compare the two."""
+    return bytes(msgspec.json.decode(body, type=_ChargeEntry).lines)

@@ -42,6 +42,8 @@ class EventSpec(Row, frozen=True):
     rdp_per_step: tuple[float, ...] = ()
     """Rényi values of one step at the orders of the gate, by the accountant; the ledger's own bound is used where it
     is larger, so that a mistake here can only cost, never hide."""
+    cut: str = ""
+    """How ``record`` cuts a text: length and tokenizer. Records of two cuts overlap, so their charges do not add up."""
 
     def __post_init__(self) -> None:
         """Refuse what could be charged as less than it is.

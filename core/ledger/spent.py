@@ -33,6 +33,7 @@ class _Kept:
     last: int = 0
     counts: Counter[bytes] = field(default_factory=Counter)
     charges: Counter[frozenset[str]] = field(default_factory=Counter)
+    cuts: set[str] = field(default_factory=set)
     events: dict[str, dict[bytes, SpentEvent]] = field(default_factory=dict)
 
 
@@ -51,6 +52,10 @@ class Spent:
         """How many charges of a lineage have a line under one of these units."""
         wanted = frozenset(units)
         return sum(count for had, count in self._current(lineage).charges.items() if had & wanted)
+
+    def cuts(self, lineage: int) -> frozenset[str]:
+        """Every way in which charged records of a lineage were cut."""
+        return frozenset(self._current(lineage).cuts)
 
     def _current(self, lineage: int) -> _Kept:
         kept = self._kept.get(lineage)
@@ -86,6 +91,8 @@ class Spent:
         kept.last = rows[-1][0] if rows else kept.last
         for raw in new:
             spec = msgspec.json.decode(raw, type=EventSpec)
+            if spec.unit == "record":
+                kept.cuts.add(spec.cut)
             for unit in ENTERS[spec.unit]:
                 event = spent_event(spec, unit)
                 events = kept.events.setdefault(unit, {})

@@ -132,9 +132,15 @@ class Ledger(ChargeBook, ContributionBook):
         self._move_anchor()
         return charge_id
 
-    def can_afford(self, lines: Iterable[Line]) -> bool:
-        """Whether ``charge`` would pass now. Nothing is written."""
-        return not self.blocked and super().can_afford(lines)
+    def check(self, lines: Iterable[Line]) -> None:
+        """Say why ``charge`` would not pass now, if so. Nothing is written.
+
+        Raises:
+            BudgetExhausted: a budget does not admit it.
+            PrivacyError: something else forbids it, the ledger's own state first of all.
+        """
+        self.refuse_if_blocked()
+        super().check(lines)
 
     @property
     def blocked(self) -> bool:

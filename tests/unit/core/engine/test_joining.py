@@ -33,6 +33,7 @@ from core.federation.manifest import seal_manifest
 from core.federation.protocol import EnrolAnswer
 from core.federation.transport import Unreachable
 from core.jobs import PrivacyPlan
+from core.ledger.rows import ReleaseAttributes
 
 
 @pytest.fixture
@@ -302,6 +303,28 @@ def test_leaving_burns_the_key_and_rejoining_makes_another(here: Site, house: Ho
 
 def _key(asked: Asked) -> str:
     return asked.headers["hedgerow-public-key"]
+
+
+def test_records_of_another_length_are_refused_before_consent(here: Site, house: House) -> None:
+    """The text was charged in a federation that cuts it otherwise."""
+    corpus = house.add_text(4_000)
+    first = Host(here, config())
+    enrol(first)
+    member = join(house, first.invite(), terms(house, first.invite()).manifest_hash, CorpusChoice(corpus_id=corpus))
+    attributes = ReleaseAttributes("b" * 64, "full", (corpus,), "f" * 64)
+    release = house.ledger.begin_release(member.row.federation_id, member.row.run_id, 1, attributes)
+    longer = [(corpus, msgspec.structs.replace(spec, cut="512:" + spec.cut[-16:])) for _, spec in member.lines()]
+    house.ledger.charge(release.release_id, longer)
+    second = Host(here, config())
+    enrol(second)
+    seen = terms(house, second.invite())
+    assert not seen.offers[0].usable
+    assert "cut to another length" in seen.offers[0].reason
+    with pytest.raises(PrivacyError, match="overlap"):
+        join(house, second.invite(), seen.manifest_hash, CorpusChoice(corpus_id=corpus))
+    assert len(house.ledger.federations()) == 1
+    whole = Host(here, config("corpus"))
+    assert terms(house, whole.invite()).offers[0].usable
 
 
 def test_a_limit_rises_only_by_its_rungs(here: Site, house: House) -> None:

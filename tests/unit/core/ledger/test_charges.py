@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from support.ledger_kit import CORPUS, DOCUMENT, NONE, RECORD, RUN, add_corpus, 
 
 from core.api.errors import BudgetExhausted, PrivacyError, ReleaseMismatch
 from core.ledger.budget import spent_event
+from core.ledger.entries import entry_hash
 from core.ledger.rows import BudgetRow, ReleaseAttributes
 from core.ledger.store import Ledger
 from core.privacy_filters import report
@@ -103,6 +105,49 @@ def test_a_document_charge_enters_the_record_budget_as_a_replacement_and_no_corp
     charge(ledger, 1, RECORD)
     assert budget(ledger, "document").epsilon == own
     assert budget(ledger, "document").weaker_releases == 1
+
+
+def test_records_of_another_cut_are_not_added_to_those_they_overlap(ledger: Ledger) -> None:
+    """A passage would lie in one record of each, so neither sum would bound it. Documents hold both, and go on."""
+    short = msgspec.structs.replace(RECORD, cut="128:aa")
+    charge(ledger, 0, short)
+    charge(ledger, 1, short)
+    head = ledger.head()
+    for other in (msgspec.structs.replace(RECORD, cut="512:aa"), msgspec.structs.replace(RECORD, cut="128:bb"), RECORD):
+        assert "overlap" in ledger.cut_otherwise("c1", other)
+        assert not ledger.can_afford([("c1", other)])
+        with pytest.raises(PrivacyError, match="cut to another length or by another tokenizer"):
+            charge(ledger, 2, other)
+    assert ledger.head() == head
+    assert ledger.cut_otherwise("c1", short) == ""
+    charge(ledger, 3, DOCUMENT)
+    charge(ledger, 4, CORPUS)
+    charge(ledger, 5, short)
+    assert ledger.verify_chain() == []
+
+
+def test_a_ledger_of_before_records_named_their_cut_still_adds_up(tmp_path: Path) -> None:
+    """A field that mechanisms gained later is missing in older entries, and they are compared byte for byte."""
+    path = tmp_path / "ledger.db"
+    ledger = prepared(path)
+    charge(ledger, 0)
+    ledger.close()
+    with sqlite3.connect(path) as db:
+        ((seq, kind, body),) = db.execute("SELECT seq, kind, body FROM entries WHERE kind = 'charge'").fetchall()
+        ((previous,),) = db.execute("SELECT hash FROM entries WHERE seq = ?", (seq - 1,)).fetchall()
+        older = body.replace(b',"cut":""', b"")
+        assert older != body
+        db.execute(
+            "UPDATE entries SET body = ?, hash = ? WHERE seq = ?", (older, entry_hash(seq, previous, kind, older), seq)
+        )
+        for table, column in (("charges", "lines"), ("charge_lines", "spec")):
+            ((stored,),) = db.execute(f"SELECT {column} FROM {table}").fetchall()
+            db.execute(f"UPDATE {table} SET {column} = ?", (stored.replace(b',"cut":""', b""),))
+    again = Ledger.open(path, None)
+    assert again.verify_chain() == []
+    assert budget(again).epsilon == report([spent_event(RECORD, "record")], 1e-5).epsilon
+    charge(again, 1)
+    assert again.verify_chain() == []
 
 
 def test_a_full_record_budget_stops_a_corpus_charge(ledger: Ledger) -> None:
