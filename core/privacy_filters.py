@@ -21,6 +21,7 @@ Edge cases:
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -148,6 +149,68 @@ def report(events: Iterable[SpentEvent], delta: float) -> FilterReport:
         epsilon=by_filter[best], method=f"{best} of {NUM_FILTERS} filters at δ/{NUM_FILTERS}", delta=delta,
         by_filter=by_filter,
     )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _tails(delta: float) -> tuple[float, ...]:
+    """What the conversion adds to each Rényi sum at δ/K."""
+    _check_delta(delta)
+    share = delta / NUM_FILTERS
+    return tuple(renyi_epsilon(0.0, order, share) for order in ORDERS)
+
+
+class Spending:
+    """Everything a budget spent, as sums are taken over it again and again: the same ε as ``report``, to the last bit.
+
+    Products are kept per mechanism, so that one more run of one of them costs one multiplication an order.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._products: tuple[list[float], ...] = tuple([] for _ in ORDERS)
+        self._squares: list[float | None] = []
+        self._events: list[SpentEvent] = []
+
+    def put(self, name: bytes, event: SpentEvent) -> None:
+        """Add a mechanism, or have it run another number of steps than before."""
+        place = self._places.setdefault(name, len(self._events))
+        if place == len(self._events):
+            self._events.append(event)
+            self._squares.append(None)
+            for column in self._products:
+                column.append(0.0)
+        self._events[place] = event
+        self._squares[place] = _square(event)
+        for column, rdp in zip(self._products, event.rdp_per_step, strict=True):
+            column[place] = rdp * event.steps
+
+    @property
+    def events(self) -> list[SpentEvent]:
+        """One for each mechanism."""
+        return list(self._events)
+
+    def epsilon(self, delta: float, new: Sequence[SpentEvent] = ()) -> float:
+        """``report([*events, *new], delta).epsilon``.
+
+        Raises:
+            ValueError: δ lies outside (0, 1).
+        """
+        tails = _tails(delta)
+        new = [event for event in new if event.steps]
+        if not new and not any(event.steps for event in self._events):
+            return 0.0
+        found = min(
+            math.fsum([*column, *[event.rdp_per_step[i] * event.steps for event in new]]) + tails[i]
+            for i, column in enumerate(self._products)
+        )
+        if None not in self._squares and all(event.gaussian_mu is not None for event in new):
+            squares = [*self._squares, *map(_square, new)]
+            found = min(found, gdp_epsilon(math.sqrt(math.fsum(filter(None, squares))), delta / NUM_FILTERS))
+        return found
+
+
+def _square(event: SpentEvent) -> float | None:
+    return 0.0 if not event.steps else None if event.gaussian_mu is None else event.gaussian_mu**2 * event.steps
 
 
 def admits(events: Iterable[SpentEvent], new: Iterable[SpentEvent], epsilon: float, delta: float) -> bool:

@@ -21,11 +21,15 @@ from core.ledger.corpora import CorpusBook
 from core.ledger.database import Database
 from core.ledger.releases import ReleaseBook
 from core.ledger.rows import BudgetRow, CorpusRow, EventSpec
-from core.ledger.spent import Spent
+from core.ledger.spent import Account, Spent
 from core.privacy_filters import FilterReport, SpentEvent, report
 
 Line = tuple[str, EventSpec]
 _Figures = tuple[float | None, float | None, float | None]
+_LIMITS: Final = (
+    "SELECT c.lineage_id, c.name, b.unit, b.epsilon, b.delta FROM corpora c"
+    " LEFT JOIN budgets b ON b.lineage_id = c.lineage_id WHERE c.corpus_id = ?"
+)
 _MAX_ROUNDS_LEFT: Final = 1 << 20
 _MAX_STEPS: Final = 100_000_000
 _CUT_OTHERWISE: Final = "its passages were cut to another length or by another tokenizer before, and overlap these."
@@ -147,13 +151,13 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
         with self._db.snapshot():
             entering: dict[tuple[int, str], list[SpentEvent]] = {}
             for corpus_id, spec in lines:
-                lineage, _ = self._lineage_and_name(corpus_id)
+                lineage = self._lineage(corpus_id)
                 for unit in ENTERS[spec.unit]:
                     entering.setdefault((lineage, unit), []).append(spent_event(spec, unit))
             return {
-                (lineage, unit): report([*self._spent.events(lineage, unit), *new], limits[unit][1]).epsilon
+                (lineage, unit): self._spent.of(lineage).budgets[unit].epsilon(budget[1], new)
                 for (lineage, unit), new in entering.items()
-                if unit in (limits := self._limits(lineage))
+                if (budget := self._budget(lineage, unit))
             }
 
     def _charge(self, release_id: int, lines: Sequence[Line]) -> int:
@@ -220,22 +224,23 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
         entering: dict[tuple[int, str], list[SpentEvent]] = {}
         names: dict[int, str] = {}
         limits: dict[int, dict[str, tuple[float, float]]] = {}
+        accounts: dict[int, Account] = {}
         own: set[tuple[int, str]] = set()
         lineages: list[int] = []
         for corpus_id, spec in lines:
-            lineage, name = self._lineage_and_name(corpus_id)
+            lineage, name, limits[lineage] = self._lineage_name_and_limits(corpus_id)
             lineages.append(lineage)
             names[lineage] = name
             if spec.unit == "none":
                 continue
-            if lineage not in limits:
-                limits[lineage] = self._limits(lineage)
+            if lineage not in accounts:
+                accounts[lineage] = self._spent.of(lineage)
             if spec.unit not in limits[lineage]:
                 raise PrivacyError(
                     f"{name} has no privacy budget for the unit {spec.unit}.", "Set one by joining again."
                 )
             own.add((lineage, spec.unit))
-            if self._other_cut(lineage, spec):
+            if _other_cut(accounts[lineage], spec):
                 raise PrivacyError(f"{name}: {_CUT_OTHERWISE}", _CUT_HINT)
             for unit in ENTERS[spec.unit]:
                 entering.setdefault((lineage, unit), []).append(spent_event(spec, unit))
@@ -244,41 +249,35 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
             if unit not in limits[lineage]:
                 continue
             epsilon, delta = limits[lineage][unit]
-            events = self._spent.events(lineage, unit)
-            after = report([*events, *new], delta).epsilon
+            spent = accounts[lineage].budgets[unit]
+            after = spent.epsilon(delta, new)
             if not after <= epsilon:
                 raise BudgetExhausted(
                     f"{names[lineage]} has no room left for this round: the limit is ε {epsilon:g} per {unit}.",
                     "Nothing was charged. Raise the limit, or offer other text.",
                 )
             if (lineage, unit) in own and (worst[1] is None or after > worst[1]):
-                worst = (report(events, delta).epsilon, after, delta)
+                worst = (spent.epsilon(delta), after, delta)
         return lineages, worst
 
     def cut_otherwise(self, corpus_id: str, spec: EventSpec) -> str:
         """Why records of this cut cannot be charged to a text, or an empty string."""
         with self._db.snapshot():
-            lineage, _ = self._lineage_and_name(corpus_id)
-            return f"{_CUT_OTHERWISE} {_CUT_HINT}" if self._other_cut(lineage, spec) else ""
-
-    def _other_cut(self, lineage: int, spec: EventSpec) -> bool:
-        return spec.unit == "record" and not self._spent.cuts(lineage) <= {spec.cut}
+            other = _other_cut(self._spent.of(self._lineage(corpus_id)), spec)
+        return f"{_CUT_OTHERWISE} {_CUT_HINT}" if other else ""
 
     def _events(self, lineage: int, unit: str) -> list[SpentEvent]:
         """Everything a budget ever spent."""
         with self._db.snapshot():
-            return self._spent.events(lineage, unit)
+            return self._spent.of(lineage).budgets[unit].events
 
-    def _lineage_and_name(self, corpus_id: str) -> tuple[int, str]:
-        row = self._db.row("SELECT lineage_id, name FROM corpora WHERE corpus_id = ?", (corpus_id,))
-        if row is None or row[0] is None:
-            return self._lineage(corpus_id), ""  # it raises: there is no such corpus, or no lineage yet
-        return int(row[0]), str(row[1])
-
-    def _limits(self, lineage: int) -> dict[str, tuple[float, float]]:
-        """(ε, δ) of each unit that has a budget."""
-        rows = self._db.rows("SELECT unit, epsilon, delta FROM budgets WHERE lineage_id = ?", (lineage,))
-        return {unit: (float(epsilon), float(delta)) for unit, epsilon, delta in rows}
+    def _lineage_name_and_limits(self, corpus_id: str) -> tuple[int, str, dict[str, tuple[float, float]]]:
+        """Of one corpus; the limits are (ε, δ) of each unit that has a budget."""
+        rows = self._db.rows(_LIMITS, (corpus_id,))
+        if not rows or rows[0][0] is None:
+            return self._lineage(corpus_id), "", {}  # it raises: there is no such corpus, or no lineage yet
+        limits = {unit: (float(epsilon), float(delta)) for _, _, unit, epsilon, delta in rows if unit is not None}
+        return int(rows[0][0]), str(rows[0][1]), limits
 
     def _lineage(self, corpus_id: str) -> int:
         corpus = self.corpus(corpus_id)
@@ -295,7 +294,7 @@ class ChargeBook(CorpusBook, ReleaseBook, Book):
 
     def _count(self, lineage: int, units: Sequence[str]) -> int:
         with self._db.snapshot():
-            return self._spent.charges(lineage, units)
+            return self._spent.of(lineage).charged(units)
 
     def _budget_row(self, corpus: CorpusRow, lineage: int, unit: str) -> BudgetRow:
         limit, delta = self._budget(lineage, unit) or (0.0, 0.0)
@@ -333,6 +332,10 @@ def _cost(before: float | None, after: float | None) -> float | None:
     if before is None or after is None:
         return None
     return after if math.isinf(before) else after - before
+
+
+def _other_cut(account: Account, spec: EventSpec) -> bool:
+    return spec.unit == "record" and not account.cuts <= {spec.cut}
 
 
 class _ChargeEntry(msgspec.Struct):

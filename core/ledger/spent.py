@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from core.ledger.budget import ENTERS, spent_event
+from core.ledger.budget import BUDGET_UNITS, ENTERS, spent_event
 from core.ledger.database import Database
 from core.ledger.entries import Head
 from core.ledger.rows import EventSpec
-from core.privacy_filters import SpentEvent
+from core.privacy_filters import Spending
 
 
 @dataclass
-class _Kept:
+class Account:
     """One lineage's mechanisms, equal ones counted together, as of one entry."""
 
     head: Head
@@ -34,7 +34,13 @@ class _Kept:
     counts: Counter[bytes] = field(default_factory=Counter)
     charges: Counter[frozenset[str]] = field(default_factory=Counter)
     cuts: set[str] = field(default_factory=set)
-    events: dict[str, dict[bytes, SpentEvent]] = field(default_factory=dict)
+    """Every way in which charged records were cut."""
+    budgets: dict[str, Spending] = field(default_factory=lambda: {unit: Spending() for unit in BUDGET_UNITS})
+
+    def charged(self, units: Iterable[str]) -> int:
+        """How many charges have a line under one of these units."""
+        wanted = frozenset(units)
+        return sum(count for had, count in self.charges.items() if had & wanted)
 
 
 class Spent:
@@ -42,29 +48,17 @@ class Spent:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, Account] = {}
 
-    def events(self, lineage: int, unit: str) -> list[SpentEvent]:
-        """Everything a budget ever spent; equal mechanisms are counted together, which adds up to the same."""
-        return list(self._current(lineage).events.get(unit, {}).values())
-
-    def charges(self, lineage: int, units: Iterable[str]) -> int:
-        """How many charges of a lineage have a line under one of these units."""
-        wanted = frozenset(units)
-        return sum(count for had, count in self._current(lineage).charges.items() if had & wanted)
-
-    def cuts(self, lineage: int) -> frozenset[str]:
-        """Every way in which charged records of a lineage were cut."""
-        return frozenset(self._current(lineage).cuts)
-
-    def _current(self, lineage: int) -> _Kept:
+    def of(self, lineage: int) -> Account:
+        """What a lineage has spent up to now; good as long as the transaction or snapshot lasts."""
         kept = self._kept.get(lineage)
         since = self._db.rows(
             "SELECT seq, hash, kind FROM entries WHERE seq >= ? ORDER BY seq", (kept.head.seq,)
         ) if kept else []  # fmt: skip
         if kept is None or not since or since[0][:2] != kept.head or any(row[2] == "merge" for row in since[1:]):
             newest = self._db.row("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")
-            kept = self._kept[lineage] = _Kept(Head(*newest) if newest else Head(0, b""))
+            kept = self._kept[lineage] = Account(Head(*newest) if newest else Head(0, b""))
         elif any(row[2] == "charge" for row in since[1:]):
             kept.head = Head(*since[-1][:2])
         else:
@@ -76,7 +70,7 @@ class Spent:
             raise
         return kept
 
-    def _read(self, lineage: int, kept: _Kept) -> None:
+    def _read(self, lineage: int, kept: Account) -> None:
         """Add the lines of the charges since the last one that was counted."""
         # A plus keeps SQLite from the lineage's index, which would walk its whole history for the newest line.
         column = "+lineage_id" if kept.last else "lineage_id"
@@ -95,5 +89,4 @@ class Spent:
                 kept.cuts.add(spec.cut)
             for unit in ENTERS[spec.unit]:
                 event = spent_event(spec, unit)
-                events = kept.events.setdefault(unit, {})
-                events[raw] = msgspec.structs.replace(event, steps=event.steps * kept.counts[raw])
+                kept.budgets[unit].put(raw, msgspec.structs.replace(event, steps=event.steps * kept.counts[raw]))

@@ -198,13 +198,13 @@ def test_texts_that_meet_spend_what_both_spent(tmp_path: Path) -> None:
 def test_the_onlooker_notices_a_gate_that_lets_too_much_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    def report(events: Any, delta: float) -> Any:
-        spent = list(events)
+    def epsilon(self: Any, delta: float, new: Any = ()) -> float:
+        spent = [*self.events, *new]
         if fault == "charges half":
             spent = [msgspec.structs.replace(event, steps=(event.steps + 1) // 2) for event in spent]
-        return privacy_filters.report(spent if fault == "charges half" else spent[1:], delta)
+        return privacy_filters.report(spent if fault == "charges half" else spent[1:], delta).epsilon
 
-    monkeypatch.setattr("core.ledger.charges.report", report)
+    monkeypatch.setattr(privacy_filters.Spending, "epsilon", epsilon)
     game = Adversary(tmp_path, 9)
     game.offer("a", {"one"})
     with pytest.raises(AssertionError):

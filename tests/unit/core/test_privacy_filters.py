@@ -6,9 +6,10 @@ import math
 import random
 
 import mpmath
+import msgspec
 import pytest
 
-from core.privacy_filters import NUM_FILTERS, ORDERS, SpentEvent, admits, gdp_delta, gdp_epsilon, report
+from core.privacy_filters import NUM_FILTERS, ORDERS, Spending, SpentEvent, admits, gdp_delta, gdp_epsilon, report
 
 EXACT = {  # σ → ε at δ = 1e-5 after T Gaussian releases of sensitivity 1, μ = √T/σ
     (0.5, 1): 9.997256, (1, 1): 4.377178, (2, 1): 1.993091, (4, 1): 0.926342,
@@ -108,3 +109,32 @@ def test_delta_must_make_sense(delta: float) -> None:
 def test_nothing_spent_costs_nothing() -> None:
     assert report([], 1e-5).epsilon == 0.0
     assert report([gaussian(1, 0)], 1e-5).epsilon == 0.0
+
+
+def test_sums_that_are_kept_give_the_reports_figure_to_the_last_bit() -> None:
+    """Whatever is added, in whatever order, to whichever mechanism, sampled or not."""
+    dice = random.Random(3)
+    for _ in range(60):
+        kept, counts = Spending(), dict[bytes, SpentEvent]()
+        kinds = [
+            SpentEvent(
+                rdp_per_step=tuple(dice.random() * order for order in ORDERS), steps=1,
+                gaussian_mu=dice.choice([None, dice.random()]) if dice.random() < 0.5 else dice.random(),
+            )
+            for _ in range(dice.randrange(1, 9))
+        ]  # fmt: skip
+        for _ in range(dice.randrange(0, 25)):
+            number = dice.randrange(len(kinds))
+            steps = dice.randrange(0, 4)
+            before = counts.get(b"%d" % number, msgspec.structs.replace(kinds[number], steps=0))
+            counts[b"%d" % number] = msgspec.structs.replace(before, steps=before.steps + steps)
+            kept.put(b"%d" % number, counts[b"%d" % number])
+            new = [msgspec.structs.replace(dice.choice(kinds), steps=dice.randrange(0, 3)) for _ in range(2)]
+            for extra in ([], new):
+                for delta in (1e-5, 1e-9):
+                    expected = report([*counts.values(), *extra], delta).epsilon
+                    assert kept.epsilon(delta, extra) == expected
+        assert kept.events == list(counts.values())
+    assert Spending().epsilon(1e-5) == 0.0
+    with pytest.raises(ValueError, match="δ"):
+        Spending().epsilon(0.0)
