@@ -14,9 +14,11 @@ from core.api.messages import (
     BudgetList,
     CheckList,
     ExportParams,
+    Footprint,
     HardwareParams,
     HardwareProfile,
     HistoryList,
+    HistoryParams,
     HistoryRow,
     LimitsParams,
     LimitsView,
@@ -134,17 +136,32 @@ def _show_upload(detail: UploadDetail, json: bool) -> None:
 
 def history(json: Json = False) -> None:
     """Finished rounds and what they took."""
-    found = ask(HistoryList, "history")
+    found = ask(HistoryList, "history", HistoryParams())
     if json:
         console.document(found)
         return
     rows = [_history_row(r) for r in found.rows]
     console.table(("federation", "round", "finished", "time", "tokens", "state"), rows, right=(1, 3, 4))
+    console.lines(_footprint(found.footprint))
 
 
 def _history_row(row: HistoryRow) -> tuple[object, ...]:
     took = console.duration(row.seconds)
     return (row.federation_name, row.server_round, console.moment(row.finished_at), took, f"{row.tokens:,}", row.state)
+
+
+def _footprint(found: Footprint) -> list[tuple[str, object]]:
+    """Energy here and in a data centre; what is an estimate is called one."""
+    here = found.measured_wh + found.estimated_wh + found.transfer_wh
+    pairs: list[tuple[str, object]] = [
+        ("energy here", f"{here:,.1f} Wh: {found.measured_wh:,.1f} measured, {found.estimated_wh:,.1f} estimated at "
+         f"{found.device_watts:g} W, at most {found.transfer_wh:,.1f} of the network"),
+        ("data centre", f"{found.data_centre_wh:,.1f} Wh for the same training, estimated (V100, PUE 1.67)"),
+    ]  # fmt: skip
+    if found.grid_g_per_kwh:
+        there = found.data_centre_wh / 1_000 * found.grid_g_per_kwh
+        pairs.append(("CO₂", f"{here / 1_000 * found.grid_g_per_kwh:,.1f} g here, {there:,.1f} g there"))
+    return pairs
 
 
 def doctor(json: Json = False) -> None:

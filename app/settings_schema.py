@@ -42,6 +42,7 @@ _NETWORK = str(QT_TRANSLATE_NOOP("Settings", "On the network, never more than"))
 _RUNNING = str(QT_TRANSLATE_NOOP("Settings", "When the window is closed"))
 _LOOK = str(QT_TRANSLATE_NOOP("Settings", "Look"))
 _FLOOR = str(QT_TRANSLATE_NOOP("Settings", "Privacy, whatever a federation asks"))
+_ENERGY = str(QT_TRANSLATE_NOOP("Settings", "Energy, as the history counts it"))
 _DEEP = str(QT_TRANSLATE_NOOP("Settings", "For those who know why"))
 
 SETTINGS: tuple[Setting, ...] = (
@@ -355,6 +356,33 @@ SETTINGS: tuple[Setting, ...] = (
         unit="s",
         low=1,
         high=3_600,
+    ),
+    Setting(
+        key="device_watts",
+        group=_ENERGY,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Power of what trains")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Taken where the machine cannot measure its energy.")),
+        kind="number",
+        default="65",
+        unit="W",
+        low=1,
+        high=20_000,
+    ),
+    Setting(
+        key="grid_g_per_kwh",
+        group=_ENERGY,
+        title=str(QT_TRANSLATE_NOOP("Settings", "CO₂ of your electricity")),
+        help=str(
+            QT_TRANSLATE_NOOP(
+                "Settings",
+                "Grams for a kilowatt-hour; 0 means not known. In one study: France 79, United Kingdom 509, "
+                "United States 547, China 975.",
+            )
+        ),
+        kind="number",
+        default="0",
+        unit="g",
+        high=5_000,
     ),
     Setting(
         key="message_update_mb",

@@ -13,6 +13,7 @@ from app import icons, sentences, strangers
 from app.pages.data import DataPage
 from app.pages.doctor import DoctorPage
 from app.pages.federations import FederationsPage
+from app.pages.history import HistoryPage
 from app.pages.home import HomePage
 from app.pages.page import NARROW_PX, Page
 from app.pages.privacy import PrivacyPage
@@ -66,6 +67,7 @@ class MainWindow(QMainWindow):
             "uploads": lambda: UploadsPage(theme, store),
             "federations": lambda: FederationsPage(theme, store, self.choose_folder),
             "try": lambda: TryItPage(theme, store),
+            "history": lambda: HistoryPage(theme, store),
             "settings": lambda: SettingsPage(theme, store, settings, self.keep_running_set.emit),
             "doctor": lambda: DoctorPage(theme, store),
         }
@@ -105,6 +107,7 @@ class MainWindow(QMainWindow):
             Entry("uploads", self.tr("Uploads"), "uploads"),
             Entry("federations", self.tr("Federations"), "federations"),
             Entry("try", self.tr("Try it"), "write"),
+            Entry("history", self.tr("History"), "history"),
             Entry("settings", self.tr("Settings"), "settings", 1),
             Entry("doctor", self.tr("Doctor"), "doctor", 1),
         ]

@@ -491,6 +491,10 @@ class NodeConfig(Frozen, frozen=True, kw_only=True):
     """Most seconds of training that a crash may repeat."""
     message_update_mb: float = 32.0
     """Largest update in MiB that travels inside a message; a larger one goes up before it, in pieces."""
+    device_watts: float = 65.0
+    """Power in W of what trains here, taken where the machine cannot measure it."""
+    grid_g_per_kwh: float = 0.0
+    """Grams of CO₂ for a kilowatt-hour of this machine's electricity; 0 means unknown, and no CO₂ is shown."""
 
     def __post_init__(self) -> None:
         """Bound every number.
@@ -500,3 +504,5 @@ class NodeConfig(Frozen, frozen=True, kw_only=True):
         """
         _between("checkpoint_interval_s", self.checkpoint_interval_s, 1.0, 3_600.0)
         _between("message_update_mb", self.message_update_mb, 0.0, 32.0)
+        _between("device_watts", self.device_watts, 1.0, 20_000.0)
+        _between("grid_g_per_kwh", self.grid_g_per_kwh, 0.0, 5_000.0)

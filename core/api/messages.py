@@ -670,6 +670,21 @@ class ExportParams(Message, frozen=True, kw_only=True):
     """In words instead of JSON."""
 
 
+class Footprint(Message, frozen=True, kw_only=True):
+    """Energy of everything this machine gave, and of the same training in a data centre; method: docs of
+    ``core.hardware.footprint``. CO₂ follows where the owner said how clean the grid is."""
+
+    measured_wh: float = 0.0
+    estimated_wh: float = 0.0
+    """Of the time in which nothing could be measured: at ``device_watts``."""
+    device_watts: float = 0.0
+    transfer_wh: float = 0.0
+    """At most, for what went up and came down."""
+    data_centre_wh: float = 0.0
+    grid_g_per_kwh: float = 0.0
+    """0 where it is not known."""
+
+
 class HistoryRow(Message, frozen=True, kw_only=True):
     """One finished round."""
 
@@ -680,13 +695,28 @@ class HistoryRow(Message, frozen=True, kw_only=True):
     tokens: int
     energy_wh: float
     state: str
+    measured: bool = False
+    """Whether all of its energy was measured."""
+    federation_id: str = ""
+    sent_bytes: int = 0
+    release_id: int = 0
+
+
+class HistoryParams(Message, frozen=True, kw_only=True):
+    """Which finished rounds: the newest, or those older than one of them."""
+
+    before: int = 0
+    """A ``HistoryList.older``; 0 means the newest."""
 
 
 class HistoryList(Message, frozen=True, kw_only=True):
-    """Finished rounds, newest first."""
+    """Finished rounds, newest first, as many as fit into one answer."""
 
     rows: list[HistoryRow]
+    older: int = 0
+    """Ask again with this for the older ones; 0 where these are all."""
     contribution: Contribution
+    footprint: Footprint = Footprint()
 
 
 class CheckList(Message, frozen=True, kw_only=True):
@@ -720,7 +750,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "uploads.inspect": (UploadParams, UploadDetail),
     "privacy": (Nothing, BudgetList),
     "privacy.export": (ExportParams, Acknowledged),
-    "history": (Nothing, HistoryList),
+    "history": (HistoryParams, HistoryList),
     "hardware": (HardwareParams, HardwareProfile),
     "limits.show": (Nothing, LimitsView),
     "limits.set": (LimitsParams, LimitsView),

@@ -37,9 +37,11 @@ from core.api.messages import (
     ExportParams,
     FederationInfo,
     FederationParams,
+    Footprint,
     HardwareParams,
     HardwareProfile,
     HistoryList,
+    HistoryParams,
     InviteParams,
     InviteView,
     JoinParams,
@@ -82,6 +84,7 @@ from core.engine.volume import Volume
 from core.engine.work import MachineWork
 from core.federation.bandwidth import Traffic
 from core.federation.manifest import open_manifest
+from core.hardware import footprint
 from core.hardware.sensors import Sensors
 from core.ledger.rows import FederationRow
 from core.ledger.store import Ledger
@@ -90,6 +93,8 @@ STORE_KEY = "store-key"
 LEDGER_HEAD = "ledger-head"
 MAX_SNOOZE_S = 30 * 86_400.0
 MAX_UPLOADS_SHOWN = 50
+HISTORY_ROWS = 2_000
+"""Finished rounds in one answer; about half of what a line may hold."""
 WATCH_S = 30.0
 SLOW_PARTS_S = 2.0
 log = logging.getLogger("hedgerow.engine")
@@ -525,9 +530,30 @@ class Engine:
         written = await asyncio.to_thread(vault.write_new, params.path, pieces)
         return Acknowledged(detail=f"{written:,} bytes written to {params.path}.")
 
-    async def _history(self, params: Nothing) -> HistoryList:
-        rows = await asyncio.to_thread(self.ledger.history, 500)
-        return HistoryList(rows=rows, contribution=self.snapshot().contribution)
+    async def _history(self, params: HistoryParams) -> HistoryList:
+        rows = await asyncio.to_thread(self.ledger.history, HISTORY_ROWS, params.before)
+        given = self.snapshot().contribution
+        return HistoryList(
+            rows=rows,
+            older=rows[-1].release_id if len(rows) == HISTORY_ROWS else 0,
+            contribution=given,
+            footprint=self._footprint(given.uploaded_bytes),
+        )
+
+    def _footprint(self, uploaded_bytes: int) -> Footprint:
+        views = {row.federation_id: self._view(row) for row in self.ledger.federations()}
+        work = self.ledger.work()
+        watts = self.config.node.device_watts
+        moved = uploaded_bytes + sum(views[one.federation_id].download_bytes * one.rounds for one in work)
+        done = (footprint.training_operations(views[one.federation_id].parameters, one.tokens) for one in work)
+        return Footprint(
+            measured_wh=sum(one.measured_wh for one in work),
+            estimated_wh=footprint.device_wh(watts, sum(one.unmeasured_s for one in work)),
+            device_watts=watts,
+            transfer_wh=footprint.transfer_wh(moved),
+            data_centre_wh=footprint.same_training_wh(sum(done)),
+            grid_g_per_kwh=self.config.node.grid_g_per_kwh,
+        )
 
     async def _hardware(self, params: HardwareParams) -> HardwareProfile:
         profile = await machine.look(self.home, self.config.node.worker_interpreter, params.probe)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.api.messages import Contribution, HistoryRow
 from core.ledger.releases import ReleaseBook
 
 _DAYS_SHOWN: Final = 56
+
+
+class Work(NamedTuple):
+    """Everything given to one federation."""
+
+    federation_id: str
+    tokens: int
+    measured_wh: float
+    unmeasured_s: float
+    """Seconds of which no energy is known."""
+    rounds: int
+    """Rounds that anything was trained for; each brought one model down."""
 
 
 class ContributionBook(ReleaseBook):
@@ -72,29 +84,43 @@ class ContributionBook(ReleaseBook):
         """Seconds of training noted since a Unix time."""
         return float(self._db.rows("SELECT COALESCE(SUM(seconds), 0.0) FROM contributions WHERE at >= ?", (at,))[0][0])
 
-    def history(self, limit: int = 200) -> list[HistoryRow]:
-        """Rounds that were sealed or ended, newest first."""
+    def history(self, limit: int = 200, before: int = 0) -> list[HistoryRow]:
+        """Rounds that were sealed or ended, newest first; those before a release, if one is named."""
         rows = self._db.rows(
             "SELECT r.release_id, r.federation_id, r.server_round, COALESCE(r.finished_at, r.sent_at, r.sealed_at),"
-            " r.state, COALESCE(SUM(c.seconds), 0.0), COALESCE(SUM(c.tokens), 0), COALESCE(SUM(c.energy_wh), 0.0)"
+            " r.state, COALESCE(SUM(c.seconds), 0.0), COALESCE(SUM(c.tokens), 0), COALESCE(SUM(c.energy_wh), 0.0),"
+            " COALESCE(MIN(c.measured), 0), CASE WHEN r.sent_at IS NULL THEN 0 ELSE r.size_bytes END"
             " FROM releases r LEFT JOIN contributions c ON c.release_id = r.release_id"
-            " WHERE COALESCE(r.finished_at, r.sealed_at) IS NOT NULL"
+            " WHERE COALESCE(r.finished_at, r.sealed_at) IS NOT NULL AND (r.release_id < ? OR ? = 0)"
             " GROUP BY r.release_id ORDER BY r.release_id DESC LIMIT ?",
-            (limit,),
+            (before, before, limit),
         )
         names = {federation.federation_id: federation.name for federation in self.federations()}
         return [
             HistoryRow(
-                federation_name=names[federation_id],
-                server_round=server_round,
-                finished_at=finished_at,
-                seconds=seconds,
-                tokens=tokens,
-                energy_wh=energy_wh,
-                state=state,
+                release_id=row[0],
+                federation_id=row[1],
+                federation_name=names[row[1]],
+                server_round=row[2],
+                finished_at=row[3],
+                state=row[4],
+                seconds=row[5],
+                tokens=row[6],
+                energy_wh=row[7],
+                measured=bool(row[8]),
+                sent_bytes=row[9],
             )
-            for _, federation_id, server_round, finished_at, state, seconds, tokens, energy_wh in rows
+            for row in rows
         ]
+
+    def work(self) -> list[Work]:
+        """What was given to each federation, ever."""
+        rows = self._db.rows(
+            "SELECT r.federation_id, SUM(c.tokens), SUM(CASE WHEN c.measured THEN c.energy_wh ELSE 0.0 END),"
+            " SUM(CASE WHEN c.measured THEN 0.0 ELSE c.seconds END), COUNT(DISTINCT r.release_id)"
+            " FROM contributions c JOIN releases r ON r.release_id = c.release_id GROUP BY r.federation_id"
+        )
+        return [Work(*row) for row in rows]
 
     def _uploads_since(self, at: float) -> tuple[int, int]:
         count, size = self._db.rows(

@@ -200,4 +200,21 @@
             </translation>
         </message>
     </context>
+    <context>
+        <name>HistoryPage</name>
+        <message numerus="yes">
+            <source>%n round(s)</source>
+            <translation>
+                <numerusform>%n round</numerusform>
+                <numerusform>%n rounds</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>{0} tokens in %n finished round(s), {1} sent</source>
+            <translation>
+                <numerusform>{0} tokens in %n finished round, {1} sent</numerusform>
+                <numerusform>{0} tokens in %n finished rounds, {1} sent</numerusform>
+            </translation>
+        </message>
+    </context>
 </TS>

@@ -251,3 +251,51 @@ def test_a_doctor_that_cannot_run_says_so(bench: Any, qtbot: Any) -> None:
     qtbot.waitUntil(page.trouble.isVisible, timeout=5_000)
     assert page.trouble.title.text() == "The checks cannot run."
     assert page.again.isEnabled()
+
+
+def test_the_history_counts_what_was_given_and_calls_an_estimate_one(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("history")
+    page = one.window.page("history")
+    qtbot.waitUntil(page.footprint.isVisible, timeout=5_000)
+    assert page.model.rowCount() == 41
+    assert page.title.title.text() == "83 h given"
+    facts = {key: label.text().replace("\u202f", " ") for key, label in page.footprint.facts.items()}
+    assert facts["measured"] == "4.2 kWh"
+    assert facts["estimated"] == "1.2 kWh, at 65 W"
+    assert facts["here"] == "5.5 kWh"
+    assert facts["centre"] == "1.9 kWh for the same training, estimated"
+    assert facts["co2"] == "2.1 kg here, 708 g there, on your grid"
+    assert not page.footprint.method.isVisible()
+    qtbot.mouseClick(page.footprint.open_method, Qt.MouseButton.LeftButton)
+    assert "arXiv 2102.07627" in page.footprint.method.text()
+    assert page.footprint.method.isVisible()
+    assert "here, " in page.footprint.bars.accessibleDescription()
+
+
+def test_without_a_grid_the_history_shows_energy_only(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    told = scenes.history()
+    unknown = msgspec.structs.replace(told.footprint, grid_g_per_kwh=0.0)
+    one.engine.replies["history"] = msgspec.structs.replace(told, footprint=unknown)
+    one.window.open_page("history")
+    page = one.window.page("history")
+    qtbot.waitUntil(page.footprint.isVisible, timeout=5_000)
+    assert page.footprint.facts["co2"].text() == "not known"
+    assert "settings" in page.footprint.grid_hint.text()
+
+
+def test_ten_thousand_rounds_are_a_list_that_scrolls(bench: Any, qtbot: Any) -> None:
+    """Rows are drawn as they are seen: the model keeps all of them, and a jump to the end asks for a screenful."""
+    one = bench()
+    one.engine.replies["history"] = lambda params: scenes.history(10_000, params.before)
+    one.window.open_page("history")
+    page = one.window.page("history")
+    qtbot.waitUntil(lambda: page.model.rowCount() == 10_000, timeout=10_000)
+    asked: set[int] = set()
+    data = page.model.data
+    page.model.data = lambda index, role=0: asked.add(index.row()) or data(index, role)
+    page.list.scrollToBottom()
+    page.list.grab()
+    assert page.list.indexAt(page.list.viewport().rect().center()).row() > 9_900
+    assert len(asked) < 200

@@ -39,7 +39,9 @@ def save(picture: QPixmap, path: Path) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["home", "data", "privacy", "uploads", "federations", "try", "settings", "doctor"])
+@pytest.mark.parametrize(
+    "page", ["home", "data", "privacy", "uploads", "federations", "try", "history", "settings", "doctor"]
+)
 def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
     one = bench(theme=theme)
     one.window.open_page(page)
@@ -47,6 +49,7 @@ def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any
         "uploads": lambda: one.window.page("uploads").detail.layers.isVisible(),
         "doctor": lambda: one.window.page("doctor").panel.isVisible(),
         "settings": lambda: bool(one.window.page("settings")._values),
+        "history": lambda: one.window.page("history").footprint.isVisible(),
     }
     if page in waits:
         qtbot.waitUntil(waits[page], timeout=5_000)
@@ -98,7 +101,7 @@ def test_screenshots_below_the_floor(bench: Any, qtbot: Any, folder: Path) -> No
     save(one.window.grab(), folder / "below-floor.png")
 
 
-EMPTY = ("home", "data", "uploads", "federations", "privacy", "try")
+EMPTY = ("home", "data", "uploads", "federations", "privacy", "try", "history")
 
 
 @pytest.mark.parametrize("page", EMPTY)
@@ -124,11 +127,13 @@ def test_screenshots_of_states(name: str, bench: Any, qtbot: Any, folder: Path) 
     save(one.window.grab(), folder / f"state-{name}.png")
 
 
-@pytest.mark.parametrize("page", ["home", "data", "uploads", "privacy", "federations", "settings"])
+@pytest.mark.parametrize("page", ["home", "data", "uploads", "privacy", "federations", "history", "settings"])
 def test_screenshots_of_the_least_window(page: str, bench: Any, qtbot: Any, folder: Path) -> None:
     one = bench()
     one.window.resize(800, 560)
     one.window.open_page(page)
+    if page == "history":
+        qtbot.waitUntil(lambda: one.window.page("history").footprint.isVisible(), timeout=5_000)
     if page == "uploads":
         qtbot.waitUntil(lambda: bool(one.window.page("uploads").detail.layers.values), timeout=5_000)
     qtbot.wait(20)

@@ -19,6 +19,9 @@ from core.api.messages import (
     CorpusOffer,
     EngineInfo,
     FederationInfo,
+    Footprint,
+    HistoryList,
+    HistoryRow,
     InviteParams,
     InviteView,
     LayerNorm,
@@ -361,6 +364,33 @@ def detail(upload: UploadInfo) -> UploadDetail:
     )
 
 
+def history(count: int = 41, before: int = 0) -> HistoryList:
+    """Finished rounds with what they took; most of it measured. No more than 2,000 at once, as the engine does."""
+    dice = random.Random(5)
+    at = time.time() - 1.2 * HOUR
+    rows = []
+    for index in range(count):
+        state = {3: "late", 9: "abandoned"}.get(index, "accepted")
+        rows.append(
+            HistoryRow(
+                federation_name="Common Prose", federation_id="f1", server_round=213 - 2 * index, finished_at=at,
+                seconds=dice.uniform(5_200, 6_900), tokens=4_096_000, energy_wh=dice.uniform(110, 170),
+                state=state, measured=index < 30, sent_bytes=10_731_612, release_id=count - index,
+            )
+        )  # fmt: skip
+        at -= 15.4 * HOUR
+    shown = [one for one in rows if not before or one.release_id < before][:2_000]
+    return HistoryList(
+        rows=shown,
+        older=shown[-1].release_id if len(shown) == 2_000 else 0,
+        contribution=training().contribution,
+        footprint=Footprint(
+            measured_wh=4_150.0, estimated_wh=1_210.0, device_watts=65.0, transfer_wh=129.6, data_centre_wh=1_862.0,
+            grid_g_per_kwh=380.0,
+        ),
+    )  # fmt: skip
+
+
 def checks() -> CheckList:
     """The doctor's report with one trouble."""
     good = [
@@ -397,6 +427,7 @@ def replies(unit: str = "record") -> dict[str, object]:
         "uploads.list": UploadList(uploads=uploads()),
         "uploads.inspect": inspect,
         "doctor": checks(),
+        "history": history(),
         "corpus.add": corpora()[2],
         "corpus.change": corpora()[0],
         "corpus.refresh": corpora()[0],

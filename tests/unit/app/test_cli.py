@@ -21,14 +21,18 @@ from core.api.messages import (
     BudgetPlan,
     Check,
     CheckList,
+    Contribution,
     CorpusChoice,
     CorpusInfo,
     CorpusOffer,
     Device,
     FederationInfo,
+    Footprint,
     GpuProcess,
     HardwareParams,
     HardwareProfile,
+    HistoryList,
+    HistoryRow,
     InviteParams,
     InviteView,
     JoinParams,
@@ -253,6 +257,25 @@ def test_a_budget_that_does_not_last_or_ended_says_so(
     said = " ".join("".join(capsys.readouterr()).split())
     assert sentence in said
     assert ("Guaranteed: worked out" in said) == (changes.get("guarantee") != "none")
+
+
+def test_the_history_ends_with_its_energy_and_calls_an_estimate_one(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = HistoryRow(
+        federation_name="Moor", server_round=3, finished_at=1.0, seconds=90.0, tokens=1_000, energy_wh=2.0,
+        state="accepted", measured=True,
+    )  # fmt: skip
+    footprint = Footprint(
+        measured_wh=2.0, estimated_wh=1.0, device_watts=65.0, transfer_wh=0.5, data_centre_wh=7.0, grid_g_per_kwh=400.0
+    )
+    told = HistoryList(rows=[row], contribution=Contribution(), footprint=footprint)
+    with serving(home, scripted({"history": told})):
+        assert cli.main(["history"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "3.5 Wh: 2.0 measured, 1.0 estimated at 65 W, at most 0.5 of the network" in said
+    assert "7.0 Wh for the same training, estimated" in said
+    assert "1.4 g here, 2.8 g there" in said
 
 
 def test_nothing_is_joined_without_consent(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ from core.api.messages import (
     ExportParams,
     FederationParams,
     HardwareParams,
+    HistoryParams,
     InviteParams,
     LimitsParams,
     Message,
@@ -201,7 +202,7 @@ def test_wrong_requests_get_a_sentence_and_leave_the_engine_well(engine: Running
     assert engine.call("corpus.list").corpora == []
     assert engine.call("uploads.list").uploads == []
     assert engine.call("privacy").budgets == []
-    assert engine.call("history").rows == []
+    assert engine.call("history", HistoryParams()).rows == []
     assert engine.call("hardware", HardwareParams()).cpu_threads >= 1
     exported = engine.home.parent / "ledger.json"
     assert str(exported) in engine.call("privacy.export", ExportParams(path=str(exported))).detail

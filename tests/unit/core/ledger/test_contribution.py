@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.ledger_kit import begin, prepared, seal
 
-from core.ledger.contribution import week_start
+from core.ledger.contribution import Work, week_start
 from core.ledger.store import Ledger
 
 WEDNESDAY = dt.datetime(2026, 7, 15, 12, 0).timestamp()
@@ -78,6 +78,18 @@ def test_history_has_what_ended_newest_first(ledger: Ledger) -> None:
     ]
     assert rows[1].federation_name == "The fed"
     assert ledger.history(1) == rows[:1]
+    assert ledger.history(1, before=rows[0].release_id) == rows[1:]
+    assert ledger.history(1, before=rows[1].release_id) == []
+    assert (rows[1].measured, rows[0].measured) == (True, False)
+
+
+def test_work_is_counted_for_each_federation_and_apart_where_nothing_was_measured(ledger: Ledger) -> None:
+    first, second = seal(ledger, 0).release_id, seal(ledger, 1).release_id
+    ledger.add_contribution(first, 100, 10.0, 1.5, True)
+    ledger.add_contribution(first, 50, 5.0, 0.0, False)
+    ledger.add_contribution(second, 30, 3.0, 0.5, True)
+    begin(ledger, 2)
+    assert ledger.work() == [Work("fed", tokens=180, measured_wh=2.0, unmeasured_s=5.0, rounds=2)]
 
 
 @pytest.mark.parametrize(
