@@ -164,7 +164,7 @@ def tree() -> typer.Typer:
     plain: tuple[Callable[..., None], ...] = (
         *(commands.start, commands.pause, commands.resume, commands.snooze, commands.status),
         *(commands.join, commands.leave, commands.federations),
-        *(inspection.hardware, inspection.uploads, inspection.history, inspection.doctor, uninstall),
+        *(inspection.hardware, inspection.uploads, inspection.history, inspection.doctor, inspection.log, uninstall),
     )
     for command in plain:
         cli.command()(command)

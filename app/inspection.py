@@ -22,6 +22,7 @@ from core.api.messages import (
     HistoryRow,
     LimitsParams,
     LimitsView,
+    LogText,
     UploadDetail,
     UploadInfo,
     UploadList,
@@ -162,6 +163,15 @@ def _footprint(found: Footprint) -> list[tuple[str, object]]:
         there = found.data_centre_wh / 1_000 * found.grid_g_per_kwh
         pairs.append(("CO₂", f"{here / 1_000 * found.grid_g_per_kwh:,.1f} g here, {there:,.1f} g there"))
     return pairs
+
+
+def log(json: Json = False) -> None:
+    """The end of the engine's log; it holds no text of yours."""
+    found = ask(LogText, "log")
+    if json:
+        console.document(found)
+    else:
+        typer.echo("\n".join(found.lines))
 
 
 def doctor(json: Json = False) -> None:

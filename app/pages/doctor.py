@@ -1,9 +1,9 @@
-"""Doctor: what is wrong. Every check of the engine with its result and one fix each."""
+"""Doctor: what is wrong. Every check of the engine with its result and one fix each, and the end of its log."""
 
 from __future__ import annotations
 
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app import figures, strangers
 from app.pages.page import Page, PageTitle, ScrollColumn
@@ -12,9 +12,9 @@ from app.theme import Theme, Type
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
-from app.widgets.panel import Hairline, IconLabel, Panel
+from app.widgets.panel import Hairline, IconLabel, Panel, row
 from core.api.errors import HedgerowError
-from core.api.messages import Check, CheckList, Message
+from core.api.messages import Check, CheckList, LogText, Message
 
 
 class DoctorPage(Page):
@@ -39,7 +39,9 @@ class DoctorPage(Page):
         self.panel.body.setContentsMargins(1, 1, 1, 1)
         scroll.column.addWidget(self.title)
         scroll.column.addWidget(self.trouble)
+        self.log = _Log(theme)
         scroll.column.addWidget(self.panel)
+        scroll.column.addWidget(self.log)
         scroll.column.addStretch(1)
 
     def entered(self) -> None:
@@ -49,6 +51,7 @@ class DoctorPage(Page):
         self._asking = True
         self.refresh()
         self.store.ask_quietly("doctor", timeout_s=60.0).then(self._on_checks, self._on_refused)
+        self.store.ask_quietly("log").then(self._on_log)
 
     def refresh(self) -> None:
         """Give the count."""
@@ -88,6 +91,10 @@ class DoctorPage(Page):
             self._rebuild(sorted(self._checks, key=lambda c: c.ok))
         self.refresh()
 
+    def _on_log(self, answer: Message) -> None:
+        assert isinstance(answer, LogText)
+        self.log.show_lines(answer.lines)
+
     def _on_refused(self, error: HedgerowError) -> None:
         self._asking = False
         self.trouble.say(strangers.plain(error.message), strangers.plain(error.hint))
@@ -111,6 +118,39 @@ class DoctorPage(Page):
             for check in self._checks or []
         ]
         QGuiApplication.clipboard().setText("\n".join(lines))
+
+
+class _Log(Panel):
+    """The end of the engine's log."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
+        self.copy = Button(theme, self.tr("Copy log"), self._copy, icon="copy", size="small")
+        self.note = ElidedLabel(theme, "", Type.SMALL, "muted")
+        head = row(Label(theme, self.tr("Log"), weight=600), self.note, 1, self.copy, gap=theme.px(3))
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setAccessibleName(self.tr("Log of the engine"))
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setTabChangesFocus(True)
+        self.text.setFont(theme.font(Type.SMALL, mono=True))
+        self.text.setFixedHeight(theme.px(56))
+        self.body.addLayout(head)
+        self.body.addWidget(self.text)
+        self.hide()
+
+    def show_lines(self, lines: list[str]) -> None:
+        """Show the newest lines, the end in view."""
+        shown = "\n".join(strangers.plain(line, 400) for line in lines)
+        self.setVisible(bool(lines))
+        self.note.setText(self.tr("the last %n line(s), without text of yours", "", len(lines)))
+        if shown != self.text.toPlainText():
+            self.text.setPlainText(shown)
+            self.text.moveCursor(QTextCursor.MoveOperation.End)
+            self.text.horizontalScrollBar().setValue(0)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text.toPlainText())
 
 
 class _CheckRow(QWidget):

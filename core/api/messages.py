@@ -725,6 +725,12 @@ class CheckList(Message, frozen=True, kw_only=True):
     checks: list[Check]
 
 
+class LogText(Message, frozen=True, kw_only=True):
+    """The end of the engine's log. It holds no text of the owner's and no names of their files."""
+
+    lines: list[str]
+
+
 METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "hello": (HelloParams, Hello),
     "status": (Nothing, Snapshot),
@@ -755,5 +761,6 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "limits.show": (Nothing, LimitsView),
     "limits.set": (LimitsParams, LimitsView),
     "doctor": (Nothing, CheckList),
+    "log": (Nothing, LogText),
 }
 """Every request: name → (parameters, result). The engine refuses any other name."""

@@ -47,6 +47,7 @@ from core.api.messages import (
     JoinParams,
     LimitsParams,
     LimitsView,
+    LogText,
     ManifestView,
     Message,
     ModelHere,
@@ -62,7 +63,7 @@ from core.api.messages import (
     UploadList,
     UploadParams,
 )
-from core.engine import budget_view, choices, current_model, doctor, floor, joining, machine, plans, uploads
+from core.engine import budget_view, choices, current_model, doctor, floor, joining, log_tail, machine, plans, uploads
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.corpora import Corpora
@@ -212,6 +213,7 @@ class Engine:
             "limits.show": self._limits_show,
             "limits.set": self._limits_set,
             "doctor": self._doctor,
+            "log": self._log,
         }
 
     # Life
@@ -571,6 +573,9 @@ class Engine:
         self.governor.look_soon()  # a rule that was off has measured nothing yet
         self._refresh()
         return LimitsView(values=self.config.values())
+
+    async def _log(self, params: Nothing) -> LogText:
+        return LogText(lines=await asyncio.to_thread(log_tail.tail, self.home / "logs" / "engine.log"))
 
     async def _doctor(self, params: Nothing) -> CheckList:
         joined = list(self.joined.values())

@@ -217,4 +217,14 @@
             </translation>
         </message>
     </context>
+    <context>
+        <name>_Log</name>
+        <message numerus="yes">
+            <source>the last %n line(s), without text of yours</source>
+            <translation>
+                <numerusform>the last %n line, without text of yours</numerusform>
+                <numerusform>the last %n lines, without text of yours</numerusform>
+            </translation>
+        </message>
+    </context>
 </TS>

@@ -25,6 +25,7 @@ from core.api.messages import (
     InviteParams,
     InviteView,
     LayerNorm,
+    LogText,
     ManifestView,
     Message,
     ModelHere,
@@ -391,6 +392,17 @@ def history(count: int = 41, before: int = 0) -> HistoryList:
     )  # fmt: skip
 
 
+def log_lines() -> list[str]:
+    """What an engine says of itself."""
+    return [
+        f"2026-11-30 0{8 + n // 60}:{n % 60:02d}:07,{120 + n} hedgerow.{who} INFO {what}"
+        for n, (who, what) in enumerate(
+            [("engine", "listening"), ("participation", "round 213 sealed"), ("participation", "round 213 accepted")]
+            * 6
+        )
+    ]
+
+
 def checks() -> CheckList:
     """The doctor's report with one trouble."""
     good = [
@@ -428,6 +440,7 @@ def replies(unit: str = "record") -> dict[str, object]:
         "uploads.inspect": inspect,
         "doctor": checks(),
         "history": history(),
+        "log": LogText(lines=log_lines()),
         "corpus.add": corpora()[2],
         "corpus.change": corpora()[0],
         "corpus.refresh": corpora()[0],
