@@ -10,6 +10,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app import icons, sentences, strangers
+from app.pages.compute import ComputePage
 from app.pages.data import DataPage
 from app.pages.doctor import DoctorPage
 from app.pages.federations import FederationsPage
@@ -63,6 +64,7 @@ class MainWindow(QMainWindow):
         self._makers: dict[str, Callable[[], Page]] = {
             "home": self._make_home,
             "data": lambda: DataPage(theme, store, self.choose_folder, self.choose_files),
+            "compute": lambda: ComputePage(theme, store),
             "privacy": lambda: PrivacyPage(theme, store),
             "uploads": lambda: UploadsPage(theme, store),
             "federations": lambda: FederationsPage(theme, store, self.choose_folder),
@@ -103,6 +105,7 @@ class MainWindow(QMainWindow):
         return [
             Entry("home", self.tr("Home"), "home"),
             Entry("data", self.tr("Data"), "data"),
+            Entry("compute", self.tr("Compute"), "compute"),
             Entry("privacy", self.tr("Privacy"), "privacy"),
             Entry("uploads", self.tr("Uploads"), "uploads"),
             Entry("federations", self.tr("Federations"), "federations"),
@@ -142,7 +145,7 @@ class MainWindow(QMainWindow):
             "Esc": self.escape,
             "Ctrl+W": self.close,
         }
-        for number, key in enumerate(self.rail.buttons, 1):
+        for number, key in zip("1234567890", self.rail.buttons, strict=False):
             keys[f"Ctrl+{number}"] = lambda k=key: self.open_page(k)  # type: ignore[misc]
         for sequence, slot in keys.items():
             QShortcut(QKeySequence(sequence), self).activated.connect(slot)

@@ -105,7 +105,10 @@ class SettingsPage(Page):
 class SettingRow(QWidget):
     """Title and help at the left, the control and the way back at the right."""
 
-    def __init__(self, theme: Theme, setting: Setting, change: Callable[[Setting, str], object]) -> None:
+    def __init__(
+        self, theme: Theme, setting: Setting, change: Callable[[Setting, str], object], *, compact: bool = False
+    ) -> None:
+        """A row; a ``compact`` one keeps its help in a tool tip."""
         super().__init__()
         self.setting, self._change = setting, change
         self._shown: str | None = None
@@ -113,7 +116,9 @@ class SettingRow(QWidget):
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(title)
-        if setting.help:
+        if setting.help and compact:
+            self.setToolTip(say(setting.help))
+        elif setting.help:
             words.addWidget(Label(theme, say(setting.help), Type.SMALL, "muted", wrap=True))
         self.control = self._make_control(theme)
         self.control.setAccessibleName(say(setting.title))
@@ -122,7 +127,7 @@ class SettingRow(QWidget):
         self.reset = Button(theme, self.tr("Reset"), self._reset, kind="link", size="small")
         self.reset.setAccessibleName(self.tr("Reset {0}").format(say(setting.title)))
         keep = self.reset.sizePolicy()
-        keep.setRetainSizeWhenHidden(True)
+        keep.setRetainSizeWhenHidden(not compact)
         self.reset.setSizePolicy(keep)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, theme.px(1), 0, theme.px(1))
@@ -131,7 +136,7 @@ class SettingRow(QWidget):
         line.addWidget(self.reset)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setColumnMinimumWidth(0, theme.px(46))
+        grid.setColumnMinimumWidth(0, theme.px(24 if compact else 46))
         grid.setHorizontalSpacing(theme.px(2))
         side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         grid.addWidget(self.control, 0, 0, side)
@@ -150,7 +155,7 @@ class SettingRow(QWidget):
             combo = QComboBox()
             for value, name in setting.choices:
                 combo.addItem(say(name), value)
-            combo.setMinimumWidth(theme.px(40))
+            combo.setMinimumWidth(theme.px(30))
             combo.currentIndexChanged.connect(lambda _: self._tell(str(combo.currentData())))
             return combo
         field = QLineEdit()

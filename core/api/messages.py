@@ -466,6 +466,18 @@ class HardwareProfile(Message, frozen=True, kw_only=True):
     """Measured plans of the joined federations; only what was measured is listed."""
 
 
+class LoadView(Message, frozen=True, kw_only=True):
+    """What the machine does now, whoever makes it do that. ``None`` means unknown."""
+
+    cores_used: float | None = None
+    """Since the last look."""
+    cores: int
+    memory_used_bytes: int
+    memory_bytes: int
+    devices: list[Device] = []
+    """NVIDIA GPUs."""
+
+
 class TorchView(Message, frozen=True, kw_only=True):
     """What torch sees, asked in a child process."""
 
@@ -762,5 +774,6 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "limits.set": (LimitsParams, LimitsView),
     "doctor": (Nothing, CheckList),
     "log": (Nothing, LogText),
+    "load": (Nothing, LoadView),
 }
 """Every request: name → (parameters, result). The engine refuses any other name."""

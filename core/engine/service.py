@@ -47,6 +47,7 @@ from core.api.messages import (
     JoinParams,
     LimitsParams,
     LimitsView,
+    LoadView,
     LogText,
     ManifestView,
     Message,
@@ -86,6 +87,7 @@ from core.engine.work import MachineWork
 from core.federation.bandwidth import Traffic
 from core.federation.manifest import open_manifest
 from core.hardware import footprint
+from core.hardware.now import LoadGauge
 from core.hardware.sensors import Sensors
 from core.ledger.rows import FederationRow
 from core.ledger.store import Ledger
@@ -184,6 +186,7 @@ class Engine:
         self._revision = 0
         self._slow: _Slow | None = None
         self._views: dict[str, ManifestView] = {}
+        self._gauge = LoadGauge()
         self._handlers: dict[str, Callable[[Any], Awaitable[Message]]] = {
             "status": self._status,
             "start": self._resume,
@@ -214,6 +217,7 @@ class Engine:
             "limits.set": self._limits_set,
             "doctor": self._doctor,
             "log": self._log,
+            "load": self._load,
         }
 
     # Life
@@ -573,6 +577,9 @@ class Engine:
         self.governor.look_soon()  # a rule that was off has measured nothing yet
         self._refresh()
         return LimitsView(values=self.config.values())
+
+    async def _load(self, params: Nothing) -> LoadView:
+        return await asyncio.to_thread(self._gauge.look)
 
     async def _log(self, params: Nothing) -> LogText:
         return LogText(lines=await asyncio.to_thread(log_tail.tail, self.home / "logs" / "engine.log"))

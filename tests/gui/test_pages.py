@@ -299,3 +299,62 @@ def test_ten_thousand_rounds_are_a_list_that_scrolls(bench: Any, qtbot: Any) -> 
     page.list.grab()
     assert page.list.indexAt(page.list.viewport().rect().center()).row() > 9_900
     assert len(asked) < 200
+
+
+def test_compute_shows_the_machine_against_its_limits(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("compute")
+    page = one.window.page("compute")
+    qtbot.waitUntil(lambda: page.gauges.plots["load"].figure.text() == "67 %", timeout=5_000)
+    assert page.gauges.plots["heat"].figure.text() == "66 °C"
+    assert page.gauges.plots["heat"].limit.text() == "ceiling 85 °C"
+    assert page.gauges.plots["gpu_memory"].figure.text() == "7.4 GB"
+    assert not page.gauges.plots["memory"].isVisible(), "there is a GPU"
+    assert "Processor 2.1 cores, of 16" in page.gauges.plots["cores"].plot.accessibleDescription()
+    qtbot.waitUntil(lambda: page._plans is not None, timeout=5_000)
+    assert page.title.title.text() == "A round takes about 1 h 46 min at this pace"
+
+
+def test_a_sensor_that_says_nothing_is_unknown_and_a_machine_without_gpu_shows_its_memory(
+    bench: Any, qtbot: Any
+) -> None:
+    one = bench()
+    bare = msgspec.structs.replace(scenes.load(), devices=[], cores_used=None)
+    one.engine.replies["load"] = bare
+    one.window.open_page("compute")
+    page = one.window.page("compute")
+    qtbot.waitUntil(lambda: page.gauges.plots["memory"].figure.text() == "9.4 GB", timeout=5_000)
+    assert page.gauges.plots["cores"].figure.text() == "unknown"
+    assert not page.gauges.plots["load"].isVisible()
+
+
+def test_the_week_plan_is_a_limit_and_nothing_is_measured_while_nobody_looks(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("compute")
+    page = one.window.page("compute")
+    qtbot.waitUntil(lambda: bool(page._values), timeout=5_000)
+    assert page._timer.isActive()
+    page.hours.grid.setFocus()
+    qtbot.keyClick(page.hours.grid, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: bool(one.engine.params("limits.set")), timeout=5_000)
+    asked = one.engine.params("limits.set")[-1]
+    assert (asked.key, asked.value.split(",")[0]) == ("schedule", "h" + "f" * 23)
+    qtbot.waitUntil(lambda: page.hours.note.text().startswith("168 h open"), timeout=5_000)
+    one.window.open_page("home")
+    page._look()
+    assert not page._timer.isActive()
+    page.rows["cpu_threads"].control.setText("3")
+    page.rows["cpu_threads"].control.editingFinished.emit()
+    qtbot.waitUntil(lambda: one.engine.params("limits.set")[-1].key == "cpu_threads", timeout=5_000)
+
+
+def test_measuring_again_takes_its_time_and_says_so(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("compute")
+    page = one.window.page("compute")
+    qtbot.waitUntil(lambda: page._plans is not None, timeout=5_000)
+    one.engine.replies["hardware"] = EngineError("The probe ended unexpectedly.", "Look at the log.")
+    qtbot.mouseClick(page.measure, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.trouble.isVisible, timeout=5_000)
+    assert page.measure.isEnabled()
+    assert [p.probe for p in one.engine.params("hardware")] == [False, True]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,9 +40,22 @@ def save(picture: QPixmap, path: Path) -> None:
     assert len(seen) >= LEAST_COLOURS, f"{path.name} shows next to nothing"
 
 
+def fill(page: Any) -> bool:
+    """Ten minutes of readings, with a pause in them, over limits that hold."""
+    if page._plans is None or not page._values:
+        return False
+    now = time.monotonic()
+    for plot in page.gauges.plots.values():
+        plot._readings.clear()
+    for second in range(0, 600, 4):
+        load = scenes.load(0.02 if 300 < second < 380 else 0.64 + 0.04 * math.sin(second / 31))
+        page.gauges.show_load(load, page._values, now - 600 + second)
+    return True
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "page", ["home", "data", "privacy", "uploads", "federations", "try", "history", "settings", "doctor"]
+    "page", ["home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "settings", "doctor"]
 )
 def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
     one = bench(theme=theme)
@@ -50,6 +65,7 @@ def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any
         "doctor": lambda: one.window.page("doctor").panel.isVisible(),
         "settings": lambda: bool(one.window.page("settings")._values),
         "history": lambda: one.window.page("history").footprint.isVisible(),
+        "compute": lambda: fill(one.window.page("compute")),
     }
     if page in waits:
         qtbot.waitUntil(waits[page], timeout=5_000)
@@ -127,7 +143,9 @@ def test_screenshots_of_states(name: str, bench: Any, qtbot: Any, folder: Path) 
     save(one.window.grab(), folder / f"state-{name}.png")
 
 
-@pytest.mark.parametrize("page", ["home", "data", "uploads", "privacy", "federations", "history", "settings"])
+@pytest.mark.parametrize(
+    "page", ["home", "data", "compute", "uploads", "privacy", "federations", "history", "settings"]
+)
 def test_screenshots_of_the_least_window(page: str, bench: Any, qtbot: Any, folder: Path) -> None:
     one = bench()
     one.window.resize(800, 560)

@@ -17,14 +17,17 @@ from core.api.messages import (
     Contribution,
     CorpusInfo,
     CorpusOffer,
+    Device,
     EngineInfo,
     FederationInfo,
     Footprint,
+    HardwareProfile,
     HistoryList,
     HistoryRow,
     InviteParams,
     InviteView,
     LayerNorm,
+    LoadView,
     LogText,
     ManifestView,
     Message,
@@ -38,6 +41,7 @@ from core.api.messages import (
     SkippedFile,
     Snapshot,
     TermsView,
+    TrainingPlanView,
     UploadDetail,
     UploadInfo,
     UploadList,
@@ -392,6 +396,31 @@ def history(count: int = 41, before: int = 0) -> HistoryList:
     )  # fmt: skip
 
 
+def load(busy: float = 0.67) -> LoadView:
+    """A machine with one GPU at work."""
+    gpu = Device(
+        device_id="cuda:0", name="GeForce RTX 4070", kind="cuda", memory_bytes=12_000_000_000, free_bytes=4_600_000_000,
+        temperature_c=66.0, utilisation=busy,
+    )  # fmt: skip
+    return LoadView(
+        cores_used=2.1, cores=16, memory_used_bytes=9_400_000_000, memory_bytes=32_000_000_000, devices=[gpu]
+    )
+
+
+def hardware() -> HardwareProfile:
+    """What the machine has, and its one measured plan."""
+    plan = TrainingPlanView(
+        federation_name="Common Prose", preset="10m", device="cuda:0", dtype="bfloat16", attention="fused",
+        compiled=False, micro_batch=6, batch_size=64, tokens_per_s=9_900.0, peak_bytes=7_000_000_000,
+        budget_bytes=8_000_000_000, probes=3, measured_at=time.time(), explanation=["bfloat16 is faster here."],
+    )  # fmt: skip
+    return HardwareProfile(
+        cpu_name="A processor", cpu_cores=8, cpu_threads=16, cpu_features=["avx2"], memory_bytes=32_000_000_000,
+        free_memory_bytes=22_000_000_000, disk_free_bytes=212_000_000_000, battery_percent=None, on_battery=None,
+        nvml="ok, driver 550", devices=load().devices, training=[plan],
+    )  # fmt: skip
+
+
 def log_lines() -> list[str]:
     """What an engine says of itself."""
     return [
@@ -440,6 +469,8 @@ def replies(unit: str = "record") -> dict[str, object]:
         "uploads.inspect": inspect,
         "doctor": checks(),
         "history": history(),
+        "load": load(),
+        "hardware": hardware(),
         "log": LogText(lines=log_lines()),
         "corpus.add": corpora()[2],
         "corpus.change": corpora()[0],
