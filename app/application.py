@@ -8,7 +8,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QSocketNotifier, QTimer, QTranslator
+from PySide6.QtCore import (
+    QCoreApplication,
+    QLibraryInfo,
+    QLocale,
+    QObject,
+    QProcess,
+    QSocketNotifier,
+    QTimer,
+    QTranslator,
+)
 from PySide6.QtWidgets import QApplication
 
 from app import icons
@@ -66,7 +75,8 @@ class Session(QObject):
 
     def __init__(self, application: QApplication, home: Path, *, start_engine: bool = True) -> None:
         super().__init__()
-        self._application, self._start_engine = application, start_engine
+        self._application, self._start_engine, self._home = application, start_engine, home
+        self._first_run_offered = False
         self._keep_running: bool | None = None
         self._owned = False
         self._invite = ""
@@ -94,6 +104,7 @@ class Session(QObject):
         self.window.closed.connect(self._on_closed)
         self.window.answered.connect(self._on_answered)
         self.window.keep_running_set.connect(self._on_keep_running)
+        self.window.demo_wanted.connect(self._run_demo)
         self.tray.open_wanted.connect(self.window.show_up)
         self.tray.toggle_wanted.connect(self._toggle_window)
         self.tray.upload_wanted.connect(self._show_last_upload)
@@ -137,6 +148,15 @@ class Session(QObject):
             self.window.open_invite(invite)
         else:
             self.window.open_page(self.window.current)
+            if not self._first_run_offered:
+                self.window.begin_first_run()
+        self._first_run_offered = True
+
+    def _run_demo(self) -> None:
+        """In a process and a window of its own, in this home's folder so that its model is found again."""
+        arguments = ["-m", "app", "demo"]
+        if not QProcess.startDetached(sys.executable, arguments, str(self._home))[0]:
+            self.window.say("demo_failed", self.tr("The demo does not start. Try: hedgerow demo"), "error")
 
     def _on_limits(self, view: Message) -> None:
         assert isinstance(view, LimitsView)

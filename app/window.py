@@ -14,6 +14,7 @@ from app.pages.compute import ComputePage
 from app.pages.data import DataPage
 from app.pages.doctor import DoctorPage
 from app.pages.federations import FederationsPage
+from app.pages.first_run import STEPS, FirstRunPage
 from app.pages.history import HistoryPage
 from app.pages.home import HomePage
 from app.pages.page import NARROW_PX, Page
@@ -34,6 +35,7 @@ from core.api.errors import HedgerowError
 from core.api.messages import Notice, Sentence
 
 LEAST_WIDTH, LEAST_HEIGHT = 800, 560
+FIRST_RUN = "first run"
 MOST_DROPPED = 200
 
 
@@ -45,12 +47,14 @@ class MainWindow(QMainWindow):
         closed: the window was closed and the owner said, now or earlier, what that means.
         answered: whether the engine goes on when the window closes.
         keep_running_set: the same choice, changed on the settings page.
+        demo_wanted: run a whole federation on this machine, in a window of its own.
     """
 
     start_engine_wanted = Signal()
     closed = Signal()
     answered = Signal(bool)
     keep_running_set = Signal(bool)
+    demo_wanted = Signal()
 
     def __init__(self, theme: Theme, store: EngineStore, settings: WindowSettings, application: QApplication) -> None:
         super().__init__()
@@ -65,6 +69,7 @@ class MainWindow(QMainWindow):
             "home": self._make_home,
             "data": lambda: DataPage(theme, store, self.choose_folder, self.choose_files),
             "compute": lambda: ComputePage(theme, store),
+            FIRST_RUN: self._make_first_run,
             "privacy": lambda: PrivacyPage(theme, store),
             "uploads": lambda: UploadsPage(theme, store),
             "federations": lambda: FederationsPage(theme, store, self.choose_folder),
@@ -121,6 +126,26 @@ class MainWindow(QMainWindow):
         page.upload_wanted.connect(self.open_upload)
         return page
 
+    def _make_first_run(self) -> FirstRunPage:
+        step = self._settings.first_run_step
+        page = FirstRunPage(self._theme, self._store, self.choose_folder, self.choose_files, step)
+        page.moved.connect(self._settings.set_first_run_step)
+        page.left.connect(lambda: self.open_page("home"))
+        page.invite_wanted.connect(self.open_invite)
+        page.demo_wanted.connect(self.demo_wanted.emit)
+        return page
+
+    def _first_run_open(self) -> bool:
+        """Whether this machine helps nobody yet, and the first questions were not all seen."""
+        snapshot = self._store.snapshot
+        helps = snapshot is None or bool(snapshot.federations)
+        return not helps and self._settings.first_run_step < STEPS
+
+    def begin_first_run(self) -> None:
+        """Ask the first questions, if they are open."""
+        if self._first_run_open():
+            self.open_page(FIRST_RUN)
+
     def _make_question(self) -> QWidget:
         theme = self._theme
         self.question_banner = Banner(theme, quiet=True)
@@ -166,7 +191,8 @@ class MainWindow(QMainWindow):
     def open_page(self, key: str) -> None:
         """Show a page."""
         page = self.page(key)
-        self.bar.setVisible(key != "home")
+        self.rail.setVisible(key != FIRST_RUN)
+        self.bar.setVisible(key not in ("home", FIRST_RUN))
         self._stack.setCurrentWidget(page)
         self.rail.choose(key)
         self._on_changed()
@@ -215,6 +241,7 @@ class MainWindow(QMainWindow):
     def add_paths(self, paths: list[str]) -> None:
         """Hand text to the engine; an invite in progress stays on the screen."""
         joining = self.current == "federations" and getattr(self.page("federations"), "step", lambda: 0)() != 0
+        joining = joining or self.current == FIRST_RUN
         page = self.page("data")
         assert isinstance(page, DataPage)
         page.add_paths(paths)
@@ -278,6 +305,9 @@ class MainWindow(QMainWindow):
         store = self._store
         self.rail.foot.show_figures(store.rings(), store.given_text(), store.privacy_text())
         self.bar.show_view(store.view)
+        home = self._pages.get("home")
+        if isinstance(home, HomePage):
+            home.offer_setup(self._first_run_open() and self._settings.first_run_step > 0)
 
     def _on_notice(self, notice: Notice) -> None:
         text = sentences.say(notice.sentence)

@@ -56,6 +56,16 @@ class WindowSettings(QObject):
         """The owner has answered."""
         self._file.setValue("asked_about_closing", "yes")
 
+    @property
+    def first_run_step(self) -> int:
+        """The step of the first run that is next, from 0; beyond the last one, all of it was seen."""
+        text = str(self._file.value("first_run_step", "0"))
+        return int(text) if text.isdecimal() and len(text) < 4 else 0
+
+    def set_first_run_step(self, step: int) -> None:
+        """Remember how far the first run is."""
+        self._file.setValue("first_run_step", str(step))
+
     def geometry(self) -> QByteArray:
         """Where the window was."""
         value = self._file.value("geometry")

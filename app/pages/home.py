@@ -67,6 +67,9 @@ class HomePage(Page):
         self._plots_are_old = False
         self.banner = Banner(theme, quiet=True)
         self.banner.hide()
+        self.setup = Banner(theme, quiet=True)
+        self.setup.add_button(self.tr("Go on"), lambda: self.wanted.emit("first run"))
+        self.setup.hide()
         self.state = StatePanel(theme, act, snooze)
         self.rings = _RingsPanel(theme)
         self.left = _LeftPanel(theme)
@@ -79,9 +82,18 @@ class HomePage(Page):
         plots = Columns(theme, self.hedge, self.loss, left_share=1, right_share=1)
         self._columns = (Columns(theme, self.rings, self.left), plots, Columns(theme, plots, self.gain))
         top.addWidget(self.banner)
+        top.addWidget(self.setup)
         top.addWidget(self.state)
         scroll.column.addWidget(self._columns[0], 1)
         scroll.column.addWidget(self._columns[2], 1)
+
+    def offer_setup(self, offered: bool) -> None:
+        """Whether the first questions are still to be seen."""
+        if offered:
+            self.setup.say(
+                self.tr("Setting up is not finished"), self.tr("A few questions about text, hardware and privacy.")
+            )
+        self.setup.setVisible(offered)
 
     def refresh(self) -> None:
         """Show the newest figures; when the engine is away, the last ones with their date."""

@@ -199,3 +199,15 @@ def test_screenshots_of_the_tray_icon(folder: Path, qapp: Any) -> None:
             painter.drawPixmap(half + 400, number * 60 + 6, enlarged.scaled(48, 48))
     painter.end()
     save(sheet, folder / "tray.png")
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_screenshots_of_the_first_run(step: int, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench(scenes.ready_to_join() if step == 1 else scenes.empty())
+    one.window.begin_first_run()
+    one.window.open_page("first run")
+    page = one.window.page("first run")
+    qtbot.waitUntil(lambda: "floor_epsilon" in page._values, timeout=5_000)
+    page.go(step)
+    qtbot.wait(20)
+    save(one.window.grab(), folder / f"first-run-{step + 1}.png")

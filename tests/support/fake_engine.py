@@ -20,6 +20,9 @@ from core.api.messages import API_VERSION, Acknowledged, Hello, HelloParams, Lim
 TOKEN = "a-token-of-the-test"
 LIMITS = {
     "cpu_threads": "0",
+    "floor_unit": "none",
+    "floor_epsilon": "8",
+    "floor_noise": "0",
     "memory_gb": "0",
     "devices": "",
     "offered_hours_per_week": "20",
