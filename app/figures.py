@@ -92,7 +92,8 @@ def forecast(seconds: float) -> str:
 def energy(watt_hours: float) -> str:
     """Energy in Wh or kWh."""
     if watt_hours < 1_000:
-        return f"{number(watt_hours, 0 if watt_hours >= 10 else 1)}{THIN}Wh"
+        decimals = 0 if watt_hours >= 10 else 1 if watt_hours >= 0.95 or not watt_hours else 3
+        return f"{number(watt_hours, decimals)}{THIN}Wh"
     return f"{number(watt_hours / 1_000, 1)}{THIN}kWh"
 
 

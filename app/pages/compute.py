@@ -190,7 +190,7 @@ class _Gauges(Panel):
             ("cores", self.tr("Processor")),
             ("memory", self.tr("Memory")),
         ):
-            self.plots[key] = _Gauge(theme, title, self)
+            self.plots[key] = _Gauge(theme, title, self, decimals=int(key in ("gpu_memory", "cores", "memory")))
         self._narrow = False
         self._shown: tuple[object, ...] = ()
         self.body.addLayout(self._grid)
@@ -240,13 +240,13 @@ class _Gauges(Panel):
 class _Gauge(QWidget):
     """One value: its name, its figure, and the last ten minutes. What nobody knows is a gap and says so."""
 
-    def __init__(self, theme: Theme, title: str, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, title: str, parent: QWidget, *, decimals: int = 0) -> None:
         super().__init__(parent)
         self._title = title
         self._readings: deque[tuple[float, float]] = deque()
         self.figure = ElidedLabel(theme, "", Type.TITLE, weight=600)
         self.limit = ElidedLabel(theme, "", Type.SMALL, "muted")
-        self.plot = Plot(theme, title, decimals=0, from_zero=True)
+        self.plot = Plot(theme, title, decimals=decimals, from_zero=True)
         self.plot.setFixedHeight(theme.px(26))
         head, _, _ = heading(theme, title)
         column = QVBoxLayout(self)

@@ -68,3 +68,11 @@ def test_delta_and_hashes() -> None:
     assert figures.delta(1e-6) == "1e-6"
     assert figures.delta(2.5e-7) == "2.5e-7"
     assert figures.hash_groups("b41f09c27d5e8a13", 12) == "b41f 09c2 7d5e"
+
+
+@pytest.mark.parametrize(
+    ("watt_hours", "shown"),
+    [(0.0, "0.0 Wh"), (0.0042, "0.004 Wh"), (0.5, "0.500 Wh"), (0.96, "1.0 Wh"), (42.4, "42 Wh"), (5_489.6, "5.5 kWh")],
+)
+def test_little_energy_is_not_none(watt_hours: float, shown: str) -> None:
+    assert figures.energy(watt_hours).replace(figures.THIN, " ") == shown
