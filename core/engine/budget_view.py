@@ -41,9 +41,11 @@ def _forecast(ledger: Ledger, rounds: Mapping[Membership, int]) -> list[tuple[in
 
 
 def _rounds_ahead(ledger: Ledger, member: Membership) -> int:
-    """Rounds of a federation's plan that it has not asked this machine for yet."""
-    asked = ledger.federation(member.row.federation_id).high_water_round
-    return max(0, member.config.schedule.rounds - max(0, asked))
+    """Rounds of a federation's plan that are not charged yet: those to be asked for, and one that was begun."""
+    federation = member.row.federation_id
+    asked = ledger.federation(federation).high_water_round
+    begun = sum(one.federation_id == federation and one.charge_id is None for one in ledger.open_releases())
+    return max(0, member.config.schedule.rounds - max(0, asked)) + begun
 
 
 def _view(

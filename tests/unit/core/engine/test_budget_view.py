@@ -68,6 +68,17 @@ def test_the_end_of_the_plan_stays_the_same_while_rounds_are_charged(here: Site,
     assert now.ahead == []
 
 
+def test_a_round_that_was_begun_is_planned_until_it_is_charged(here: Site, house: House) -> None:
+    member = joined(here, house, 3.0, house.add_text(2_000))
+    fresh = only(house, member)
+    attributes = ReleaseAttributes("b" * 64, "full", tuple(member.plans), "f" * 64)
+    house.ledger.begin_release(member.row.federation_id, member.row.run_id, 1, attributes)
+    assert only(house, member) == fresh
+    charge(house, member, 1)
+    assert only(house, member).plans[0].rounds == 3
+    assert only(house, member).epsilon_at_end == fresh.epsilon_at_end
+
+
 def test_where_the_limit_comes_before_the_plan_it_is_the_end(here: Site, house: House) -> None:
     member = joined(here, house, 3.0, house.add_text(2_000), rounds=4)
     corpus = next(iter(member.plans))
