@@ -30,23 +30,23 @@ def paint(painter: QPainter, name: str, colour: str, box: QRectF) -> None:
     renderer(name, colour).render(painter, box)
 
 
-def pixmap(name: str, colour: str, size: int, scale: float = 1.0) -> QPixmap:
-    """An icon as a picture of ``size`` logical pixels."""
-    picture = QPixmap(round(size * scale), round(size * scale))
+def pixmap(name: str, colour: str, size: int, scale: float = 1.0, gap: int = 0) -> QPixmap:
+    """An icon as a picture of ``size`` logical pixels, with so many empty ones at its right."""
+    picture = QPixmap(round((size + gap) * scale), round(size * scale))
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
-    paint(painter, name, colour, QRectF(0, 0, picture.width(), picture.height()))
+    paint(painter, name, colour, QRectF(0, 0, size * scale, size * scale))
     painter.end()
     picture.setDevicePixelRatio(scale)
     return picture
 
 
-def icon(theme: Theme, name: str, role: str = "text", size: int = 20) -> QIcon:
-    """An icon in the colour of a role, greyed where the control is disabled."""
+def icon(theme: Theme, name: str, role: str = "text", size: int = 20, gap: int = 0) -> QIcon:
+    """An icon in the colour of a role, greyed where the control is disabled; see ``pixmap``."""
     result = QIcon()
     for scale in _SCALES:
-        result.addPixmap(pixmap(name, getattr(theme.colours, role), size, scale))
-        result.addPixmap(pixmap(name, theme.colours.muted, size, scale), QIcon.Mode.Disabled)
+        result.addPixmap(pixmap(name, getattr(theme.colours, role), size, scale, gap))
+        result.addPixmap(pixmap(name, theme.colours.muted, size, scale, gap), QIcon.Mode.Disabled)
     return result
 
 

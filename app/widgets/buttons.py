@@ -34,9 +34,8 @@ class Button(QPushButton):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         if on_click is not None:
             self.clicked.connect(lambda: on_click())
+        self._side = theme.px(4.5)
         if icon:
-            side = theme.px(4.5)
-            self.setIconSize(QSize(side, side))
             theme.changed.connect(self._draw)
             self._draw()
 
@@ -62,7 +61,9 @@ class Button(QPushButton):
             self.setIcon(QIcon())
             return
         ink = {"primary": "on_accent", "link": "accent"}.get(str(self.property("kind")), "text")
-        self.setIcon(icons.icon(self._theme, self._icon, ink, self.iconSize().width()))
+        gap = self._theme.px(1) if self.text() else 0  # Qt's own is too narrow beside icons that fill their box
+        self.setIconSize(QSize(self._side + gap, self._side))
+        self.setIcon(icons.icon(self._theme, self._icon, ink, self._side, gap))
 
 
 class SplitButton(QWidget):
