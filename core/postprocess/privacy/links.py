@@ -103,7 +103,7 @@ class AddGaussian:
             raise PrivacyError("The noise generator is missing.", "Nothing was sent; this is a fault of Hedgerow.")
         noise = self.scale * context.noise.normal(update.size)
         noisy = update.flat().astype(np.float64) + noise
-        drawn = {"noise_draws": float(update.size), "noise_energy": float(np.dot(noise, noise))}
+        drawn = {"noise_draws": float(update.size), "noise_energy": float(np.einsum("i,i", noise, noise))}
         return update.with_flat(noisy), drawn
 
     def backward(self, update: ModelUpdate) -> ModelUpdate:
