@@ -153,15 +153,14 @@ def _history_row(row: HistoryRow) -> tuple[object, ...]:
 
 def _footprint(found: Footprint) -> list[tuple[str, object]]:
     """Energy here and in a data centre; what is an estimate is called one."""
-    here = found.measured_wh + found.estimated_wh + found.transfer_wh
+    estimated = f"{found.estimated_wh:,.1f} estimated at {found.device_watts:g} W"
+    network = f"at most {found.transfer_wh:,.1f} of the network"
     pairs: list[tuple[str, object]] = [
-        ("energy here", f"{here:,.1f} Wh: {found.measured_wh:,.1f} measured, {found.estimated_wh:,.1f} estimated at "
-         f"{found.device_watts:g} W, at most {found.transfer_wh:,.1f} of the network"),
+        ("energy here", f"{found.here_wh:,.1f} Wh: {found.measured_wh:,.1f} measured, {estimated}, {network}"),
         ("data centre", f"{found.data_centre_wh:,.1f} Wh for the same training, estimated (V100, PUE 1.67)"),
     ]  # fmt: skip
-    if found.grid_g_per_kwh:
-        there = found.data_centre_wh / 1_000 * found.grid_g_per_kwh
-        pairs.append(("CO₂", f"{here / 1_000 * found.grid_g_per_kwh:,.1f} g here, {there:,.1f} g there"))
+    if found.co2_g is not None:
+        pairs.append(("CO₂", f"{found.co2_g:,.1f} g here, {found.data_centre_co2_g or 0.0:,.1f} g there"))
     return pairs
 
 

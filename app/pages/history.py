@@ -175,7 +175,7 @@ class _Footprint(Panel):
 
     def show_footprint(self, found: Footprint, given: Contribution) -> None:
         """Show the figures; an estimate is always called one."""
-        here = found.measured_wh + found.estimated_wh + found.transfer_wh
+        here = found.here_wh
         estimated = found.estimated_wh > 0
         self.note.setText(
             self.tr("measured") if not estimated and found.measured_wh else self.tr("estimated where not measured")
@@ -190,11 +190,11 @@ class _Footprint(Panel):
             "transfer": figures.energy(found.transfer_wh),
             "here": figures.energy(here),
             "centre": self.tr("{0} for the same training, estimated").format(figures.energy(found.data_centre_wh)),
-            "co2": self._co2(here, found),
+            "co2": self._co2(found),
         }
         for key, value in values.items():
             self.facts[key].setText(value)
-        unknown = found.grid_g_per_kwh <= 0
+        unknown = found.co2_g is None
         self.grid_hint.setVisible(unknown)
         self.grid_hint.setText(
             self.tr("How much CO₂ that is depends on your electricity. Say grams for a kilowatt-hour in the settings.")
@@ -204,11 +204,11 @@ class _Footprint(Panel):
         summary = self.tr("{0} here, {1} in a data centre").format(values["here"], centre)
         self.bars.show_bars([here, found.data_centre_wh], names, summary)
 
-    def _co2(self, here_wh: float, found: Footprint) -> str:
-        if found.grid_g_per_kwh <= 0:
+    def _co2(self, found: Footprint) -> str:
+        if found.co2_g is None:
             return self.tr("not known")
-        here, centre = (wh / 1_000 * found.grid_g_per_kwh for wh in (here_wh, found.data_centre_wh))
-        return self.tr("{0} here, {1} there, on your grid").format(self._grams(here), self._grams(centre))
+        there = self._grams(found.data_centre_co2_g or 0.0)
+        return self.tr("{0} here, {1} there, on your grid").format(self._grams(found.co2_g), there)
 
     def _grams(self, value: float) -> str:
         if value < 1_000:

@@ -693,8 +693,14 @@ class Footprint(Message, frozen=True, kw_only=True):
     transfer_wh: float = 0.0
     """At most, for what went up and came down."""
     data_centre_wh: float = 0.0
-    grid_g_per_kwh: float = 0.0
-    """0 where it is not known."""
+    co2_g: float | None = None
+    """Grams of everything here; ``None`` where the owner did not say how clean the grid is."""
+    data_centre_co2_g: float | None = None
+
+    @property
+    def here_wh(self) -> float:
+        """Measured, estimated and the network's share together."""
+        return self.measured_wh + self.estimated_wh + self.transfer_wh
 
 
 class HistoryRow(Message, frozen=True, kw_only=True):

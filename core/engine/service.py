@@ -552,13 +552,20 @@ class Engine:
         watts = self.config.node.device_watts
         moved = uploaded_bytes + sum(views[one.federation_id].download_bytes * one.rounds for one in work)
         done = (footprint.training_operations(views[one.federation_id].parameters, one.tokens) for one in work)
-        return Footprint(
+        found = Footprint(
             measured_wh=sum(one.measured_wh for one in work),
             estimated_wh=footprint.device_wh(watts, sum(one.unmeasured_s for one in work)),
             device_watts=watts,
             transfer_wh=footprint.transfer_wh(moved),
             data_centre_wh=footprint.same_training_wh(sum(done)),
-            grid_g_per_kwh=self.config.node.grid_g_per_kwh,
+        )
+        grid = self.config.node.grid_g_per_kwh
+        if not grid:
+            return found
+        return msgspec.structs.replace(
+            found,
+            co2_g=footprint.co2_g(found.here_wh, grid),
+            data_centre_co2_g=footprint.co2_g(found.data_centre_wh, grid),
         )
 
     async def _hardware(self, params: HardwareParams) -> HardwareProfile:

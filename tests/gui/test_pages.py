@@ -276,7 +276,7 @@ def test_the_history_counts_what_was_given_and_calls_an_estimate_one(bench: Any,
 def test_without_a_grid_the_history_shows_energy_only(bench: Any, qtbot: Any) -> None:
     one = bench()
     told = scenes.history()
-    unknown = msgspec.structs.replace(told.footprint, grid_g_per_kwh=0.0)
+    unknown = msgspec.structs.replace(told.footprint, co2_g=None, data_centre_co2_g=None)
     one.engine.replies["history"] = msgspec.structs.replace(told, footprint=unknown)
     one.window.open_page("history")
     page = one.window.page("history")

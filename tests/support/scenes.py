@@ -391,7 +391,7 @@ def history(count: int = 41, before: int = 0) -> HistoryList:
         contribution=training().contribution,
         footprint=Footprint(
             measured_wh=4_150.0, estimated_wh=1_210.0, device_watts=65.0, transfer_wh=129.6, data_centre_wh=1_862.0,
-            grid_g_per_kwh=380.0,
+            co2_g=5_489.6 * 0.38, data_centre_co2_g=1_862.0 * 0.38,
         ),
     )  # fmt: skip
 

@@ -267,7 +267,13 @@ def test_the_history_ends_with_its_energy_and_calls_an_estimate_one(
         state="accepted", measured=True,
     )  # fmt: skip
     footprint = Footprint(
-        measured_wh=2.0, estimated_wh=1.0, device_watts=65.0, transfer_wh=0.5, data_centre_wh=7.0, grid_g_per_kwh=400.0
+        measured_wh=2.0,
+        estimated_wh=1.0,
+        device_watts=65.0,
+        transfer_wh=0.5,
+        data_centre_wh=7.0,
+        co2_g=1.4,
+        data_centre_co2_g=2.8,
     )
     told = HistoryList(rows=[row], contribution=Contribution(), footprint=footprint)
     with serving(home, scripted({"history": told})):

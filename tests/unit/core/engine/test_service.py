@@ -297,3 +297,10 @@ def test_text_is_chosen_changed_refreshed_and_previewed(engine: Running, tmp_pat
     assert engine.call("corpus.cancel", one).state == "ready"
     with pytest.raises(CorpusError, match="no text with the id"):
         engine.call("corpus.preview", CorpusParams(corpus_id="zz"))
+
+
+def test_co2_is_shown_only_where_the_owner_said_how_clean_the_grid_is(engine: Running) -> None:
+    assert engine.call("history", HistoryParams()).footprint.co2_g is None
+    engine.call("limits.set", LimitsParams(key="grid_g_per_kwh", value="380"))
+    found = engine.call("history", HistoryParams()).footprint
+    assert (found.co2_g, found.data_centre_co2_g) == (0.0, 0.0)
