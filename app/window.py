@@ -17,6 +17,7 @@ from app.pages.federations import FederationsPage
 from app.pages.first_run import STEPS, FirstRunPage
 from app.pages.history import HistoryPage
 from app.pages.home import HomePage
+from app.pages.host import HostPage
 from app.pages.page import NARROW_PX, Page
 from app.pages.privacy import PrivacyPage
 from app.pages.settings import SettingsPage
@@ -31,11 +32,14 @@ from app.widgets.rail import Entry, Rail
 from app.widgets.state_bar import StateBar
 from app.widgets.toast import Toast
 from app.window_settings import WindowSettings
+from core.api import hosting
 from core.api.errors import HedgerowError
 from core.api.messages import Notice, Sentence
 
 LEAST_WIDTH, LEAST_HEIGHT = 800, 560
 FIRST_RUN = "first run"
+LAST_GROUP = ("host", "doctor", "settings")
+"""Pages below the line of the rail."""
 MOST_DROPPED = 200
 
 
@@ -75,6 +79,7 @@ class MainWindow(QMainWindow):
             "federations": lambda: FederationsPage(theme, store, self.choose_folder),
             "try": lambda: TryItPage(theme, store),
             "history": lambda: HistoryPage(theme, store),
+            "host": lambda: HostPage(theme, store, hosting.home_of_hosted(settings.home)),
             "settings": lambda: SettingsPage(theme, store, settings, self.keep_running_set.emit),
             "doctor": lambda: DoctorPage(theme, store),
         }
@@ -107,17 +112,23 @@ class MainWindow(QMainWindow):
         ground.setFocus()
 
     def _entries(self) -> list[Entry]:
+        names = {
+            "home": (self.tr("Home"), "home"),
+            "data": (self.tr("Data"), "data"),
+            "compute": (self.tr("Compute"), "compute"),
+            "privacy": (self.tr("Privacy"), "privacy"),
+            "uploads": (self.tr("Uploads"), "uploads"),
+            "federations": (self.tr("Federations"), "federations"),
+            "try": (self.tr("Try it"), "write"),
+            "history": (self.tr("History"), "history"),
+            "host": (self.tr("Host"), "host"),
+            "doctor": (self.tr("Doctor"), "doctor"),
+            "settings": (self.tr("Settings"), "settings"),
+        }
+        digits = iter("1234567890")
         return [
-            Entry("home", self.tr("Home"), "home"),
-            Entry("data", self.tr("Data"), "data"),
-            Entry("compute", self.tr("Compute"), "compute"),
-            Entry("privacy", self.tr("Privacy"), "privacy"),
-            Entry("uploads", self.tr("Uploads"), "uploads"),
-            Entry("federations", self.tr("Federations"), "federations"),
-            Entry("try", self.tr("Try it"), "write"),
-            Entry("history", self.tr("History"), "history"),
-            Entry("settings", self.tr("Settings"), "settings", 1),
-            Entry("doctor", self.tr("Doctor"), "doctor", 1),
+            Entry(key, *words, "Ctrl+," if key == "settings" else f"Ctrl+{next(digits)}", int(key in LAST_GROUP))
+            for key, words in names.items()
         ]
 
     def _make_home(self) -> HomePage:
@@ -165,13 +176,12 @@ class MainWindow(QMainWindow):
             "Ctrl+Shift+P": self._show_pause_menu,
             "Ctrl+O": self.choose_folder,
             "Ctrl+I": self.open_invite,
-            "Ctrl+,": lambda: self.open_page("settings"),
             "F6": self.next_region,
             "Esc": self.escape,
             "Ctrl+W": self.close,
         }
-        for number, key in zip("1234567890", self.rail.buttons, strict=False):
-            keys[f"Ctrl+{number}"] = lambda k=key: self.open_page(k)  # type: ignore[misc]
+        for entry in self._entries():
+            keys[entry.keys] = lambda k=entry.key: self.open_page(k)  # type: ignore[misc]
         for sequence, slot in keys.items():
             QShortcut(QKeySequence(sequence), self).activated.connect(slot)
 

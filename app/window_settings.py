@@ -20,6 +20,7 @@ class WindowSettings(QObject):
 
     def __init__(self, home: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.home = home
         self._file = QSettings(str(home / "window.ini"), QSettings.Format.IniFormat, self)
         self._defaults = {s.key: s.default for s in SETTINGS if s.owner == "window"}
         self._allowed = {s.key: {c for c, _ in s.choices} for s in SETTINGS if s.owner == "window" and s.choices}

@@ -22,20 +22,22 @@ class Entry:
     key: str
     title: str
     icon: str
+    keys: str
+    """Its shortcut."""
     group: int = 0
 
 
 class RailButton(QAbstractButton):
     """A page's entry, painted by hand so that its mark lies on the rail's edge."""
 
-    def __init__(self, theme: Theme, entry: Entry, number: int) -> None:
+    def __init__(self, theme: Theme, entry: Entry) -> None:
         super().__init__()
         self._theme, self._entry = theme, entry
         self._narrow = False
         self.setText(entry.title)
         self.setCheckable(True)
         self.setAccessibleName(entry.title)
-        self.setAccessibleDescription(self.tr("Ctrl+{0}").format(number))
+        self.setAccessibleDescription(entry.keys)
         self.setFont(theme.font())
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -149,13 +151,13 @@ class Rail(QWidget):
         column.addWidget(self._brand)
         column.addSpacing(theme.px(1))
         group = 0
-        for number, entry in enumerate(entries, 1):
+        for entry in entries:
             if entry.group != group:
                 group = entry.group
                 column.addSpacing(theme.px(2))
                 column.addWidget(Hairline())
                 column.addSpacing(theme.px(2))
-            button = RailButton(theme, entry, number)
+            button = RailButton(theme, entry)
             button.clicked.connect(lambda _=False, key=entry.key: on_choose(key))
             self.buttons[entry.key] = button
             column.addWidget(button)

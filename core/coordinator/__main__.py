@@ -1,4 +1,4 @@
-"""``python -m core.coordinator create | run | invite | status | export``.
+"""``python -m core.coordinator create | run | stop | invite | status | export``.
 
 ``--json`` prints one JSON document (``run``: one object per line) on standard output and nothing else. Exit 0 worked,
 1 failed with a named error, 2 wrong usage.
@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     invite.add_argument("--uses", type=int, default=1)
     invite.add_argument("--expires", default="7d", help="like 12h or 7d")
     commands.add_parser("status", help="figures").add_argument("dir", type=Path)
+    commands.add_parser("stop", help="stop the process that runs it").add_argument("dir", type=Path)
     export = commands.add_parser("export", help="write the model for transformers")
     export.add_argument("dir", type=Path)
     export.add_argument("out", type=Path)
@@ -230,6 +231,13 @@ def _status(options: argparse.Namespace) -> None:
     _show(options, found, "\n".join((f"{found['name']}: {state}", *rows, end)))
 
 
+def _stop(options: argparse.Namespace) -> None:
+    from core.coordinator.running import stop
+
+    stopped = stop(options.dir)
+    _show(options, {"stopped": stopped}, "It has stopped." if stopped else "Nobody was running it.")
+
+
 def _round_words(row: dict[str, Any]) -> str:
     measured = "" if row["bits_per_byte"] is None else f", {row['bits_per_byte']:.3f} bits per byte"
     return (
@@ -249,7 +257,9 @@ def _export(options: argparse.Namespace) -> None:
     _show(options, made, f"The model after round {made['round']} is in {made['model_dir']}")
 
 
-_COMMANDS = {"create": _create, "run": _run, "invite": _invite, "status": _status, "export": _export}
+_COMMANDS = {
+    "create": _create, "run": _run, "stop": _stop, "invite": _invite, "status": _status, "export": _export,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

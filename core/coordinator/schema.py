@@ -107,6 +107,17 @@ class Volunteer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RollRow:
+    """What one volunteer has done so far: updates that counted, and the last round of one (0: none)."""
+
+    key_id: str
+    enrolled_at: float
+    left_at: float | None
+    updates: int
+    last_round: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """The model after a round (0: the initial weights). ``momentum`` names a private blob, empty if there is none."""
 

@@ -19,7 +19,8 @@ from core.coordinator import certificates
 from core.coordinator.evaluation import Evaluator
 from core.coordinator.home import Federation
 from core.coordinator.model_files import ModelFiles
-from core.coordinator.schema import Checkpoint, Event, Round
+from core.coordinator.running import is_running, leave_mark, take_mark
+from core.coordinator.schema import Checkpoint, Event, RollRow, Round
 from core.coordinator.store import Store
 from core.coordinator.supervisor import Stopping, Supervisor
 from core.federation.invite import TOKEN_BYTES, Invite, encode
@@ -28,6 +29,9 @@ from core.model.export import export_huggingface
 TICK_S = 0.2
 RECEIPTS_WAIT_S = 20.0
 EVALUATION_WAIT_S = 600.0
+MOST_PEOPLE = 500
+LOCK_WAIT_S = 2.0
+"""Whoever only looks whether the folder is run holds its lock for a moment."""
 Print = Callable[[dict[str, Any]], None]
 
 
@@ -59,13 +63,14 @@ class Service:
         """
         lock = FileLock(self._federation.home.lock_path)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOCK_WAIT_S)
         except Timeout as error:
             root = self._federation.home.root
             raise CoordinatorError(f"{root} is already being run.", "Stop the other process first.") from error
         try:
             with _Signals(self._stop), suppress(Stopping):
                 try:
+                    leave_mark(self._store)
                     self._supervisor.start()
                     if self._evaluator is not None:
                         self._evaluator.start()
@@ -75,6 +80,7 @@ class Service:
                     self._loop(keep_serving, parent_pid)
                 finally:
                     self._store_address("")
+                    take_mark(self._store)
                     if self._evaluator is not None:
                         self._evaluator.close()
                     self._supervisor.stop()
@@ -205,25 +211,26 @@ def summary(federation: Federation, store: Store) -> dict[str, Any]:
     }
 
 
+def _person(row: RollRow) -> dict[str, Any]:
+    return {
+        "id": row.key_id[:12],
+        "joined_at": row.enrolled_at,
+        "left_at": row.left_at,
+        "updates": row.updates,
+        "last_round": row.last_round,
+    }
+
+
 def status(root: Path) -> dict[str, Any]:
     """Figures of a federation, running or not."""
     federation = Federation(root)
     store = federation.store()
     try:
-        address = store.meta("address") if _is_running(federation) else ""
-        return summary(federation, store) | {"running": bool(address), "address": address}
+        address = store.meta("address") if is_running(federation) else ""
+        people = [_person(row) for row in store.roll(MOST_PEOPLE)]
+        return summary(federation, store) | {"running": bool(address), "address": address, "people": people}
     finally:
         store.close()
-
-
-def _is_running(federation: Federation) -> bool:
-    lock = FileLock(federation.home.lock_path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
 
 
 def invite(root: Path, uses: int, lifetime_s: float) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from core.coordinator.schema import (
     Checkpoint,
     Errand,
     Mean,
+    RollRow,
     Round,
     Sign,
     Volunteer,
@@ -98,6 +99,17 @@ class Store(Database):
         """Volunteers that are enrolled, or with ``gone`` those that have left."""
         query = "SELECT * FROM volunteers WHERE (left_at IS NOT NULL) = ? ORDER BY key_id"
         return [Volunteer(**row) for row in self._read(query, (gone,))]
+
+    def roll(self, most: int) -> list[RollRow]:
+        """Everybody who ever joined, newest first, with what became of their work."""
+        rows = self._read(
+            "SELECT volunteers.key_id, enrolled_at, left_at, COUNT(assignments.key_id) AS updates, "
+            "COALESCE(MAX(assignments.server_round), 0) AS last_round FROM volunteers LEFT JOIN assignments "
+            "ON assignments.key_id = volunteers.key_id AND assignments.state IN ('accepted', 'late') "
+            "GROUP BY volunteers.key_id ORDER BY enrolled_at DESC, volunteers.key_id LIMIT ?",
+            (most,),
+        )
+        return [RollRow(**row) for row in rows]
 
     def keep_ledger(self, key_id: str, server_round: int, commitment: bytes) -> None:
         """Keep a volunteer's commitment to its ledger, unless one of a later round is there."""

@@ -27,7 +27,7 @@ from app.widgets.hedge import Hedge
 from app.widgets.plot import Plot
 from app.widgets.ring_figure import Gauge, Rings
 
-PAGES = ("home", "data", "compute", "privacy", "uploads", "federations", "history", "settings", "doctor")
+PAGES = ("home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings")
 INTERACTIVE = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit)
 FIGURES = (Plot, Bars, Hedge)
 
@@ -120,11 +120,13 @@ def test_arrows_go_through_the_rail(bench: Any, qtbot: Any, qapp: Any) -> None:
     qtbot.waitUntil(one.window.isActiveWindow, timeout=2_000)
     one.window.rail.buttons["home"].setFocus()
     seen = []
-    for _ in range(9):
+    for _ in range(10):
         QTest.keyClick(qapp.focusWidget(), Qt.Key.Key_Down)
         QTest.keyClick(qapp.focusWidget(), Qt.Key.Key_Space)
         seen.append(one.window.current)
-    assert seen == ["data", "compute", "privacy", "uploads", "federations", "try", "history", "settings", "doctor"]
+    assert seen == [
+        *("data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings")
+    ]
 
 
 def test_joining_needs_no_mouse(bench: Any, qtbot: Any, qapp: Any) -> None:

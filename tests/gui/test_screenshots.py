@@ -17,8 +17,10 @@ from support import scenes
 
 from app.pages.federations import FederationsPage
 from app.stores.engine_store import EngineStore
+from app.stores.hosted_model import HostedPlace
 from app.widgets.rings import RingFigure, paint_rings, tray_ink
 from core.api.errors import CoordinatorError
+from core.api.hosting import Invitation
 from core.api.messages import Snapshot
 
 LEAST_COLOURS = 40
@@ -55,7 +57,8 @@ def fill(page: Any) -> bool:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "page", ["home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "settings", "doctor"]
+    "page",
+    ["home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings"],
 )
 def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
     one = bench(theme=theme)
@@ -211,3 +214,32 @@ def test_screenshots_of_the_first_run(step: int, bench: Any, qtbot: Any, folder:
     page.go(step)
     qtbot.wait(20)
     save(one.window.grab(), folder / f"first-run-{step + 1}.png")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["empty", "form", "detail", "invite", "trouble"])
+def test_screenshots_of_hosting(view: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
+    one = bench(theme=theme)
+    one.window.open_page("host")
+    page = one.window.page("host")
+    if view == "form":
+        page.first.click()
+    elif view != "empty":
+        place = HostedPlace(path="/home/ada/.local/share/hedgerow-hosted/village-prose", found=scenes.hosted())
+        rests = HostedPlace(path="/home/ada/.local/share/hedgerow-hosted/sea", found=scenes.hosted(running=False))
+        page._places = lambda: [Path(place.path), Path(rests.path)]
+        page._found = {place.path: place.found, rests.path: rests.found}
+        page.refresh()
+        page.list.setCurrentIndex(page.model.index(0, 0))
+    if view == "invite":
+        page.detail.invite.click()
+        link = scenes.INVITE + "A" * 620
+        made = Invitation(invite=link, address="192.168.1.5:8470", uses=3, expires_at=time.time() + 6e5)
+        page.invite.uses.setValue(3)
+        page.invite.show_invitation(made)
+    if view == "trouble":
+        page._on_refused(
+            place.path, CoordinatorError("The address 0.0.0.0:8470 is taken by another program.", "Stop it.")
+        )
+    qtbot.wait(20)
+    save(one.window.grab(), folder / f"host-{view}-{theme}.png")

@@ -26,8 +26,9 @@ def press(one: Any, keys: str) -> None:
 
 def test_numbers_open_pages(bench: Any) -> None:
     one = bench()
-    for number, key in zip("1234567890", one.window.rail.buttons, strict=True):
-        press(one, f"Ctrl+{number}")
+    keys = [*(f"Ctrl+{number}" for number in "1234567890"), "Ctrl+,"]
+    for combination, key in zip(keys, one.window.rail.buttons, strict=True):
+        press(one, combination)
         assert one.window.current == key
         assert one.window.rail.buttons[key].isChecked()
         assert one.window.bar.isVisible() == (key != "home")

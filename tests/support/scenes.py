@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import msgspec
 
+from core.api.hosting import Hosted, HostedMeasure, HostedRound, HostedVolunteer
 from core.api.messages import (
     BudgetInfo,
     Check,
@@ -479,3 +480,29 @@ def replies(unit: str = "record") -> dict[str, object]:
         "model.here": ModelHere(name="Common Prose", rounds=41, preset="tiny", parameters=926_336, job="{}"),
         "corpus.preview": PreviewTicket(path="/nowhere/p1", documents=9_870),
     }
+
+
+def hosted(*, running: bool = True) -> Hosted:
+    """A federation of the owner's own, in its fifth round."""
+    now = time.time()
+    bits = (4.902, 4.011, 3.644, 3.310)
+    rounds = [
+        HostedRound(
+            round=n, state="closed", volunteers=3 if n != 2 else 2, upload_bytes=2_781_000 + n * 310, bits_per_byte=b,
+            seconds=1_260.0 + 77 * n,
+        )
+        for n, b in enumerate(bits, 1)
+    ]  # fmt: skip
+    rounds.append(HostedRound(round=5, state="open", volunteers=1, upload_bytes=929_400))
+    people = [
+        HostedVolunteer(id=digest("a")[:12], joined_at=now - 30 * HOUR, updates=4, last_round=5),
+        HostedVolunteer(id=digest("b")[:12], joined_at=now - 52 * HOUR, updates=3, last_round=4),
+        HostedVolunteer(
+            id=digest("c")[:12], joined_at=now - 76 * HOUR, left_at=now - 40 * HOUR, updates=1, last_round=1
+        ),
+    ]
+    return Hosted(
+        name="Village prose", federation_id="f" * 32, unit="record", preset="tiny", rounds_planned=10, rounds=rounds,
+        bits_per_byte=HostedMeasure(initial=8.021, final=3.310), volunteers=2, upload_bytes=11_200_000, running=running,
+        address="192.168.1.5:8470" if running else "", people=people,
+    )  # fmt: skip

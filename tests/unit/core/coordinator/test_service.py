@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 from filelock import FileLock
 
 from core.api.errors import CoordinatorError, UsageError
+from core.coordinator import running
 from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation
 from core.coordinator.service import Service, export, invite, status
-from core.coordinator.store import token_hash
+from core.coordinator.store import Store, token_hash
 from core.data.public import check_public
 from core.federation.invite import parse
 
@@ -208,3 +210,34 @@ def test_what_is_no_federation_is_named(run: Run, tmp_path: Path) -> None:
         code, said, _ = run(*command)
         assert code == 2
         assert "holds no federation" in said["error"]["message"]  # type: ignore[index]
+
+
+def test_nobody_to_stop_is_no_error(federation: Federation, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stop", str(federation.home.root), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"stopped": False}
+
+
+@pytest.mark.parametrize("mark", ["", "nonsense", "1 0.5", f"{os.getpid()} 12.0"])
+def test_a_process_of_another_time_is_never_signalled(federation: Federation, mark: str) -> None:
+    federation.store().set_meta("process", mark)
+    with FileLock(federation.home.lock_path), pytest.raises(CoordinatorError, match="cannot be found"):
+        running.stop(federation.home.root, 0.2)
+
+
+def test_the_roll_counts_what_was_good(federation: Federation) -> None:
+    store = federation.store()
+    invited = invite_token(store)
+    first = store.bind(b"first", invited, 100.0)
+    second = store.bind(b"second", invited, 200.0)
+    store.leave(second.key_id, 300.0)
+    assert [(row.key_id, row.left_at, row.updates, row.last_round) for row in store.roll(9)] == [
+        (second.key_id, 300.0, 0, 0),
+        (first.key_id, None, 0, 0),
+    ]
+    assert len(store.roll(1)) == 1
+
+
+def invite_token(store: Store) -> bytes:
+    token = os.urandom(16)
+    store.add_token(token, 5, time.time() + 60)
+    return token
