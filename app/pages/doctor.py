@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtGui import QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from app import figures, strangers
+from app import checks, figures, strangers
 from app.pages.page import Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -100,16 +100,16 @@ class DoctorPage(Page):
         self.trouble.say(strangers.plain(error.message), strangers.plain(error.hint))
         self.refresh()
 
-    def _rebuild(self, checks: list[Check]) -> None:
+    def _rebuild(self, found: list[Check]) -> None:
         while (item := self.panel.body.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
-        for number, check in enumerate(checks):
+        for number, check in enumerate(found):
             if number:
                 self.panel.body.addWidget(Hairline())
             self.panel.body.addWidget(_CheckRow(self.theme, check))
-        self.panel.setVisible(bool(checks))
+        self.panel.setVisible(bool(found))
 
     def _copy(self) -> None:
         lines = [self._engine_line()]
@@ -162,17 +162,12 @@ class _CheckRow(QWidget):
         line.setContentsMargins(theme.px(4), theme.px(2.5), theme.px(4), theme.px(2.5))
         line.setSpacing(theme.px(3))
         line.addWidget(IconLabel(theme, "check" if check.ok else "warning", "accent" if check.ok else "danger"))
-        name = ElidedLabel(theme, _name(check.name), weight=500)
+        name = ElidedLabel(theme, checks.name(check), weight=500)
         name.setFixedWidth(theme.px(52))
         line.addWidget(name)
         words = QVBoxLayout()
         words.setSpacing(0)
-        words.addWidget(Label(theme, strangers.plain(check.detail), Type.BODY, "muted", wrap=True))
+        words.addWidget(Label(theme, checks.detail(check), Type.BODY, "muted", wrap=True))
         if check.fix:
-            words.addWidget(Label(theme, strangers.plain(check.fix), Type.SMALL, "danger", wrap=True))
+            words.addWidget(Label(theme, checks.fix(check), Type.SMALL, "danger", wrap=True))
         line.addLayout(words, 1)
-
-
-def _name(text: str) -> str:
-    shown = strangers.plain(text, 40)
-    return shown[:1].upper() + shown[1:]

@@ -492,6 +492,9 @@ class Check(Message, frozen=True, kw_only=True):
     ok: bool
     detail: str
     fix: str = ""
+    code: str = ""
+    """What was checked, and how it turned out, for a program that says it in its own words; empty: say ``detail``."""
+    args: dict[str, str | int | float] = {}
 
 
 class Acknowledged(Message, frozen=True, kw_only=True):

@@ -54,9 +54,9 @@ class Board:
         if self.progress is not None:
             self.show(msgspec.structs.replace(self.progress, **fields))
 
-    def notice(self, level: Literal["info", "warning", "error"], code: str, text: str) -> None:
+    def notice(self, level: Literal["info", "warning", "error"], code: str, text: str, **args: str) -> None:
         """Tell every window something in passing."""
-        self.publish(Notice(level=level, sentence=Sentence(code=code, text=text), at=time.time()))
+        self.publish(Notice(level=level, sentence=Sentence(code=code, text=text, args=dict(args)), at=time.time()))
 
     def error(self, error: HedgerowError) -> None:
         """Tell every window about an error that stopped something in the background."""

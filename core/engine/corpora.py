@@ -244,7 +244,8 @@ class Corpora:
             return
         for row in self.rows():
             if row.corpus_id in missing - self._missing and row.facts.state == "ready":
-                self._board.notice("warning", "corpus_missing", f"The text {row.name!r} is not there any more.")
+                text = f"The text {row.name!r} is not there any more."
+                self._board.notice("warning", "corpus_missing", text, corpus=row.name)
         self._missing = missing
         self._board.changed()
 

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.api.errors import HedgerowError
@@ -21,6 +22,17 @@ from core.ledger.store import Ledger
 from core.sandbox import level_available
 
 LOW_DISK = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a check found; ``code`` and ``args`` say it without words."""
+
+    ok: bool
+    detail: str
+    fix: str = ""
+    code: str = ""
+    args: dict[str, str | int | float] = field(default_factory=dict)
 
 
 def examine(
@@ -46,95 +58,121 @@ def examine(
         _guard("traffic", lambda: _traffic(volume)),
     ]
     checks += [_guard(f"text {row.name}", lambda row=row: _corpus(corpora, row.corpus_id)) for row in corpora.rows()]  # type: ignore[misc]
-    checks += [_federation(one) for one in joined]
+    checks += [_guard(f"federation {one.member.row.name}", lambda one=one: _federation(one)) for one in joined]  # type: ignore[misc]
     return checks
 
 
-def _guard(name: str, check: Callable[[], tuple[bool, str, str]]) -> Check:
+def _guard(name: str, check: Callable[[], _Found]) -> Check:
     try:
-        ok, detail, fix = check()
+        found = check()
     except (HedgerowError, OSError, ValueError) as error:
-        return Check(name=name, ok=False, detail=str(error), fix="")
-    return Check(name=name, ok=ok, detail=detail, fix="" if ok else fix)
+        found = _Found(False, str(error))
+    fix = "" if found.ok else found.fix
+    return Check(name=name, ok=found.ok, detail=found.detail, fix=fix, code=found.code, args=found.args)
 
 
-def _home(home: Path) -> tuple[bool, str, str]:
+def _home(home: Path) -> _Found:
     mode = home.stat().st_mode & 0o777
-    private = os.name != "posix" or not mode & 0o077
-    return private, f"{home} is {'yours alone' if private else 'open to others'}", f"chmod 700 {home}"
+    if os.name != "posix" or not mode & 0o077:
+        return _Found(True, f"{home} is yours alone", code="home_private", args={"path": str(home)})
+    fix = f"chmod 700 {home}"
+    return _Found(False, f"{home} is open to others", fix, "home_open", {"path": str(home)})
 
 
-def _disk(home: Path) -> tuple[bool, str, str]:
+def _disk(home: Path) -> _Found:
     free = shutil.disk_usage(home).free
-    return free > LOW_DISK, f"{free / 1e9:.1f} GB free", "Free some space, or move the folder with HEDGEROW_HOME."
+    fix = "Free some space, or move the folder with HEDGEROW_HOME."
+    code = "disk_free" if free > LOW_DISK else "disk_low"
+    return _Found(free > LOW_DISK, f"{free / 1e9:.1f} GB free", fix, code, {"free_bytes": free})
 
 
-def _keystore(keystore: Keystore) -> tuple[bool, str, str]:
+def _keystore(keystore: Keystore) -> _Found:
     keystore.get("probe")
     if keystore.changed_from:
-        return False, f"the keys were in {keystore.changed_from} and are not here", "Unlock the place used before."
-    return True, f"keys are in {keystore.backend}", ""
+        args: dict[str, str | int | float] = {"place": keystore.changed_from}
+        detail = f"the keys were in {keystore.changed_from} and are not here"
+        return _Found(False, detail, "Unlock the place used before.", "keys_elsewhere", args)
+    return _Found(True, f"keys are in {keystore.backend}", code="keys_here", args={"place": keystore.backend})
 
 
-def _ledger(ledger: Ledger) -> tuple[bool, str, str]:
+def _ledger(ledger: Ledger) -> _Found:
     if ledger.rolled_back:
-        return False, "the ledger went back in time; nothing more is spent", "Put the newer ledger.db back."
+        detail = "the ledger went back in time; nothing more is spent"
+        return _Found(False, detail, "Put the newer ledger.db back.", "ledger_back")
     if ledger.newer_elsewhere:
         names = ", ".join(ledger.newer_elsewhere.values())
-        return (
+        return _Found(
             False,
             f"{names} saw a newer ledger of this machine; nothing more is spent",
             "Put the newer ledger.db back. If you never restored an older one, leave that federation.",
+            "ledger_newer",
+            {"name": names},
         )
     problems = ledger.damage or ledger.verify_chain()
     if problems:
-        return False, problems[0], "Put back an undamaged ledger.db."
-    return True, f"{ledger.head().seq} entries, chain unbroken", ""
+        return _Found(False, problems[0], "Put back an undamaged ledger.db.")
+    count = ledger.head().seq
+    return _Found(True, f"{count} entries, chain unbroken", code="ledger_whole", args={"entries": count})
 
 
-def _settings(config: ConfigStore) -> tuple[bool, str, str]:
-    return not config.problem, config.problem or "readable", "Look at your limits and press Resume."
+def _settings(config: ConfigStore) -> _Found:
+    if config.problem:
+        return _Found(False, config.problem, "Look at your limits and press Resume.")
+    return _Found(True, "readable", code="settings_readable")
 
 
-def _sandbox(board: Board) -> tuple[bool, str, str]:
+def _sandbox(board: Board) -> _Found:
     level = level_available()
     reached = f"; the last child reached {board.sandbox}" if board.sandbox else ""
-    return bool(level), f"{level or 'none'}{reached}", "Install libseccomp; without it nothing is trained."
+    fix = "Install libseccomp; without it nothing is trained."
+    code = "sandbox" if level else "sandbox_none"
+    return _Found(bool(level), f"{level or 'none'}{reached}", fix, code, {"level": str(level or "")})
 
 
-def _worker(config: ConfigStore) -> tuple[bool, str, str]:
+def _worker(config: ConfigStore) -> _Found:
     interpreter = config.node.worker_interpreter
     if interpreter:
-        return os.access(interpreter, os.X_OK), interpreter, "Set worker_interpreter to a Python that exists."
-    found = importlib.util.find_spec("torch") is not None
-    return found, "torch is installed" if found else "torch is not installed", "Install Hedgerow's requirements again."
+        fix = "Set worker_interpreter to a Python that exists."
+        return _Found(os.access(interpreter, os.X_OK), interpreter, fix)
+    if importlib.util.find_spec("torch") is not None:
+        return _Found(True, "torch is installed", code="torch_here")
+    return _Found(False, "torch is not installed", "Install Hedgerow's requirements again.", "torch_missing")
 
 
-def _gpu() -> tuple[bool, str, str]:
+def _gpu() -> _Found:
     """No NVIDIA driver is no fault; one that does not answer, or a GPU that cannot train, is."""
     state, gpus = read_gpus()
     if not gpus:
-        return state == NOT_INSTALLED, state, "Without it training runs on the processor."
+        fix = "Without it training runs on the processor."
+        code = "gpu_none" if state == NOT_INSTALLED else ""
+        return _Found(state == NOT_INSTALLED, state, fix, code)
     broken = [f"{gpu.name}: {gpu.problem}" for gpu in gpus if gpu.problem]
     if broken:
-        return False, " ".join(broken), "`hedgerow hardware --probe` shows what each device says."
+        return _Found(False, " ".join(broken), "`hedgerow hardware --probe` shows what each device says.")
     heat = [f"{gpu.name}" if gpu.temperature_c is None else f"{gpu.name} at {gpu.temperature_c:.0f} °C" for gpu in gpus]
-    return True, ", ".join(heat), ""
+    return _Found(True, ", ".join(heat))
 
 
-def _traffic(volume: Volume) -> tuple[bool, str, str]:
+def _traffic(volume: Volume) -> _Found:
+    if volume.problem:
+        return _Found(False, volume.problem, "The file that was set aside holds the older figure.")
     used = f"{volume.month_bytes / 1e9:.2f} GB sent and received this month"
-    return not volume.problem, volume.problem or used, "The file that was set aside holds the older figure."
+    return _Found(True, used, code="traffic", args={"month_bytes": volume.month_bytes})
 
 
-def _corpus(corpora: Corpora, corpus_id: str) -> tuple[bool, str, str]:
+def _corpus(corpora: Corpora, corpus_id: str) -> _Found:
     found = corpora.info(corpora.row(corpus_id))
-    detail = found.error or f"{found.state}, {found.tokens:,} tokens, {found.skipped_total} files skipped"
-    return found.state in ("ready", "reading"), detail, "Put the folder back, or remove it in Data."
+    fix = "Put the folder back, or remove it in Data."
+    if found.error:
+        return _Found(found.state in ("ready", "reading"), found.error, fix)
+    detail = f"{found.state}, {found.tokens:,} tokens, {found.skipped_total} files skipped"
+    args: dict[str, str | int | float] = {"tokens": found.tokens, "skipped": found.skipped_total}
+    ok = found.state in ("ready", "reading")
+    return _Found(ok, detail, fix, f"text_{found.state}" if ok else "", args)
 
 
-def _federation(one: Participation) -> Check:
-    name = f"federation {one.member.row.name}"
+def _federation(one: Participation) -> _Found:
     if one.last_error:
-        return Check(name=name, ok=False, detail=one.last_error, fix="")
-    return Check(name=name, ok=True, detail=f"reached at {one.member.row.address}")
+        return _Found(False, one.last_error)
+    address = one.member.row.address
+    return _Found(True, f"reached at {address}", code="federation_reached", args={"address": address})

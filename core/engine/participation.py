@@ -232,7 +232,8 @@ class Participation:
         if instruction.manifest_hash != self.member.row.manifest_hash and instruction.run_id == self.member.row.run_id:
             await self.member.adopt(instruction.manifest_hash)
             self._desk.ledger.save_federation(self.member.row)
-            self._desk.board.notice("info", "terms_tighter", f"{self.member.row.name} asks for less than before.")
+            name = self.member.row.name
+            self._desk.board.notice("info", "terms_tighter", f"{name} asks for less than before.", federation=name)
         asking.check(instruction, self.member)
         ledger, row = self._desk.ledger, self.member.row
         release = ledger.begin_release(

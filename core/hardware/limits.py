@@ -8,7 +8,7 @@ A rule with a memory (heat, the load of others) finds it in the decision before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -187,7 +187,8 @@ def _harm(limits: Limits, readings: Readings, latches: Mapping[Reason, Latch]) -
     if readings.on_battery and not limits.train_on_battery:
         percent = "" if readings.battery_percent is None else f" ({readings.battery_percent:.0f} %)"
         text = f"Paused: the machine runs on battery{percent}. It goes on when it is plugged in."
-        return _pause(Reason.ON_BATTERY, text, percent=readings.battery_percent or 0.0)
+        known = {} if readings.battery_percent is None else {"percent": float(round(readings.battery_percent))}
+        return _pause(Reason.ON_BATTERY, text, **known)
     return None
 
 
@@ -225,7 +226,7 @@ def _others(limits: Limits, readings: Readings, latches: Mapping[Reason, Latch])
             text = (
                 f"A program filled the screen until just now. Training waits until {clock_words(ends, readings.now)}."
             )
-        return _pause(Reason.FULL_SCREEN, text, ends, quiet_s=limits.quiet_s)
+        return _pause(Reason.FULL_SCREEN, text, ends, quiet_s=limits.quiet_s, **_until(ends))
     for reason, what, limit, load in (
         (Reason.OTHER_GPU, "the GPU", limits.other_gpu_percent, readings.other_gpu),
         (Reason.OTHER_CPU, "the processor", limits.other_cpu_percent, readings.other_cpu),
@@ -239,7 +240,7 @@ def _others(limits: Limits, readings: Readings, latches: Mapping[Reason, Latch])
             if ends is not None:
                 words = clock_words(ends, readings.now)
                 text = f"Other programs have let go of {what}. Training goes on at {words} if it stays so."
-            return _pause(reason, text, ends, percent=percent, limit=limit, quiet_s=limits.quiet_s)
+            return _pause(reason, text, ends, percent=percent, limit=limit, quiet_s=limits.quiet_s, **_until(ends))
     return _presence(limits, readings)
 
 
@@ -265,7 +266,7 @@ def _network(limits: Limits, readings: Readings) -> Decision | None:
     """What keeps new rounds from beginning; one that has begun is finished, and its update is never thrown away."""
     if _is_metered(limits, readings):
         text = "The network is metered, so no round begins. A finished update is kept and sent when it no longer is."
-        return _pause(Reason.METERED, text, new_rounds_only=True)
+        return replace(_pause(Reason.METERED, text), new_rounds_only=True)
     most = limits.monthly_gb * 1e9
     if not most or readings.month_bytes + readings.round_bytes <= most:
         return None
@@ -276,7 +277,7 @@ def _network(limits: Limits, readings: Readings) -> Decision | None:
         "a finished update is still sent."
     )
     args = {"used_bytes": readings.month_bytes, "round_bytes": readings.round_bytes, "limit_gb": limits.monthly_gb}
-    return _pause(Reason.MONTHLY_VOLUME, text, until, new_rounds_only=True, until=until, **args)
+    return replace(_pause(Reason.MONTHLY_VOLUME, text, until, until=until, **args), new_rounds_only=True)
 
 
 def _is_metered(limits: Limits, readings: Readings) -> bool:
@@ -308,15 +309,17 @@ def _ends(latch: Latch, limits: Limits) -> float | None:
     return None if latch.since is None else latch.since + limits.quiet_s
 
 
+def _until(ends: float | None) -> dict[str, float]:
+    return {} if ends is None else {"until": ends}
+
+
 def _span(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
-def _pause(
-    reason: Reason, text: str, ends_at: float | None = None, /, *, new_rounds_only: bool = False, **args: str | float
-) -> Decision:
+def _pause(reason: Reason, text: str, ends_at: float | None = None, /, **args: str | float) -> Decision:
     said = _say(reason, text, **args)
-    return Decision(action="pause", reason=reason, sentence=said, until=ends_at, new_rounds_only=new_rounds_only)
+    return Decision(action="pause", reason=reason, sentence=said, until=ends_at)
 
 
 def _say(reason: Reason, text: str, **args: str | float) -> Sentence:

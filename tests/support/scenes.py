@@ -435,21 +435,21 @@ def log_lines() -> list[str]:
 
 def checks() -> CheckList:
     """The doctor's report with one trouble."""
-    good = [
-        ("home", "/home/ada/.local/share/hedgerow is yours alone"),
-        ("disk", "212.4 GB free"),
-        ("keystore", "keys are in Secret Service"),
-        ("ledger", "118 entries, chain unbroken"),
-        ("settings", "readable"),
-        ("sandbox", "seccomp"),
-        ("worker", "torch is installed"),
-        ("federation Common Prose", "reached at prose.example.org:8443"),
+    good: list[tuple[str, str, str, dict[str, str | int | float]]] = [
+        ("home", "it is yours alone", "home_private", {"path": "/home/ada/.local/share/hedgerow"}),
+        ("disk", "212.4 GB free", "disk_free", {"free_bytes": 212_400_000_000}),
+        ("keystore", "keys are in Secret Service", "keys_here", {"place": "Secret Service"}),
+        ("ledger", "118 entries, chain unbroken", "ledger_whole", {"entries": 118}),
+        ("settings", "readable", "settings_readable", {}),
+        ("sandbox", "seccomp", "sandbox", {"level": "seccomp"}),
+        ("worker", "torch is installed", "torch_here", {}),
+        ("federation Common Prose", "reached", "federation_reached", {"address": "prose.example.org:8443"}),
     ]
     bad = Check(
         name="text Letters", ok=False, detail="/home/ada/letters is not there",
         fix="Put the folder back, or remove it in Data.",
     )  # fmt: skip
-    return CheckList(checks=[*(Check(name=n, ok=True, detail=d) for n, d in good), bad])
+    return CheckList(checks=[*(Check(name=n, ok=True, detail=d, code=c, args=a) for n, d, c, a in good), bad])
 
 
 def replies(unit: str = "record") -> dict[str, object]:
