@@ -10,7 +10,7 @@ export FLWR_DISABLE_UPDATE_CHECK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types imports bench screenshots tokenizer campaign clean
+.PHONY: help install demo test check format lint types imports bench screenshots translations tokenizer campaign clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,15 @@ bench: $(READY) ## measure; ARGS names one of train data privacy codec round eng
 
 screenshots: $(READY) ## a picture of every page, light and dark, into screenshots/
 	HEDGEROW_SCREENSHOTS=screenshots QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/gui/test_screenshots.py
+
+translations: $(READY) ## bring the catalogues up to the code and compile them; what is new stays untranslated
+	for language in en de fr; do \
+		$(BIN)/pyside6-lupdate -silent -no-obsolete -locations none -source-language en_GB \
+			$$(test $$language = en && echo -pluralonly) $$(git ls-files 'app/*.py') \
+			-ts resources/translations/hedgerow_$$language.ts && \
+		$(BIN)/pyside6-lrelease -silent resources/translations/hedgerow_$$language.ts \
+			-qm resources/translations/hedgerow_$$language.qm || exit 1; \
+	done
 
 tokenizer: $(READY) ## train the built-in tokenizer again; its hash must come out the same
 	$(BIN)/python -m core.data.train_tokenizer resources/tokenizers/hedgerow-4k.json

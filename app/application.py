@@ -8,26 +8,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import (
-    QCoreApplication,
-    QLibraryInfo,
-    QLocale,
-    QObject,
-    QProcess,
-    QSocketNotifier,
-    QTimer,
-    QTranslator,
-)
+from PySide6.QtCore import QObject, QProcess, QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app import icons
 from app.client import EngineLink
 from app.colour_scheme import PortalColourScheme
 from app.engine_process import EngineProcess
+from app.languages import load_translations
 from app.single_instance import SingleInstance
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
-from app.theme import RESOURCES, Theme
+from app.theme import Theme
 from app.tray import Tray
 from app.window import MainWindow
 from app.window_settings import WindowSettings
@@ -55,7 +47,7 @@ def run(home: Path, invite: str = "", *, background: bool = False, start_engine:
     application.setDesktopFileName(APPLICATION_ID)
     application.setWindowIcon(icons.application_icon())
     application.setQuitOnLastWindowClosed(False)
-    load_translations(application)
+    load_translations(application, WindowSettings(home).value("language"))
     instance = SingleInstance(home)
     if instance.hand_over(invite):
         return 0
@@ -239,21 +231,6 @@ class Session(QObject):
     def _show_last_upload(self) -> None:
         self.window.show_up()
         self.window.open_last_upload()
-
-
-def load_translations(application: QApplication) -> None:
-    """Our own words, English plural forms included, and Qt's."""
-    locale = QLocale()
-    for name, folder in (
-        ("qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)),
-        ("hedgerow", str(RESOURCES / "translations")),
-    ):
-        translator = QTranslator(application)
-        english = name == "hedgerow" and translator.load(f"{name}_en", folder)
-        if translator.load(locale, name, "_", folder) or english:
-            if english and translator.isEmpty():
-                translator.load(f"{name}_en", folder)
-            QCoreApplication.installTranslator(translator)
 
 
 def _quit_on_signals(session: Session) -> Callable[[], None]:

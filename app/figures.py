@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from PySide6.QtCore import QCoreApplication, QDate, QDateTime, QLocale, QTime
+from PySide6.QtCore import QCoreApplication, QDate, QLocale, QTime
 
 NOT_KNOWN = "–"
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -51,7 +51,13 @@ def size(size_bytes: int) -> str:
     """A size in decimal units."""
     if size_bytes < 1_000:
         return QCoreApplication.translate("Figures", "{0} bytes").format(count(size_bytes))
-    for limit, divisor, unit in ((1e6, 1e3, "kB"), (1e9, 1e6, "MB"), (1e12, 1e9, "GB"), (math.inf, 1e12, "TB")):
+    units = (
+        (1e6, 1e3, QCoreApplication.translate("Figures", "kB")),
+        (1e9, 1e6, QCoreApplication.translate("Figures", "MB")),
+        (1e12, 1e9, QCoreApplication.translate("Figures", "GB")),
+        (math.inf, 1e12, QCoreApplication.translate("Figures", "TB")),
+    )
+    for limit, divisor, unit in units:
         if size_bytes < limit:
             value = size_bytes / divisor
             return f"{number(value, 1 if value < 100 else 0)}{THIN}{unit}"
@@ -123,12 +129,12 @@ def delta(value: float) -> str:
 def clock(at: float) -> str:
     """The time of day."""
     moment = datetime.fromtimestamp(at)
-    return QTime(moment.hour, moment.minute).toString("HH:mm")
+    return locale().toString(QTime(moment.hour, moment.minute), QLocale.FormatType.ShortFormat)
 
 
 def day(at: datetime) -> str:
     """A day of this year: 15 Nov."""
-    return locale().toString(QDate(at.year, at.month, at.day), "d MMM")
+    return locale().toString(QDate(at.year, at.month, at.day), QCoreApplication.translate("Figures", "d MMM"))
 
 
 def when(at: float, now: float | None = None) -> str:
@@ -149,9 +155,9 @@ def when(at: float, now: float | None = None) -> str:
 def moment(at: float) -> str:
     """A full date: Sat 21 Nov 2026, 14:07."""
     value = datetime.fromtimestamp(at)
-    return locale().toString(
-        QDateTime(QDate(value.year, value.month, value.day), QTime(value.hour, value.minute)), "ddd d MMM yyyy, HH:mm"
-    )
+    date = QDate(value.year, value.month, value.day)
+    said = locale().toString(date, QCoreApplication.translate("Figures", "ddd d MMM yyyy"))
+    return f"{said}, {clock(at)}"
 
 
 def until_tomorrow_s(now: float, hour: int = 8) -> float:

@@ -324,6 +324,21 @@ SETTINGS: tuple[Setting, ...] = (
         owner="window",
     ),
     Setting(
+        key="language",
+        group=_LOOK,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Language")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "From the next start of the window.")),
+        kind="choice",
+        default="system",
+        choices=(
+            ("system", str(QT_TRANSLATE_NOOP("Settings", "As the desktop"))),
+            ("en", "English"),
+            ("de", "Deutsch"),
+            ("fr", "Français"),
+        ),
+        owner="window",
+    ),
+    Setting(
         key="tray_ink",
         group=_LOOK,
         title=str(QT_TRANSLATE_NOOP("Settings", "Tray icon")),

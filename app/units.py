@@ -6,6 +6,8 @@ import math
 
 from PySide6.QtCore import QCoreApplication
 
+from app import figures
+
 
 def unit_words(unit: str) -> str:
     """What one unit of the guarantee is: per document, per passage, for the whole text."""
@@ -35,7 +37,7 @@ def epsilon_meaning(epsilon: float, unit: str) -> str:
     An attacker who starts from a coin flip ends at most e^ε / (1 + e^ε) sure (δ aside).
     """
     sure = min(99.99, 100 / (1 + math.exp(-epsilon)))
-    shown = f"{math.ceil(sure * 100) / 100:.2f}" if sure > 99 else f"{math.ceil(sure)}"
+    shown = figures.number(math.ceil(sure * 100) / 100, 2) if sure > 99 else figures.count(math.ceil(sure))
     guesses = {
         "document": QCoreApplication.translate(
             "Units", "Who guesses whether a document is in there goes from 50 % to at most {0} % sure."

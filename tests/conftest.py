@@ -39,7 +39,7 @@ def _scratch_folder_is_removed() -> Iterator[None]:
     shutil.rmtree(_SCRATCH, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder that holds ``pyproject.toml``."""
     return Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtWidgets import QGridLayout, QPlainTextEdit
 
-from app import figures, strangers
+from app import figures, reasons, strangers
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
@@ -78,7 +78,8 @@ class CorpusInspector(Panel):
         self.body.addLayout(self._reasons)
         self.body.addWidget(self.files, 4)
         self.body.addStretch(1)
-        self.body.addLayout(row(self.preview, self.choose, self.read_again, 1, gap=theme.px(2)))
+        self.body.addLayout(row(self.preview, self.choose, 1, gap=theme.px(2)))
+        self.body.addLayout(row(self.read_again, 1, gap=theme.px(2)))
         self.body.addWidget(self.question)
         self.body.addLayout(row(self.show_files, 1, self.remove_asked))
 
@@ -147,11 +148,14 @@ class CorpusInspector(Panel):
         """The name of a language; an empty code is the unknown."""
         if not code:
             return self.tr("unknown")
-        found = QLocale(code).language()
-        return code if found == QLocale.Language.C else QLocale.languageToString(found)
+        found = QLocale(code)
+        if found.language() == QLocale.Language.C:
+            return code
+        english = figures.locale().language() == QLocale.Language.English
+        return QLocale.languageToString(found.language()) if english else found.nativeLanguageName()
 
     def _show_skipped(self, corpus: CorpusInfo) -> None:
-        counted = Counter(strangers.plain(s.reason, 80) for s in corpus.skipped).most_common(_REASONS)
+        counted = Counter(reasons.say(s.reason, 80) for s in corpus.skipped).most_common(_REASONS)
         total = max(corpus.skipped_total, len(corpus.skipped))
         self.skipped_title.setText(self.tr("Skipped, with reasons") if total else self.tr("Nothing was skipped"))
         of = self.tr("{0} of {1}").format(figures.count(total), figures.count(max(total, corpus.files_total)))
@@ -164,7 +168,7 @@ class CorpusInspector(Panel):
             if known:
                 name.setText(counted[number][0])
                 figure.setText(figures.count(counted[number][1]))
-        lines = [f"{strangers.plain(s.path, 400)}\n    {strangers.plain(s.reason, 120)}" for s in corpus.skipped]
+        lines = [f"{strangers.plain(s.path, 400)}\n    {reasons.say(s.reason)}" for s in corpus.skipped]
         text = "\n".join(lines[:_SHOWN_FILES])
         if text != self.files.toPlainText():
             self.files.setPlainText(text)

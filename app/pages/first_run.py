@@ -220,7 +220,7 @@ class _What(QWidget):
                 panel.body.addWidget(Hairline())
             words = QVBoxLayout()
             words.setSpacing(0)
-            words.addWidget(Label(theme, title, weight=600))
+            words.addWidget(Label(theme, title, weight=600, wrap=True))
             words.addWidget(Label(theme, text, Type.BODY, "muted", wrap=True))
             line = QHBoxLayout()
             line.setSpacing(theme.px(4))

@@ -148,8 +148,8 @@ class _RingsPanel(Panel):
         self.dots = (LegendDot(theme, "accent"), LegendDot(theme, "guarantee"))
         self.add_text = Button(theme, self.tr("Add folder…"), size="small", icon="plus")
         self._legends = (
-            Label(theme, self.tr("Given · outer ring"), Type.SMALL, "muted"),
-            Label(theme, self.tr("Privacy left · inner ring"), Type.SMALL, "muted"),
+            ElidedLabel(theme, self.tr("Given · outer ring"), Type.SMALL, "muted"),
+            ElidedLabel(theme, self.tr("Privacy left · inner ring"), Type.SMALL, "muted"),
         )
         words = QVBoxLayout()
         words.setSpacing(theme.px(0.5))
@@ -164,7 +164,8 @@ class _RingsPanel(Panel):
         words.addWidget(self.privacy)
         words.addWidget(self.privacy_note)
         words.addSpacing(theme.px(1))
-        words.addLayout(row(self.kind, self.without, self.add_text, 1, gap=theme.px(2)))
+        words.addLayout(row(self.kind, self.add_text, 1, gap=theme.px(2)))
+        words.addLayout(row(self.without, 1))
         words.addStretch(1)
         line = QHBoxLayout()
         line.setContentsMargins(theme.px(2), 0, theme.px(2), 0)

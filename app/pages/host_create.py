@@ -11,6 +11,7 @@ from app.pages.page import ScrollColumn
 from app.theme import Theme, Type
 from app.units import unit_title
 from app.widgets.buttons import Button
+from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Panel, row
 from core.api.hosting import PRESETS, UNITS, NewFederation
@@ -79,7 +80,7 @@ class HostCreate(ScrollColumn):
         return field
 
     def _choice(self, name: str, choices: list[tuple[str, str]]) -> QComboBox:
-        box = QComboBox()
+        box = Choice()
         for value, words in choices:
             box.addItem(words, value)
         box.setAccessibleName(name)

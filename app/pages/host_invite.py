@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPlainTextEdit, QSpinBox, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSpinBox, QVBoxLayout
 
 from app import figures
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
+from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Panel, heading, row
 from app.widgets.qr import QrCode
@@ -33,7 +34,7 @@ class HostInvite(Panel):
         self.uses.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.uses.lineEdit().setTextMargins(0, 0, theme.px(2), 0)
         self.uses.setAccessibleName(self.tr("Volunteers that can join with it"))
-        self.days = QComboBox()
+        self.days = Choice()
         for days in DAYS:
             self.days.addItem(self.tr("%n day(s)", "", days), days)
         self.days.setCurrentIndex(1)

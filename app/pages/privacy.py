@@ -340,7 +340,7 @@ class _Words(Panel):
             inset = theme.px(4)
             column.setContentsMargins(inset, inset, inset, inset)
             column.setSpacing(theme.px(1.5))
-            heading = Label(theme, title, Type.BODY, ink, weight=600)
+            heading = ElidedLabel(theme, title, Type.BODY, ink, weight=600)
             column.addLayout(row(IconLabel(theme, icon, ink), heading, 1, gap=theme.px(2)))
             column.addWidget(note)
             for point in points:

@@ -14,6 +14,7 @@ from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
+from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Hairline, Panel
 from app.window_settings import WindowSettings
@@ -51,7 +52,7 @@ class SettingsPage(Page):
 
     def _make_group(self, group: str) -> Panel:
         panel = Panel(self.theme, gap=1)
-        panel.body.addWidget(Label(self.theme, say(group), weight=600))
+        panel.body.addWidget(Label(self.theme, say(group), weight=600, wrap=True))
         for number, setting in enumerate(s for s in SETTINGS if s.group == group):
             if number:
                 panel.body.addWidget(Hairline())
@@ -112,7 +113,7 @@ class SettingRow(QWidget):
         super().__init__()
         self.setting, self._change = setting, change
         self._shown: str | None = None
-        title = Label(theme, say(setting.title))
+        title = Label(theme, say(setting.title), wrap=True)
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(title)
@@ -152,7 +153,7 @@ class SettingRow(QWidget):
             box.toggled.connect(lambda on: self._tell("yes" if on else "no"))
             return box
         if setting.kind == "choice":
-            combo = QComboBox()
+            combo = Choice()
             for value, name in setting.choices:
                 combo.addItem(say(name), value)
             combo.setMinimumWidth(theme.px(30))

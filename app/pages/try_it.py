@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from PySide6.QtGui import QHideEvent, QTextCursor
-from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QStackedWidget
+from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget
 
 from app import figures, strangers
 from app.completion_process import CompletionProcess
@@ -14,6 +14,7 @@ from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
+from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Panel, row
 from core.api import completion
@@ -36,7 +37,7 @@ class TryItPage(Page):
         self._asked = ""
         self._here: ModelHere | None = None
         self.title = PageTitle(theme)
-        self.which = QComboBox()
+        self.which = Choice()
         self.which.setAccessibleName(self.tr("Federation whose model is tried"))
         self.which.currentIndexChanged.connect(lambda _: self._other())
         self.title.add(self.which)

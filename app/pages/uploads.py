@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
 from app import figures, strangers
 from app.pages.page import EmptyState, Page, ScrollColumn
 from app.stores.engine_store import EngineStore
-from app.stores.upload_model import UploadModel, state_word
+from app.stores.upload_model import UploadModel
 from app.theme import Theme, Type
 from app.widgets.banner import Banner
 from app.widgets.bars import Bars
@@ -114,7 +114,7 @@ class UploadsPage(Page):
         self.detail.setVisible(chosen is not None)
         if chosen is None:
             return
-        self.detail.show_upload(chosen, state_word(self.model, chosen))
+        self.detail.show_upload(chosen, self.model.state_word(chosen))
         if chosen.upload_id != self._opened and self.store.connected:
             self._opened = chosen.upload_id
             self.detail.show_inside(None)
@@ -171,7 +171,7 @@ class _Detail(ScrollColumn):
         numbers.body.addLayout(line)
         numbers.body.addWidget(self.histogram, 1)
         fields = Panel(theme)
-        fields.body.addWidget(Label(theme, self.tr("Every field in the message"), weight=600))
+        fields.body.addWidget(ElidedLabel(theme, self.tr("Every field in the message"), weight=600))
         self._fields = QGridLayout()
         self._fields.setHorizontalSpacing(theme.px(3))
         self._fields.setVerticalSpacing(theme.px(0.5))

@@ -59,15 +59,14 @@ class UploadModel(RowModel[UploadInfo]):
             return ""
         return self.tr("ε +{0}").format(figures.epsilon_spent(row.epsilon_cost, 2))
 
-
-def state_word(model: UploadModel, row: UploadInfo) -> str:
-    """What became of an update."""
-    words = {
-        "sealed": model.tr("finished, not sent yet"),
-        "uploading": model.tr("on its way"),
-        "sent": model.tr("sent, receipt not here yet"),
-        "accepted": model.tr("accepted, receipt kept"),
-        "refused": model.tr("refused: {0}").format(strangers.plain(row.reason, 120)),
-        "late": model.tr("too late for its round"),
-    }
-    return words[row.state]
+    def state_word(self, row: UploadInfo) -> str:
+        """What became of an update."""
+        words = {
+            "sealed": self.tr("finished, not sent yet"),
+            "uploading": self.tr("on its way"),
+            "sent": self.tr("sent, receipt not here yet"),
+            "accepted": self.tr("accepted, receipt kept"),
+            "refused": self.tr("refused: {0}").format(strangers.plain(row.reason, 120)),
+            "late": self.tr("too late for its round"),
+        }
+        return words[row.state]

@@ -29,12 +29,19 @@ class Label(QLabel):
         self.setFont(theme.font(size, weight, mono))
         self.setWordWrap(wrap)
         self.setProperty("ink", ink)
+        self._most_px = theme.px(40)
         if wrap:
-            self.setMinimumWidth(1)
             policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             policy.setHeightForWidth(True)
             self.setSizePolicy(policy)
         self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Show ``text``; where it wraps, its longest word stays whole."""
+        super().setText(text)
+        if self.wordWrap():
+            longest = max((self.fontMetrics().horizontalAdvance(word) for word in text.split()), default=0)
+            self.setMinimumWidth(max(1, min(longest + 1, self._most_px)))
 
     def set_ink(self, ink: str) -> None:
         """Use the colour of another role."""

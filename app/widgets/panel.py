@@ -96,9 +96,10 @@ def row(*parts: QWidget | int, gap: int = 8) -> QHBoxLayout:
     return line
 
 
-def heading(theme: Theme, title: str, note: str = "") -> tuple[QHBoxLayout, Label, ElidedLabel]:
+def heading(theme: Theme, title: str, note: str = "") -> tuple[QHBoxLayout, ElidedLabel, ElidedLabel]:
     """A panel's heading: title at the left, a muted note at the right."""
-    left = Label(theme, title, Type.BODY, weight=600)
+    left = ElidedLabel(theme, title, Type.BODY, weight=600)
+    left.setMinimumWidth(min(left.sizeHint().width(), theme.px(40)))
     right = ElidedLabel(theme, note, Type.SMALL, "muted")
     right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     line = row(left, gap=theme.px(2))

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import QApplication
 from support import scenes
 from support.fake_engine import FakeEngine
 
-from app.application import load_translations
 from app.client import EngineLink
+from app.languages import load_translations
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
 from app.window import MainWindow

@@ -163,7 +163,7 @@ class _Brackets(QTranslator):
 
 OF_THE_SCENE = (
     "Hedgerow|Common Prose|Commons Language Lab|Netherlands|Field notes|Blog archive|Letters|/home/ada|An open model|"
-    "Apache|prose.example.org|no text found|same as another file|unknown encoding|larger than 64 MB|is yours alone|"
+    "Apache|prose.example.org|is yours alone|"
     "GB free|keys are in|118 entries|readable|seccomp|torch is installed|reached at|Put the folder back|^Home$|^Disk$|"
     "^Keystore$|^Ledger$|^Settings$|^Sandbox$|^Worker$|is not there|^steps$"
 )

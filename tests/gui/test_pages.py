@@ -34,7 +34,8 @@ def test_skipped_files_are_counted_by_reason(bench: Any, qtbot: Any) -> None:
     inspector = one.window.page("data").inspector
     shown = [(n.text(), f.text()) for n, f in inspector._reason_labels if n.isVisible()]
     assert shown == [
-        ("no text found", "38"), ("same as another file", "17"), ("unknown encoding", "5"), ("larger than 64 MB", "2"),
+        ("a mail without text", "38"), ("mostly holes, a sparse file", "17"), ("in an unknown encoding", "5"),
+        ("larger than 64 MiB", "2"),
     ]  # fmt: skip
     assert inspector.skipped_count.text() == "62 of 9,932"
     qtbot.mouseClick(inspector.show_files, Qt.MouseButton.LeftButton)

@@ -13,7 +13,9 @@ import msgspec
 import pytest
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtWidgets import QWidget
 from support import scenes
+from support.languages import speaking
 
 from app.pages.federations import FederationsPage
 from app.stores.engine_store import EngineStore
@@ -55,25 +57,52 @@ def fill(page: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize(
-    "page",
-    ["home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings"],
-)
-def test_screenshots_of_every_page(page: str, theme: str, bench: Any, qtbot: Any, folder: Path) -> None:
-    one = bench(theme=theme)
-    one.window.open_page(page)
-    waits: dict[str, Callable[[], bool]] = {
-        "uploads": lambda: one.window.page("uploads").detail.layers.isVisible(),
-        "doctor": lambda: one.window.page("doctor").panel.isVisible(),
-        "settings": lambda: bool(one.window.page("settings")._values),
-        "history": lambda: one.window.page("history").footprint.isVisible(),
-        "compute": lambda: fill(one.window.page("compute")),
-    }
-    if page in waits:
-        qtbot.waitUntil(waits[page], timeout=5_000)
-    qtbot.wait(20)
-    save(one.window.grab(), folder / f"{page}-{theme}.png")
+PAGES = ("home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings")
+WHOLE = bool(os.environ.get("HEDGEROW_SCREENSHOTS"))
+MATRIX = [
+    (theme, scale, language)
+    for theme in ("light", "dark")
+    for scale in (1, 2)
+    for language in ("en", "de", "pseudo")
+    if WHOLE or (scale, language) == (1, "en") or (theme, scale, language) == ("light", 2, "de")
+]
+"""Every page in all of these; without a folder to keep them in only what tells a broken page."""
+
+
+def at_scale(window: QWidget, scale: int) -> QPixmap:
+    """The window as a screen of this many pixels for each of ours shows it."""
+    picture = QPixmap(window.size() * scale)
+    picture.setDevicePixelRatio(scale)
+    window.render(picture)
+    return picture
+
+
+@pytest.mark.parametrize(("theme", "scale", "language"), MATRIX, ids=lambda value: str(value))
+@pytest.mark.parametrize("page", [*PAGES, "first run", "invite"])
+def test_screenshots_of_every_page(
+    page: str, theme: str, scale: int, language: str, bench: Any, qtbot: Any, qapp: Any, folder: Path
+) -> None:
+    with speaking(language, qapp):
+        one = bench(scenes.ready_to_join() if page in ("invite", "first run") else None, theme=theme)
+        waits: dict[str, Callable[[], bool]] = {
+            "uploads": lambda: one.window.page("uploads").detail.layers.isVisible(),
+            "doctor": lambda: one.window.page("doctor").panel.isVisible(),
+            "settings": lambda: bool(one.window.page("settings")._values),
+            "history": lambda: one.window.page("history").footprint.isVisible(),
+            "compute": lambda: fill(one.window.page("compute")),
+            "invite": lambda: one.window.page("federations").invite.go_on.isEnabled(),
+            "first run": lambda: "floor_epsilon" in one.window.page("first run")._values,
+        }
+        if page == "invite":
+            one.window.open_invite(scenes.INVITE)
+        else:
+            one.window.open_page(page)
+        if page in waits:
+            qtbot.waitUntil(waits[page], timeout=5_000)
+        if page == "first run":
+            one.window.page(page).go(3)
+        qtbot.wait(30)
+        save(at_scale(one.window, scale), folder / f"{page.replace(' ', '-')}-{theme}-{scale}x-{language}.png")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -95,10 +95,10 @@ def manifest(unit: str = "record") -> ManifestView:
 def corpora() -> list[CorpusInfo]:
     """Three texts: ready, ready, being read."""
     skipped = [
-        *(SkippedFile(path=f"/home/ada/notes/scans/{n}.pdf", reason="no text found") for n in range(38)),
-        *(SkippedFile(path=f"/home/ada/notes/copy-{n}.md", reason="same as another file") for n in range(17)),
-        *(SkippedFile(path=f"/home/ada/notes/old-{n}.md", reason="unknown encoding") for n in range(5)),
-        *(SkippedFile(path=f"/home/ada/notes/dump-{n}.txt", reason="larger than 64 MB") for n in range(2)),
+        *(SkippedFile(path=f"/home/ada/notes/scans/{n}.pdf", reason="a mail without text") for n in range(38)),
+        *(SkippedFile(path=f"/home/ada/notes/copy-{n}.md", reason="mostly holes, a sparse file") for n in range(17)),
+        *(SkippedFile(path=f"/home/ada/notes/old-{n}.md", reason="in an unknown encoding") for n in range(5)),
+        *(SkippedFile(path=f"/home/ada/notes/dump-{n}.txt", reason="larger than 64 MiB") for n in range(2)),
     ]
     return [
         CorpusInfo(

@@ -1,0 +1,21 @@
+"""A choice among a few: as wide as its longest words where there is room, narrower where there is not."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QComboBox, QSizePolicy
+
+LEAST_LETTERS = 14
+
+
+class Choice(QComboBox):
+    """A combo box that gives way; what no longer fits ends in … and is read out whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QSize:
+        """A few letters and the arrow."""
+        least = self.fontMetrics().averageCharWidth() * LEAST_LETTERS
+        return QSize(min(least, super().minimumSizeHint().width()), super().minimumSizeHint().height())
