@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QWidget
 from shiboken6 import delete
 from support import scenes
 
+from app.pages.federations import INVITE, LIST
 from app.state_view import view
 from app.theme import Type
 from app.widgets import week_grid
@@ -290,6 +291,17 @@ def test_a_dot_of_the_same_ink_is_not_painted_again(bench: Any, qtbot: Any) -> N
     assert paintings.seen == 0
     dot.set_ink("muted")
     qtbot.waitUntil(lambda: paintings.seen > 0, timeout=2_000)
+
+
+def test_a_federations_steps_are_built_when_gone_to(bench: Any) -> None:
+    one = bench()
+    one.window.open_page("federations")
+    page = one.window.page("federations")
+    assert page.step() == LIST
+    assert not {"invite", "consent"} & set(vars(page))
+    one.window.open_invite(scenes.INVITE)
+    assert page.step() == INVITE
+    assert "consent" not in vars(page)
 
 
 def test_the_week_measures_its_days_once_for_a_painting(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
