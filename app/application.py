@@ -21,7 +21,7 @@ from PySide6.QtCore import (
 from PySide6.QtWidgets import QApplication
 
 from app import icons
-from app.client import EngineLink
+from app.client import EngineLink, OtherVersionError
 from app.colour_scheme import PortalColourScheme
 from app.engine_process import EngineProcess
 from app.single_instance import SingleInstance
@@ -136,8 +136,10 @@ class Session(QObject):
         if self.engine.start():
             self._owned = True
 
-    def _on_lost(self, _: HedgerowError) -> None:
+    def _on_lost(self, error: HedgerowError) -> None:
         # Only the first silence means that none was running; one that stops later is the owner's to start again.
+        if isinstance(error, OtherVersionError):
+            return
         if self._start_engine and not self.store.ever_connected and not self._owned:
             self._start()
 

@@ -83,6 +83,20 @@ def test_an_engine_that_dies_is_the_owners_to_start(desk: Callable[..., Desk], q
     assert one.starts == [1]
 
 
+def test_an_engine_of_another_version_is_named_and_not_started_over(desk: Callable[..., Desk], qtbot: Any) -> None:
+    one = desk(running=True)
+    session, store = one.session, one.session.store
+    one.engine.stop()
+    qtbot.waitUntil(lambda: not store.connected, timeout=2_000)
+    one.engine.api_version = 0
+    one.engine.start()
+    session.link.retry_now()
+    qtbot.waitUntil(lambda: "another version" in store.view.sentence, timeout=5_000)
+    assert (store.view.key, store.view.action) == ("stopped", Action.NOTHING)
+    assert "another version" in session.window.page("home").state.sentence.text()
+    assert one.starts == []
+
+
 def test_closing_asks_once_inside_the_window(desk: Callable[..., Desk], qtbot: Any) -> None:
     one = desk()
     window = one.session.window
