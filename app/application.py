@@ -149,9 +149,7 @@ class Session(QObject):
             invite, self._invite = self._invite, ""
             self.window.open_invite(invite)
         else:
-            self.window.open_page(self.window.current)
-            if not self._first_run_offered:
-                self.window.begin_first_run()
+            self.window.meet_engine(first=not self._first_run_offered)
         self._first_run_offered = True
 
     def _run_demo(self) -> None:
