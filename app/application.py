@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -35,6 +36,8 @@ from core.api.errors import HedgerowError
 from core.api.messages import LimitsParams, LimitsView, Message
 
 APPLICATION_ID = "org.hedgerow.Hedgerow"
+PROBE = "HEDGEROW_PROBE"
+"""Set by ``hedgerow bench gui`` alone; see ``app.probe``."""
 
 
 def run(home: Path, invite: str = "", *, background: bool = False, start_engine: bool = True) -> int:
@@ -60,7 +63,11 @@ def run(home: Path, invite: str = "", *, background: bool = False, start_engine:
     if instance.hand_over(invite):
         return 0
     instance.listen()
-    session = Session(application, home, start_engine=start_engine)
+    probed = os.environ.pop(PROBE, "")
+    if probed:
+        session = _probed_session(application, home, start_engine, probed)
+    else:
+        session = Session(application, home, start_engine=start_engine)
     instance.called.connect(session.on_called)
     restore = _quit_on_signals(session)
     session.begin(invite, background=background)
@@ -239,6 +246,17 @@ class Session(QObject):
     def _show_last_upload(self) -> None:
         self.window.show_up()
         self.window.open_last_upload()
+
+
+def _probed_session(application: QApplication, home: Path, start_engine: bool, value: str) -> Session:
+    from app import probe
+
+    probe.play_panel(value)
+    session = Session(application, home, start_engine=start_engine)
+    pipe = probe.pipe_of(value)
+    if pipe is not None:
+        probe.Probe(session, pipe)
+    return session
 
 
 def load_translations(application: QApplication) -> None:
