@@ -204,13 +204,13 @@ def _visit(window: Window, keys: list[str], seconds: float) -> None:
 
 
 def _soak(window: Window, keys: list[str], pace: Pace) -> float:
-    before, stop = memory(window.pid).pss, time.monotonic() + pace.soak_s
+    before, stop = memory(window.pid).uss, time.monotonic() + pace.soak_s
     for key in itertools.cycle(keys):
         if time.monotonic() >= stop:
             break
         window.ask(f"page {key}")
         time.sleep(pace.page_s)
-    return memory(window.pid).pss - before
+    return memory(window.pid).uss - before
 
 
 def _memory_rows(started: Memory, toured: Memory) -> list[Row]:
@@ -234,7 +234,7 @@ def _growth_row(growth: float, seconds: float) -> Row:
     gate = "< 2 in 10 min"
     holds = growth < 2 if growth >= 2 or seconds >= LONG_SOAK_S else None
     return Row(
-        metric=f"growth while pages are switched for {seconds:g} s, PSS",
+        metric=f"growth while pages are switched for {seconds:g} s, own memory",
         unit="MiB",
         value=growth,
         gate=gate,

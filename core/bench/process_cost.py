@@ -14,10 +14,13 @@ MIB = 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Memory of a process in MiB; ``pss`` counts what is shared by its part."""
+    """Memory of a process in MiB."""
 
     pss: float
+    """What is shared counts by its part, so less while others use the same libraries."""
     rss: float
+    uss: float
+    """What is its own alone: the measure of growth, for others change nothing in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class Work:
 def memory(pid: int) -> Memory:
     """Memory of one process without its children."""
     full = psutil.Process(pid).memory_full_info()
-    return Memory(pss=full.pss / MIB, rss=full.rss / MIB)
+    return Memory(pss=full.pss / MIB, rss=full.rss / MIB, uss=full.uss / MIB)
 
 
 def work(pid: int, seconds: float) -> Work:
