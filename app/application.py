@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -12,7 +13,7 @@ from PySide6.QtCore import QObject, QProcess, QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app import icons
-from app.client import EngineLink
+from app.client import EngineLink, OtherVersionError
 from app.colour_scheme import PortalColourScheme
 from app.engine_process import EngineProcess
 from app.languages import load_translations
@@ -27,6 +28,8 @@ from core.api.errors import HedgerowError
 from core.api.messages import LimitsParams, LimitsView, Message
 
 APPLICATION_ID = "org.hedgerow.Hedgerow"
+PROBE = "HEDGEROW_PROBE"
+"""Set by ``hedgerow bench gui`` alone; see ``app.probe``."""
 
 
 def run(home: Path, invite: str = "", *, background: bool = False, start_engine: bool = True) -> int:
@@ -52,7 +55,11 @@ def run(home: Path, invite: str = "", *, background: bool = False, start_engine:
     if instance.hand_over(invite):
         return 0
     instance.listen()
-    session = Session(application, home, start_engine=start_engine)
+    probed = os.environ.pop(PROBE, "")
+    if probed:
+        session = _probed_session(application, home, start_engine, probed)
+    else:
+        session = Session(application, home, start_engine=start_engine)
     instance.called.connect(session.on_called)
     restore = _quit_on_signals(session)
     session.begin(invite, background=background)
@@ -128,8 +135,10 @@ class Session(QObject):
         if self.engine.start():
             self._owned = True
 
-    def _on_lost(self, _: HedgerowError) -> None:
+    def _on_lost(self, error: HedgerowError) -> None:
         # Only the first silence means that none was running; one that stops later is the owner's to start again.
+        if isinstance(error, OtherVersionError):
+            return
         if self._start_engine and not self.store.ever_connected and not self._owned:
             self._start()
 
@@ -139,9 +148,7 @@ class Session(QObject):
             invite, self._invite = self._invite, ""
             self.window.open_invite(invite)
         else:
-            self.window.open_page(self.window.current)
-            if not self._first_run_offered:
-                self.window.begin_first_run()
+            self.window.meet_engine(first=not self._first_run_offered)
         self._first_run_offered = True
 
     def _run_demo(self) -> None:
@@ -231,6 +238,17 @@ class Session(QObject):
     def _show_last_upload(self) -> None:
         self.window.show_up()
         self.window.open_last_upload()
+
+
+def _probed_session(application: QApplication, home: Path, start_engine: bool, value: str) -> Session:
+    from app import probe
+
+    probe.play_panel(value)
+    session = Session(application, home, start_engine=start_engine)
+    pipe = probe.pipe_of(value)
+    if pipe is not None:
+        probe.Probe(session, pipe)
+    return session
 
 
 def _quit_on_signals(session: Session) -> Callable[[], None]:

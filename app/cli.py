@@ -32,16 +32,17 @@ _RAW: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True
 def root(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Folder of the engine, instead of the usual one.")] = None,
+    background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
 ) -> None:
     """Pre-train a language model together, without your text leaving this machine."""
     if home is not None:
         os.environ["HEDGEROW_HOME"] = str(home.expanduser().absolute())
     if context.invoked_subcommand is None:
-        raise typer.Exit(open_window(""))
+        raise typer.Exit(open_window("", background=background))
 
 
-def open_window(invite: str) -> int:
-    """The window on the engine of this home; Qt is loaded only here.
+def open_window(invite: str, *, background: bool = False) -> int:
+    """The window on the engine of this home, or its tray icon alone; Qt is loaded only here.
 
     Raises:
         EngineError: Qt's system libraries are missing.
@@ -51,7 +52,7 @@ def open_window(invite: str) -> int:
     except ImportError as error:
         hint = "Install the packages listed in packaging/debian-packages.txt; every command works without the window."
         raise EngineError(f"The window cannot open: {error}.", hint) from error
-    return run(default_home(), invite)
+    return run(default_home(), invite, background=background)
 
 
 def demo(context: typer.Context) -> None:

@@ -28,6 +28,10 @@ MOST_UNSENT_BYTES = 4 << 20
 _SNAPSHOT_HEAD = b'{"jsonrpc":"2.0","method":"snapshot"'
 
 
+class OtherVersionError(EngineError):
+    """An engine answered that speaks another version. While it runs, starting one does not help."""
+
+
 class Call(QObject):
     """One request under way.
 
@@ -87,7 +91,7 @@ class EngineLink(QObject):
 
     Signals:
         attached: ``Hello``, after each successful greeting.
-        lost: why there is no connection, as a ``HedgerowError``; once per loss.
+        lost: why there is no connection, as a ``HedgerowError``; once per loss and kind of reason.
         snapshot: the newest ``Snapshot``, at most four a second.
         notice: a ``Notice``.
     """
@@ -102,7 +106,7 @@ class EngineLink(QObject):
         self._home = home
         self._wanted = False
         self._greeted = False
-        self._told_lost = False
+        self._told: type[HedgerowError] | None = None
         self._number = 0
         self._pending: dict[int, Call] = {}
         self._bad_lines = 0
@@ -203,11 +207,13 @@ class EngineLink(QObject):
         assert isinstance(hello, Hello)
         if hello.api_version != API_VERSION:
             self._drop(
-                EngineError("The engine is of another version than this window.", "Quit the engine and start it again.")
+                OtherVersionError(
+                    "The engine is of another version than this window.", "Quit the engine and start it again."
+                )
             )
             return
         self._greeted = True
-        self._told_lost = False
+        self._told = None
         self._retry_ms = FIRST_RETRY_MS
         self.attached.emit(hello)
 
@@ -230,8 +236,8 @@ class EngineLink(QObject):
             self._socket.blockSignals(False)
         if not self._wanted:
             return
-        if not self._told_lost:
-            self._told_lost = True
+        if type(error) is not self._told:
+            self._told = type(error)
             self.lost.emit(error)
         if not self._retry.isActive():
             self._retry.start(self._retry_ms)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app import icons, sentences, strangers
-from app.pages.compute import ComputePage
-from app.pages.data import DataPage
-from app.pages.doctor import DoctorPage
-from app.pages.federations import FederationsPage
-from app.pages.first_run import STEPS, FirstRunPage
-from app.pages.history import HistoryPage
-from app.pages.home import HomePage
-from app.pages.host import HostPage
 from app.pages.page import NARROW_PX, Page
-from app.pages.privacy import PrivacyPage
-from app.pages.settings import SettingsPage
-from app.pages.try_it import TryItPage
-from app.pages.uploads import UploadsPage
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
@@ -36,11 +27,23 @@ from core.api import hosting
 from core.api.errors import HedgerowError
 from core.api.messages import Notice, Sentence
 
+if TYPE_CHECKING:
+    from app.pages.data import DataPage
+    from app.pages.federations import FederationsPage
+    from app.pages.home import HomePage
+    from app.pages.uploads import UploadsPage
+
 LEAST_WIDTH, LEAST_HEIGHT = 800, 560
 FIRST_RUN = "first run"
 LAST_GROUP = ("host", "doctor", "settings")
 """Pages below the line of the rail."""
 MOST_DROPPED = 200
+_LOAD_AFTER_MS = 400
+_LATER = (
+    "compute", "data", "privacy", "uploads", "federations", "try_it", "history", "host", "settings", "doctor",
+    "first_run",
+)  # fmt: skip
+"""Modules of pages that load one by one once the window has been seen, so that no click waits for them."""
 
 
 class MainWindow(QMainWindow):
@@ -69,19 +72,20 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setMinimumSize(LEAST_WIDTH, LEAST_HEIGHT)
         self._pages: dict[str, Page] = {}
+        self._home: HomePage | None = None
         self._makers: dict[str, Callable[[], Page]] = {
             "home": self._make_home,
-            "data": lambda: DataPage(theme, store, self.choose_folder, self.choose_files),
-            "compute": lambda: ComputePage(theme, store),
+            "data": self._make_data,
+            "compute": self._make_compute,
             FIRST_RUN: self._make_first_run,
-            "privacy": lambda: PrivacyPage(theme, store),
-            "uploads": lambda: UploadsPage(theme, store),
-            "federations": lambda: FederationsPage(theme, store, self.choose_folder),
-            "try": lambda: TryItPage(theme, store),
-            "history": lambda: HistoryPage(theme, store),
-            "host": lambda: HostPage(theme, store, hosting.home_of_hosted(settings.home)),
-            "settings": lambda: SettingsPage(theme, store, settings, self.keep_running_set.emit),
-            "doctor": lambda: DoctorPage(theme, store),
+            "privacy": self._make_privacy,
+            "uploads": self._make_uploads,
+            "federations": self._make_federations,
+            "try": self._make_try_it,
+            "history": self._make_history,
+            "host": self._make_host,
+            "settings": self._make_settings,
+            "doctor": self._make_doctor,
         }
         self.rail = Rail(theme, self._entries(), self.open_page)
         self.bar = StateBar(theme, self.act, store.snooze)
@@ -92,7 +96,7 @@ class MainWindow(QMainWindow):
         right.addWidget(self.bar)
         right.addWidget(self.question)
         right.addWidget(self._stack, 1)
-        ground = QWidget()
+        self.ground = ground = QWidget()
         ground.setObjectName("ground")
         ground.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         line = QHBoxLayout(ground)
@@ -108,7 +112,7 @@ class MainWindow(QMainWindow):
         store.noticed.connect(self._on_notice)
         store.refused.connect(self._on_refused)
         self.resize(1100, 720)
-        self.open_page("home")
+        self._on_changed()
         ground.setFocus()
 
     def _entries(self) -> list[Entry]:
@@ -131,13 +135,29 @@ class MainWindow(QMainWindow):
             for key, words in names.items()
         ]
 
-    def _make_home(self) -> HomePage:
+    # Modules of pages load after the first painting: together they are a fifth of the start.
+    def _make_home(self) -> Page:
+        from app.pages.home import HomePage
+
         page = HomePage(self._theme, self._store, self.act, self._store.snooze)
         page.wanted.connect(self._on_wanted)
         page.upload_wanted.connect(self.open_upload)
+        self._home = page
         return page
 
-    def _make_first_run(self) -> FirstRunPage:
+    def _make_data(self) -> Page:
+        from app.pages.data import DataPage
+
+        return DataPage(self._theme, self._store, self.choose_folder, self.choose_files)
+
+    def _make_compute(self) -> Page:
+        from app.pages.compute import ComputePage
+
+        return ComputePage(self._theme, self._store)
+
+    def _make_first_run(self) -> Page:
+        from app.pages.first_run import FirstRunPage
+
         step = self._settings.first_run_step
         page = FirstRunPage(self._theme, self._store, self.choose_folder, self.choose_files, step)
         page.moved.connect(self._settings.set_first_run_step)
@@ -146,16 +166,66 @@ class MainWindow(QMainWindow):
         page.demo_wanted.connect(self.demo_wanted.emit)
         return page
 
+    def _make_privacy(self) -> Page:
+        from app.pages.privacy import PrivacyPage
+
+        return PrivacyPage(self._theme, self._store)
+
+    def _make_uploads(self) -> Page:
+        from app.pages.uploads import UploadsPage
+
+        return UploadsPage(self._theme, self._store)
+
+    def _make_federations(self) -> Page:
+        from app.pages.federations import FederationsPage
+
+        return FederationsPage(self._theme, self._store, self.choose_folder)
+
+    def _make_try_it(self) -> Page:
+        from app.pages.try_it import TryItPage
+
+        return TryItPage(self._theme, self._store)
+
+    def _make_history(self) -> Page:
+        from app.pages.history import HistoryPage
+
+        return HistoryPage(self._theme, self._store)
+
+    def _make_host(self) -> Page:
+        from app.pages.host import HostPage
+
+        return HostPage(self._theme, self._store, hosting.home_of_hosted(self._settings.home))
+
+    def _make_settings(self) -> Page:
+        from app.pages.settings import SettingsPage
+
+        return SettingsPage(self._theme, self._store, self._settings, self.keep_running_set.emit)
+
+    def _make_doctor(self) -> Page:
+        from app.pages.doctor import DoctorPage
+
+        return DoctorPage(self._theme, self._store)
+
     def _first_run_open(self) -> bool:
         """Whether this machine helps nobody yet, and the first questions were not all seen."""
         snapshot = self._store.snapshot
-        helps = snapshot is None or bool(snapshot.federations)
-        return not helps and self._settings.first_run_step < STEPS
+        if snapshot is None or snapshot.federations:
+            return False
+        from app.pages.first_run import STEPS
+
+        return self._settings.first_run_step < STEPS
 
     def begin_first_run(self) -> None:
         """Ask the first questions, if they are open."""
         if self._first_run_open():
             self.open_page(FIRST_RUN)
+
+    def meet_engine(self, *, first: bool) -> None:
+        """The engine is there: ask it what the page shown needs. A window that nobody has seen yet waits until then."""
+        if self._pages:
+            self.open_page(self.current)
+            if first:
+                self.begin_first_run()
 
     def _make_question(self) -> QWidget:
         theme = self._theme
@@ -193,6 +263,21 @@ class MainWindow(QMainWindow):
         return self._pages[key]
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of every page, built or not."""
+        return tuple(self._makers)
+
+    @property
+    def built(self) -> tuple[str, ...]:
+        """The keys of the pages that were looked at."""
+        return tuple(self._pages)
+
+    @property
+    def state_word(self) -> QWidget:
+        """Where the state is said now: in the bar, or on Home."""
+        return self._home.state.word if self._home is not None and self.current == "home" else self.bar.word
+
+    @property
     def current(self) -> str:
         """The key of the page shown."""
         shown = self._stack.currentWidget()
@@ -218,9 +303,7 @@ class MainWindow(QMainWindow):
     def open_upload(self, upload_id: str) -> None:
         """Show what is inside one upload."""
         self.open_page("uploads")
-        page = self.page("uploads")
-        assert isinstance(page, UploadsPage)
-        page.choose(upload_id)
+        cast("UploadsPage", self.page("uploads")).choose(upload_id)
 
     def open_last_upload(self) -> None:
         """Show what is inside the newest upload."""
@@ -231,9 +314,7 @@ class MainWindow(QMainWindow):
     def open_invite(self, link: str = "") -> None:
         """Show an invite; nothing is connected."""
         self.open_page("federations")
-        page = self.page("federations")
-        assert isinstance(page, FederationsPage)
-        page.open_invite(link)
+        cast("FederationsPage", self.page("federations")).open_invite(link)
 
     def choose_folder(self) -> None:
         """Ask for a folder of text."""
@@ -252,9 +333,7 @@ class MainWindow(QMainWindow):
         """Hand text to the engine; an invite in progress stays on the screen."""
         joining = self.current == "federations" and getattr(self.page("federations"), "step", lambda: 0)() != 0
         joining = joining or self.current == FIRST_RUN
-        page = self.page("data")
-        assert isinstance(page, DataPage)
-        page.add_paths(paths)
+        cast("DataPage", self.page("data")).add_paths(paths)
         if not joining:
             self.open_page("data")
 
@@ -282,9 +361,8 @@ class MainWindow(QMainWindow):
             self.act(Action.RESUME if self._store.paused else Action.PAUSE)
 
     def _show_pause_menu(self) -> None:
-        page = self.page("home")
-        assert isinstance(page, HomePage)
-        button = page.state.button if self.current == "home" else self.bar.button
+        on_home = self._home if self.current == "home" else None
+        button = self.bar.button if on_home is None else on_home.state.button
         if self._store.view.action == Action.PAUSE:
             button.split.arrow.showMenu()
 
@@ -307,17 +385,14 @@ class MainWindow(QMainWindow):
         elif self.question.isVisible():
             self._take_question_back()
         elif self.current == "federations":
-            page = self.page("federations")
-            assert isinstance(page, FederationsPage)
-            page.back()
+            cast("FederationsPage", self.page("federations")).back()
 
     def _on_changed(self) -> None:
         store = self._store
         self.rail.foot.show_figures(store.rings(), store.given_text(), store.privacy_text())
         self.bar.show_view(store.view)
-        home = self._pages.get("home")
-        if isinstance(home, HomePage):
-            home.offer_setup(self._first_run_open() and self._settings.first_run_step > 0)
+        if self._home is not None:
+            self._home.offer_setup(self._first_run_open() and self._settings.first_run_step > 0)
 
     def _on_notice(self, notice: Notice) -> None:
         text = sentences.say(notice.sentence)
@@ -355,6 +430,21 @@ class MainWindow(QMainWindow):
         )
         self.question.show()
         self.question_banner.buttons[0].setFocus()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Build the first page; what starts in the tray needs none before."""
+        if not self._pages:
+            self.open_page("home")
+            if self._store.connected:
+                self.begin_first_run()
+            QTimer.singleShot(_LOAD_AFTER_MS, self, self._load_next)
+        super().showEvent(event)
+
+    def _load_next(self) -> None:
+        name = next((f"app.pages.{part}" for part in _LATER if f"app.pages.{part}" not in sys.modules), None)
+        if name is not None:
+            importlib.import_module(name)
+            QTimer.singleShot(0, self, self._load_next)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask once; afterwards do what the owner chose."""

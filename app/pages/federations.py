@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from PySide6.QtCore import QItemSelection
 from PySide6.QtGui import QResizeEvent
@@ -33,44 +34,59 @@ class FederationsPage(Page):
 
     def __init__(self, theme: Theme, store: EngineStore, choose_folder: Callable[[], object]) -> None:
         super().__init__(theme, store)
+        self._choose_folder = choose_folder
         self.overview = _Overview(theme, store)
-        self.invite = InvitePage(theme, store)
-        self.consent = ConsentPage(theme, store, choose_folder)
         self._stack = QStackedWidget()
-        for part in (self.overview, self.invite, self.consent):
-            self._stack.addWidget(part)
+        self._stack.addWidget(self.overview)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
         self.overview.open_invite.clicked.connect(lambda: self.open_invite())
         self.overview.empty_invite.clicked.connect(lambda: self.open_invite())
-        self.invite.left.connect(self.back)
-        self.invite.terms.connect(self._show_terms)
-        self.consent.left.connect(self.back)
-        self.consent.joined.connect(self._on_joined)
+
+    @cached_property
+    def invite(self) -> InvitePage:
+        """The second step, built when it is first gone to."""
+        page = InvitePage(self.theme, self.store)
+        page.left.connect(self.back)
+        page.terms.connect(self._show_terms)
+        self._stack.addWidget(page)
+        return page
+
+    @cached_property
+    def consent(self) -> ConsentPage:
+        """The third step, built when it is first gone to."""
+        page = ConsentPage(self.theme, self.store, self._choose_folder)
+        page.left.connect(self.back)
+        page.joined.connect(self._on_joined)
+        self._stack.addWidget(page)
+        return page
 
     def refresh(self) -> None:
         """The parts refresh themselves."""
 
     def open_invite(self, link: str = "") -> None:
         """Go to the invite; ``link`` is what was pasted or opened, empty takes a link from the clipboard."""
-        self._stack.setCurrentIndex(INVITE)
+        self._stack.setCurrentWidget(self.invite)
         self.invite.begin(link)
 
     def back(self) -> None:
         """Return to the list; nothing is sent."""
-        self._stack.setCurrentIndex(LIST)
+        self._stack.setCurrentWidget(self.overview)
 
     def step(self) -> int:
         """Which of the three parts is shown."""
-        return self._stack.currentIndex()
+        shown = self._stack.currentWidget()
+        if shown is self.overview:
+            return LIST
+        return INVITE if shown is self.__dict__.get("invite") else CONSENT
 
     def _show_terms(self, link: str, terms: TermsView) -> None:
-        self._stack.setCurrentIndex(CONSENT)
+        self._stack.setCurrentWidget(self.consent)
         self.consent.begin(link, terms)
 
     def _on_joined(self, federation_id: str) -> None:
-        self._stack.setCurrentIndex(LIST)
+        self._stack.setCurrentWidget(self.overview)
         self.overview.choose(federation_id)
 
     def entered(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
@@ -22,6 +24,7 @@ from core.api.errors import HedgerowError
 from core.api.messages import LimitsParams, LimitsView, Message
 
 STEPS = 5
+_Part = TypeVar("_Part", bound=QWidget)
 _HARDWARE = ("offered_hours_per_week", "duty_cycle", "pause_on_full_screen", "train_on_battery", "only_when_idle")
 
 
@@ -59,14 +62,8 @@ class FirstRunPage(Page):
         self.title = PageTitle(theme)
         self.trouble = Banner(theme)
         self.trouble.hide()
-        self.folders = _Folders(theme, choose_folder, choose_files)
-        self.hardware = _Hardware(theme, self._change)
-        self.privacy = _Privacy(theme, lambda epsilon: self._set("floor_epsilon", f"{epsilon:g}"))
-        self.start = _Start(theme, self._invite, self._demo)
-        self._parts: list[QWidget] = [_What(theme), self.folders, self.hardware, self.privacy, self.start]
+        self._choose_folder, self._choose_files = choose_folder, choose_files
         self._stack = QStackedWidget()
-        for part in self._parts:
-            self._stack.addWidget(part)
         self.skip = Button(theme, self.tr("Skip this step"), lambda: self.go(self.step + 1), kind="link")
         self.later = Button(theme, self.tr("Later"), self.left.emit, kind="link")
         self.back = Button(theme, self.tr("Back"), lambda: self.go(self.step - 1))
@@ -88,6 +85,55 @@ class FirstRunPage(Page):
         line.setSpacing(0)
         line.addWidget(self.steps)
         line.addWidget(right, 1)
+
+    # The parts are built when their step is gone to: all at once would hold the window up for a tenth of a second.
+
+    @cached_property
+    def _what(self) -> QWidget:
+        return self._stacked(_What(self.theme))
+
+    @cached_property
+    def folders(self) -> _Folders:
+        """The step about text."""
+        return self._stacked(_Folders(self.theme, self._choose_folder, self._choose_files))
+
+    @cached_property
+    def hardware(self) -> _Hardware:
+        """The step about the machine."""
+        return self._stacked(_Hardware(self.theme, self._change))
+
+    @cached_property
+    def privacy(self) -> _Privacy:
+        """The step about the limit."""
+        return self._stacked(_Privacy(self.theme, lambda epsilon: self._set("floor_epsilon", f"{epsilon:g}")))
+
+    @cached_property
+    def start(self) -> _Start:
+        """The step about whom to help."""
+        return self._stacked(_Start(self.theme, self._invite, self._demo))
+
+    def _stacked(self, part: _Part) -> _Part:
+        self._stack.addWidget(part)
+        return part
+
+    def _show_part(self) -> None:
+        part: QWidget
+        match self.step:
+            case 0:
+                part = self._what
+            case 1:
+                part = self.folders
+                corpora = self.store.snapshot.corpora if self.store.snapshot else []
+                self.folders.show_corpora([(strangers.name(c.name), c.state, c.words) for c in corpora])
+            case 2:
+                part = self.hardware
+                self.hardware.show_values(self._values, enabled=self.store.connected)
+            case 3:
+                part = self.privacy
+                self.privacy.show_limit(_number(self._values.get("floor_epsilon"), EPSILON_STEPS[-1]))
+            case _:
+                part = self.start
+        self._stack.setCurrentWidget(part)
 
     def entered(self) -> None:
         """Ask which limits hold."""
@@ -150,15 +196,11 @@ class FirstRunPage(Page):
              self.tr("Nothing is sent until you have seen a federation's terms and pressed Join.")),
         )  # fmt: skip
         self.title.say(*questions[self.step])
-        self._stack.setCurrentIndex(self.step)
+        self._show_part()
         self.steps.show_step(self.step)
         self.back.setEnabled(self.step > 0)
         self.skip.setVisible(self.step < STEPS - 1)
         self.next.set_label(self.tr("Done") if self.step == STEPS - 1 else self.tr("Next"))
-        corpora = self.store.snapshot.corpora if self.store.snapshot else []
-        self.folders.show_corpora([(strangers.name(c.name), c.state, c.words) for c in corpora])
-        self.hardware.show_values(self._values, enabled=self.store.connected)
-        self.privacy.show_limit(_number(self._values.get("floor_epsilon"), EPSILON_STEPS[-1]))
 
 
 class _Steps(QWidget):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app import strangers
@@ -32,7 +32,8 @@ class SettingsPage(Page):
         self._own = own
         self._on_keep_running = on_keep_running
         self._values: dict[str, str] = {}
-        self.rows: dict[str, SettingRow] = {}
+        self._rows: dict[str, SettingRow] = {}
+        self._waiting = list(dict.fromkeys(s.group for s in SETTINGS))
         scroll = ScrollColumn(theme)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -46,9 +47,25 @@ class SettingsPage(Page):
         self.trouble.hide()
         scroll.column.addWidget(self.title)
         scroll.column.addWidget(self.trouble)
-        for group in dict.fromkeys(s.group for s in SETTINGS):
-            scroll.column.addWidget(self._make_group(group))
         scroll.column.addStretch(1)
+        self._column = scroll.column
+        self._go_on()
+
+    @property
+    def rows(self) -> dict[str, SettingRow]:
+        """Every row; groups that still wait for their turn are built now."""
+        while self._waiting:
+            self._add_group()
+        return self._rows
+
+    def _go_on(self) -> None:
+        # A group in each turn of the event loop: all of them at once would hold the window up for a tenth of a second.
+        if self._waiting:
+            self._add_group()
+            QTimer.singleShot(0, self, self._go_on)
+
+    def _add_group(self) -> None:
+        self._column.insertWidget(self._column.count() - 1, self._make_group(self._waiting.pop(0)))
 
     def _make_group(self, group: str) -> Panel:
         panel = Panel(self.theme, gap=1)
@@ -57,7 +74,8 @@ class SettingsPage(Page):
             if number:
                 panel.body.addWidget(Hairline())
             line = SettingRow(self.theme, setting, self._change)
-            self.rows[setting.key] = line
+            self._rows[setting.key] = line
+            self._show_row(line)
             panel.body.addWidget(line)
         return panel
 
@@ -67,15 +85,19 @@ class SettingsPage(Page):
 
     def refresh(self) -> None:
         """Show what holds."""
-        for key, line in self.rows.items():
-            if line.setting.owner == "window":
-                line.show_value(self._own.value(key))
-            else:
-                line.setEnabled(self.store.connected)
-                if key in self._values:
-                    line.show_value(self._values[key])
+        for line in self._rows.values():
+            self._show_row(line)
         if self.store.connected and not self._values and self.isVisible():
             self.entered()
+
+    def _show_row(self, line: SettingRow) -> None:
+        key = line.setting.key
+        if line.setting.owner == "window":
+            line.show_value(self._own.value(key))
+        else:
+            line.setEnabled(self.store.connected)
+            if key in self._values:
+                line.show_value(self._values[key])
 
     def _on_values(self, view: Message) -> None:
         assert isinstance(view, LimitsView)
@@ -98,7 +120,7 @@ class SettingsPage(Page):
 
     def _on_refused(self, error: HedgerowError) -> None:
         self.trouble.say(strangers.plain(error.message), strangers.plain(error.hint))
-        for line in self.rows.values():
+        for line in self._rows.values():
             line.forget()
         self.refresh()
 

@@ -6,12 +6,13 @@ Pages read this and nothing else. The last figures stay when the engine goes awa
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
 from app import figures, sentences
-from app.client import Call, EngineLink
-from app.state_view import StateView, view
+from app.client import Call, EngineLink, OtherVersionError
+from app.state_view import Action, StateView, view
 from app.widgets.rings import RingFigure
 from core.api.errors import HedgerowError
 from core.api.messages import BudgetInfo, CorpusInfo, Hello, Message, Notice, Snapshot, SnoozeParams
@@ -107,6 +108,9 @@ class EngineStore(QObject):
     def view(self) -> StateView:
         """The state to show."""
         if not self.connected:
+            if isinstance(self.loss, OtherVersionError):
+                # It would be called "starting" for ever, or be started again in vain.
+                return replace(view("stopped", str(self.loss)), action=Action.NOTHING, action_text="")
             if self.lost_at is None:
                 return view("starting", self.tr("The engine is starting."))
             text = self.tr("The engine stopped at {0}. Nothing is lost: it goes on where it was.")

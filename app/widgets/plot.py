@@ -157,11 +157,11 @@ class Plot(QWidget):
         top = metrics.height() / 2 + self._theme.px(1 if self._limit is None else 3)
         area = QRectF(gutter, top, self.width() - gutter - self._theme.px(1.5), self.height() - foot - top)
 
+        # Called for every point of every painting, so it asks Qt for nothing.
+        x0, y0, per_x, per_y = area.x(), area.bottom(), area.width() / (right - left), area.height() / (high - low)
+
         def place(x: float, y: float) -> QPointF:
-            return QPointF(
-                area.x() + (x - left) / (right - left) * area.width(),
-                area.bottom() - (y - low) / (high - low) * area.height(),
-            )
+            return QPointF(x0 + (x - left) * per_x, y0 - (y - low) * per_y)
 
         for tick, name in zip(ticks, names, strict=True):
             y = round(place(left, tick).y()) + 0.5

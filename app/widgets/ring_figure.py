@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QEasingCurve, QRectF, QSize, Qt, QVariantAnimation
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -12,6 +14,8 @@ from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS
 from app.widgets.rings import Kind, RingFigure, Sign, paint_gauge, paint_rings, paint_sign, window_ink
 
 _MOTION_MS = 150
+_LEAST_GLIDE_PX = 2.0
+"""A shorter way is drawn at once: in training each snapshot moves a ring by a hair, and a glide is ten paintings."""
 
 
 class Rings(QWidget):
@@ -46,11 +50,16 @@ class Rings(QWidget):
         self._from, self._figure = self._shown, figure
         self._motion.stop()
         moves = figure.joined and self._from.joined and not self._theme.reduced_motion and self.isVisible()
-        if moves:
+        if moves and self._way_px() >= _LEAST_GLIDE_PX:
             self._motion.start()
         else:
             self._shown = figure
             self.update()
+
+    def _way_px(self) -> float:
+        pairs = ((self._from.given, self._figure.given), (self._from.privacy, self._figure.privacy))
+        ways = [0.0 if a is None or b is None else abs(b - a) for a, b in pairs]
+        return max(ways) * math.pi * self.width()
 
     def _glide(self, share: object) -> None:
         part = float(share) if isinstance(share, float) else 1.0
@@ -118,8 +127,9 @@ class LegendDot(QWidget):
 
     def set_ink(self, ink: str) -> None:
         """Take another role's colour."""
-        self._ink = ink
-        self.update()
+        if ink != self._ink:
+            self._ink = ink
+            self.update()
 
     def paintEvent(self, _: QPaintEvent) -> None:
         """Draw a thick circle."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -30,6 +30,7 @@ class WeekGrid(QWidget):
         self._at, self._anchor = (0, 0), (0, 0)
         self._paint = ""
         """What a drag of the mouse sets."""
+        self._days_px: int | None = None
         self.setFont(theme.font(Type.AXIS))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -70,8 +71,17 @@ class WeekGrid(QWidget):
     # Geometry
 
     def _gutter(self) -> int:
-        metrics = self.fontMetrics()
-        return max(metrics.horizontalAdvance(_day(number)) for number in range(DAYS)) + self._theme.px(3)
+        # Measured once for a font: each of the 168 cells asks for it in every painting.
+        if self._days_px is None:
+            metrics = self.fontMetrics()
+            self._days_px = max(metrics.horizontalAdvance(_day(number)) for number in range(DAYS))
+        return self._days_px + self._theme.px(3)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Another font has other widths."""
+        if event.type() == QEvent.Type.FontChange:
+            self._days_px = None
+        super().changeEvent(event)
 
     def _cell(self, day: int, hour: int) -> QRectF:
         left, row = self._gutter(), self._theme.px(8.5)

@@ -21,18 +21,11 @@ _QUIET_S = 5.0
 def measure() -> list[Row]:
     """Start a real engine on a new home, leave it alone for a few seconds, and look."""
     with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as folder:
-        home = Path(folder) / "home"
-        home.mkdir(mode=0o700)
-        reader, writer = os.pipe()
-        os.write(writer, secrets.token_urlsafe(16).encode())
-        os.close(writer)
         began = time.perf_counter()
-        command = [sys.executable, "-m", "core.engine", "--home", str(home), "--passphrase-fd", str(reader)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(reader,))
-        os.close(reader)
+        process = start(Path(folder) / "home")
         try:
-            with EngineClient(home) as client:
-                _attach(client)
+            with EngineClient(Path(folder) / "home") as client:
+                attach(client)
                 started_s = time.perf_counter() - began
                 return [
                     *_idle(process.pid),
@@ -43,7 +36,20 @@ def measure() -> list[Row]:
             process.wait(10)
 
 
-def _attach(client: EngineClient) -> None:
+def start(home: Path) -> subprocess.Popen[bytes]:
+    """Start a real engine on a home that is not there yet, with a passphrase of its own."""
+    home.mkdir(mode=0o700)
+    reader, writer = os.pipe()
+    os.write(writer, secrets.token_urlsafe(16).encode())
+    os.close(writer)
+    command = [sys.executable, "-m", "core.engine", "--home", str(home), "--passphrase-fd", str(reader)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(reader,))
+    os.close(reader)
+    return process
+
+
+def attach(client: EngineClient) -> None:
+    """Wait until a started engine answers; after 30 s its refusal is raised."""
     deadline = time.monotonic() + 30
     while True:
         try:

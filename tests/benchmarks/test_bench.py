@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from core.api.errors import UsageError
 from core.bench import pending
 from core.bench.__main__ import main
 from core.bench.rows import NOT_RUN, Row, machine, print_table
@@ -31,10 +32,9 @@ def run(group: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("rows", [pending.PRIVACY, pending.GUI], ids=["privacy", "gui"])
-def test_rows_that_are_not_measured_claim_nothing(rows: list[Row]) -> None:
-    assert rows
-    for row in rows:
+def test_rows_that_are_not_measured_claim_nothing() -> None:
+    assert pending.PRIVACY
+    for row in pending.PRIVACY:
         assert row.value is None
         assert row.holds is None
 
@@ -140,6 +140,60 @@ def test_an_idle_engine_is_small_and_sleeps() -> None:
     rows = {row["metric"]: row for row in run("engine")["rows"]}
     assert rows["engine idle, PSS"]["holds"] is True
     assert rows["engine idle, wake-ups"]["holds"] is True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory and wake-ups are read from /proc")
+def test_the_window_is_measured_and_held_up_by_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small: no time is judged; the window must outlive every fault, and do nothing where nobody looks."""
+    from core.bench.gui import QUICK, measure
+
+    for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    rows = {row.metric: row for row in measure(QUICK)}
+    if all(row.value is None for row in rows.values()):
+        pytest.skip(next(iter(rows.values())).anchor)
+    missing = [metric for metric, row in rows.items() if row.value is None]
+    assert missing in ([], ["start to the tray icon alone, median of 1", "pages built by that"])
+    blocks = [metric.partition(": ")[2] for metric in rows if metric.startswith("longest block")]
+    assert blocks == [
+        "opening every page for the first time", "engine frozen for 0.5 s", "engine killed", "engine floods",
+        "engine of another version",
+    ]  # fmt: skip
+    assert rows["pages built by that"].holds is not False
+    assert (rows["hidden: wake-ups"].value or 0) <= 5
+    assert (rows["question to the engine and back, p99 of 200"].value or 0) > 0
+    assert (rows["lines of that flood taken"].value or 0) > 1_000
+
+
+@pytest.mark.parametrize("text", ["", "a while", "0", "nan", "inf", "-5"])
+def test_a_soak_of_no_length_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.bench import gui
+
+    monkeypatch.setenv(gui.SOAK, text)
+    with pytest.raises(UsageError, match="must be seconds"):
+        gui.measure()
+
+
+def test_a_process_that_sleeps_costs_nothing_and_one_that_works_does() -> None:
+    from core.bench.process_cost import memory, work
+
+    if sys.platform != "linux":
+        pytest.skip("read from /proc")
+    asleep = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        while memory(asleep.pid).rss < 5 or work(asleep.pid, 0.2).percent > 0:
+            pass
+        assert work(asleep.pid, 0.3).wakeups == 0
+        assert work(busy.pid, 0.3).percent > 5
+        assert memory(asleep.pid).pss <= memory(asleep.pid).rss
+    finally:
+        for process in (asleep, busy):
+            process.kill()
+            process.wait()
+        assert asleep.stdin is not None
+        asleep.stdin.close()
 
 
 @pytest.mark.slow

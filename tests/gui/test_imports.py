@@ -23,6 +23,12 @@ def test_the_window_loads_nothing_heavy() -> None:
     assert json.loads(run(code)) == []
 
 
+def test_a_start_loads_no_page() -> None:
+    """Together they are a fifth of the start, and in the tray nobody sees one."""
+    code = "import sys, json, app.cli, app.application; print(json.dumps([m for m in sys.modules if '.pages.' in m]))"
+    assert json.loads(run(code)) == ["app.pages.page"]
+
+
 def test_twenty_thousand_void_calls_survive() -> None:
     """PySide6 6.12 dropped a reference to None on each void call under Python 3.11 and aborted after some thousand."""
     code = (

@@ -138,9 +138,9 @@ def test_numbers_dates_and_sizes_follow_the_language(qapp: Any) -> None:
 
 def test_what_is_cut_off_is_found(bench: Any, qtbot: Any) -> None:
     one = bench()
-    one.window.open_page("settings")
-    assert not cut_off(one.window)
-    button = shown(one.window.page("settings"), Button)[0]
+    one.window.open_page("federations")
+    assert not settled(one.window, qtbot)
+    button = shown(one.window.page("federations"), Button)[0]
     button.setFixedWidth(12)
     assert len(cut_off(one.window)) == 1
 

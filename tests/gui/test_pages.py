@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from support import scenes
 
+from app.settings_schema import SETTINGS
 from app.stores.row_model import SHARE
 from core.api.errors import CorpusError, EngineError, StorageError, UsageError
 from core.api.messages import Acknowledged, CheckList, ExportParams
@@ -219,6 +220,27 @@ def test_keep_running_is_told_to_the_session(bench: Any, qtbot: Any) -> None:
         page.rows["keep_running"].control.setChecked(True)
     assert signal.args == [True]
     assert one.engine.limits["keep_running"] == "yes"
+
+
+def test_settings_are_built_a_group_a_turn_and_all_of_them_come(bench: Any, qtbot: Any) -> None:
+    one = bench()
+    one.window.open_page("settings")
+    page = one.window.page("settings")
+    groups = {setting.group for setting in SETTINGS}
+    assert len({line.setting.group for line in page._rows.values()}) == 1
+    qtbot.waitUntil(lambda: len(page._rows) == len(SETTINGS), timeout=5_000)
+    assert {line.setting.group for line in page._rows.values()} == groups
+    qtbot.waitUntil(lambda: page._rows["cpu_threads"].control.text() == "0", timeout=5_000)
+
+
+def test_the_first_run_builds_a_step_when_it_is_gone_to(bench: Any) -> None:
+    one = bench(scenes.empty())
+    one.window.open_page("first run")
+    page = one.window.page("first run")
+    assert not {"folders", "hardware", "privacy", "start"} & set(vars(page))
+    page.go(2)
+    assert page.hardware.isVisible()
+    assert "privacy" not in vars(page)
 
 
 def test_the_windows_own_choices_are_kept(bench: Any, qtbot: Any) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PySide6.QtCore import QEvent
 from support import scenes
@@ -16,7 +17,10 @@ from support.fake_engine import FakeEngine
 from app.application import Session
 from app.single_instance import SingleInstance
 from app.state_view import Action
+from app.tray import Tray
+from app.window import FIRST_RUN
 from core.api.errors import StorageError
+from core.api.messages import Snapshot
 
 # The offscreen platform has no stack of windows and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support raise")
@@ -45,13 +49,19 @@ class Desk:
 def desk(tmp_path: Path, qapp: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Desk]]:
     made: list[Desk] = []
 
-    def make(*, running: bool = False, keep: str = "no") -> Desk:
+    def make(
+        *, running: bool = False, keep: str = "no", background: bool = False, snapshot: Snapshot | None = None
+    ) -> Desk:
         one = Desk(tmp_path / "home", qapp, monkeypatch)
         made.append(one)
+        one.engine.snapshot = snapshot or one.engine.snapshot
+        if background:
+            # A tray that can be seen, where the test has no desktop.
+            monkeypatch.setattr(Tray, "available", True)
         one.engine.limits["keep_running"] = keep
         if running:
             one.engine.start()
-        one.session.begin("", background=False)
+        one.session.begin("", background=background)
         qtbot.waitUntil(lambda: one.session._keep_running is not None, timeout=5_000)
         return one
 
@@ -81,6 +91,41 @@ def test_an_engine_that_dies_is_the_owners_to_start(desk: Callable[..., Desk], q
     assert one.starts == []
     one.session.window.page("home").state.button.single.click()
     assert one.starts == [1]
+
+
+def test_an_engine_of_another_version_is_named_and_not_started_over(desk: Callable[..., Desk], qtbot: Any) -> None:
+    one = desk(running=True)
+    session, store = one.session, one.session.store
+    one.engine.stop()
+    qtbot.waitUntil(lambda: not store.connected, timeout=2_000)
+    one.engine.api_version = 0
+    one.engine.start()
+    session.link.retry_now()
+    qtbot.waitUntil(lambda: "another version" in store.view.sentence, timeout=5_000)
+    assert (store.view.key, store.view.action) == ("stopped", Action.NOTHING)
+    assert "another version" in session.window.page("home").state.sentence.text()
+    assert one.starts == []
+
+
+def test_the_tray_needs_no_page_before_the_window_is_seen(desk: Callable[..., Desk], qtbot: Any) -> None:
+    one = desk(running=True, background=True)
+    window = one.session.window
+    assert not window.isVisible()
+    assert window.built == ()
+    one.engine.push(msgspec.structs.replace(scenes.training(), revision=2))
+    qtbot.waitUntil(lambda: one.session.store.snapshot.revision == 2, timeout=5_000)  # type: ignore[union-attr]
+    assert window.built == ()
+    window.show_up()
+    assert window.built == ("home",)
+    assert window.current == "home"
+
+
+def test_the_first_questions_wait_for_the_window(desk: Callable[..., Desk]) -> None:
+    one = desk(running=True, background=True, snapshot=scenes.empty())
+    window = one.session.window
+    assert window.built == ()
+    window.show_up()
+    assert window.current == FIRST_RUN
 
 
 def test_closing_asks_once_inside_the_window(desk: Callable[..., Desk], qtbot: Any) -> None:

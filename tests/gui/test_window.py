@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QAbstractAnimation, QEvent, QMimeData, QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QLabel, QWidget
 from shiboken6 import delete
 from support import scenes
 
+from app.pages.federations import INVITE, LIST
 from app.state_view import view
+from app.theme import Type
+from app.widgets import week_grid
 from core.api.messages import Acknowledged, Notice, Sentence, SnoozeParams
 
 
@@ -255,3 +259,61 @@ def test_problem_offers_to_try_now(bench: Any, qtbot: Any) -> None:
     one.engine.replies["start"] = Acknowledged()
     one.window.page("home").state.button.single.click()
     qtbot.waitUntil(lambda: "start" in one.engine.methods(), timeout=5_000)
+
+
+def test_a_ring_that_moves_by_a_hair_does_not_glide(bench: Any) -> None:
+    """Each snapshot of a training moves it by a second; a glide repainted Home ten times for that."""
+    one = bench()
+    one.theme.reduced_motion = False
+    rings = one.window.page("home").rings.rings
+    before = rings.figure
+    assert before.given is not None
+    rings.show_figure(replace(before, given=before.given + 1e-4), "")
+    assert rings._motion.state() == QAbstractAnimation.State.Stopped
+    assert rings._shown == rings.figure
+    rings.show_figure(replace(before, given=before.given + 0.1), "")
+    assert rings._motion.state() == QAbstractAnimation.State.Running
+
+
+def test_a_dot_of_the_same_ink_is_not_painted_again(bench: Any, qtbot: Any) -> None:
+    class Paintings(QObject):
+        seen = 0
+
+        def eventFilter(self, _: QObject, event: QEvent) -> bool:
+            self.seen += event.type() == QEvent.Type.Paint
+            return False
+
+    one = bench()
+    dot, paintings = one.window.page("home").rings.dots[0], Paintings()
+    qtbot.wait(300)
+    dot.installEventFilter(paintings)
+    dot.set_ink("accent")
+    qtbot.wait(50)
+    assert paintings.seen == 0
+    dot.set_ink("muted")
+    qtbot.waitUntil(lambda: paintings.seen > 0, timeout=2_000)
+
+
+def test_a_federations_steps_are_built_when_gone_to(bench: Any) -> None:
+    one = bench()
+    one.window.open_page("federations")
+    page = one.window.page("federations")
+    assert page.step() == LIST
+    assert not {"invite", "consent"} & set(vars(page))
+    one.window.open_invite(scenes.INVITE)
+    assert page.step() == INVITE
+    assert "consent" not in vars(page)
+
+
+def test_the_week_measures_its_days_once_for_a_painting(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = bench()
+    one.window.open_page("compute")
+    week = one.window.page("compute").hours.grid
+    week.grab()
+    asked: list[int] = []
+    monkeypatch.setattr(week_grid, "_day", lambda number: asked.append(number) or "day")
+    week.grab()
+    assert len(asked) == week_grid.DAYS
+    week.setFont(one.theme.font(Type.TITLE))
+    week.grab()
+    assert len(asked) == 3 * week_grid.DAYS

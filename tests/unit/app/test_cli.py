@@ -476,3 +476,13 @@ def test_uninstall_asks_then_removes(home: Path, capsys: pytest.CaptureFixture[s
     assert home.exists()
     assert cli.main(["uninstall", "--yes"]) == 0
     assert not home.exists()
+
+
+@pytest.mark.parametrize(("given", "background"), [([], False), (["--background"], True)])
+def test_the_window_opens_or_stays_in_the_tray(
+    given: list[str], background: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, bool]] = []
+    monkeypatch.setattr(cli, "open_window", lambda invite, *, background: opened.append((invite, background)) or 0)
+    assert cli.main(given) == 0
+    assert opened == [("", background)]
