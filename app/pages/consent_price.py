@@ -49,7 +49,8 @@ class TextChoice(Panel):
         self._chips: dict[str, Chip] = {}
         self._shape: tuple[object, ...] = ()
         head = row(Label(theme, self.tr("With which text"), weight=600), 1)
-        head.addWidget(Button(theme, self.tr("Add folder…"), choose_folder, kind="link", size="small"))
+        self.add = Button(theme, self.tr("Add folder…"), choose_folder, kind="link", size="small")
+        head.addWidget(self.add)
         self._list = QVBoxLayout()
         self._list.setSpacing(theme.px(1))
         self.body.addLayout(head)

@@ -119,7 +119,7 @@ class Flows(Panel):
         if manifest.forwards_to:
             larger = strangers.plain(manifest.forwards_to, 60)
             return self.tr("The mean of this household's machines goes on to {0}, and nothing else.").format(larger)
-        return self.tr("They ask {0} volunteers a round and keep the sum of what arrives.").format(manifest.cohort_size)
+        return self.tr("They ask %n volunteer(s) a round and keep the sum of what arrives.", "", manifest.cohort_size)
 
     def _field_words(self, fields: list[str]) -> list[str]:
         """Fields of the message in words; one that is not known here is shown by its name."""

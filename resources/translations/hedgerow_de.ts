@@ -838,9 +838,12 @@
         <source>The mean of this household&apos;s machines goes on to {0}, and nothing else.</source>
         <translation>Der Mittelwert der Rechner dieses Haushalts geht an {0} weiter, sonst nichts.</translation>
     </message>
-    <message>
-        <source>They ask {0} volunteers a round and keep the sum of what arrives.</source>
-        <translation>Die Föderation fragt pro Runde {0} Teilnehmer und behält die Summe dessen, was ankommt.</translation>
+    <message numerus="yes">
+        <source>They ask %n volunteer(s) a round and keep the sum of what arrives.</source>
+        <translation>
+            <numerusform>Sie fragen %n Teilnehmer pro Runde und behalten die Summe dessen, was ankommt.</numerusform>
+            <numerusform>Sie fragen %n Teilnehmer pro Runde und behalten die Summe dessen, was ankommt.</numerusform>
+        </translation>
     </message>
     <message>
         <source>steps</source>

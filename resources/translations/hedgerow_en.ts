@@ -49,6 +49,16 @@
     </message>
 </context>
 <context>
+    <name>Flows</name>
+    <message numerus="yes">
+        <source>They ask %n volunteer(s) a round and keep the sum of what arrives.</source>
+        <translation>
+            <numerusform>They ask %n volunteer a round and keep the sum of what arrives.</numerusform>
+            <numerusform>They ask %n volunteers a round and keep the sum of what arrives.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>HistoryPage</name>
     <message numerus="yes">
         <source>%n round(s)</source>

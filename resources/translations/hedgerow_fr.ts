@@ -838,9 +838,12 @@
         <source>The mean of this household&apos;s machines goes on to {0}, and nothing else.</source>
         <translation>La moyenne des machines de ce foyer part vers {0}, et rien d’autre.</translation>
     </message>
-    <message>
-        <source>They ask {0} volunteers a round and keep the sum of what arrives.</source>
-        <translation>Ils sollicitent {0} participants par tour et gardent la somme de ce qui arrive.</translation>
+    <message numerus="yes">
+        <source>They ask %n volunteer(s) a round and keep the sum of what arrives.</source>
+        <translation>
+            <numerusform>Ils demandent %n participant par tour et gardent la somme de ce qui arrive.</numerusform>
+            <numerusform>Ils demandent %n participants par tour et gardent la somme de ce qui arrive.</numerusform>
+        </translation>
     </message>
     <message>
         <source>steps</source>
