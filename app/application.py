@@ -15,8 +15,10 @@ from PySide6.QtWidgets import QApplication
 from app import icons
 from app.client import EngineLink, OtherVersionError
 from app.colour_scheme import PortalColourScheme
+from app.crash import CrashReports
 from app.engine_process import EngineProcess
 from app.languages import load_translations
+from app.notifications import Notifications
 from app.single_instance import SingleInstance
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
@@ -62,9 +64,11 @@ def run(home: Path, invite: str = "", *, background: bool = False, start_engine:
         session = Session(application, home, start_engine=start_engine)
     instance.called.connect(session.on_called)
     restore = _quit_on_signals(session)
+    session.reports.install()
     session.begin(invite, background=background)
     code = application.exec()
     restore()
+    session.reports.close()
     instance.close()
     return code
 
@@ -91,7 +95,18 @@ class Session(QObject):
         self.tray = Tray(
             self.theme, self.store, self._act, self.settings.value("tray_ink"), lambda: self.will_stop_engine
         )
+        self.notifications = Notifications(self.store, self.settings, self.tray.say, self._is_seen, self)
+        self.reports = CrashReports(home, self)
+        self.window.reports = self.reports
+        self.reports.happened.connect(self._on_crash)
         self._connect()
+
+    def _is_seen(self) -> bool:
+        return self.window.isVisible() and self.window.isActiveWindow()
+
+    def _on_crash(self) -> None:
+        # It may come from another thread or from the middle of a painting.
+        QTimer.singleShot(0, self.window, self.window.offer_report)
 
     def _connect(self) -> None:
         self.settings.changed.connect(self._on_setting)
@@ -116,6 +131,8 @@ class Session(QObject):
         if not geometry.isEmpty():
             self.window.restoreGeometry(geometry)
         self._invite = invite
+        if self.reports.waiting():
+            self._on_crash()
         if not background or not self.tray.available:
             self.window.show_up()
         self.link.start()

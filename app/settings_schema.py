@@ -41,6 +41,7 @@ _WHEN = str(QT_TRANSLATE_NOOP("Settings", "Only when"))
 _NETWORK = str(QT_TRANSLATE_NOOP("Settings", "On the network, never more than"))
 _RUNNING = str(QT_TRANSLATE_NOOP("Settings", "When the window is closed"))
 _LOOK = str(QT_TRANSLATE_NOOP("Settings", "Look"))
+_TELL = str(QT_TRANSLATE_NOOP("Settings", "Tell me while the window is out of sight"))
 _FLOOR = str(QT_TRANSLATE_NOOP("Settings", "Privacy, whatever a federation asks"))
 _ENERGY = str(QT_TRANSLATE_NOOP("Settings", "Energy, as the history counts it"))
 _DEEP = str(QT_TRANSLATE_NOOP("Settings", "For those who know why"))
@@ -357,6 +358,35 @@ SETTINGS: tuple[Setting, ...] = (
         group=_LOOK,
         title=str(QT_TRANSLATE_NOOP("Settings", "Reduced motion")),
         help=str(QT_TRANSLATE_NOOP("Settings", "Rings and messages appear without gliding.")),
+        kind="switch",
+        default="no",
+        owner="window",
+    ),
+    Setting(
+        key="notify_problem",
+        group=_TELL,
+        title=str(QT_TRANSLATE_NOOP("Settings", "That something does not work")),
+        help=str(
+            QT_TRANSLATE_NOOP("Settings", "Such as a federation that does not answer or an engine that stopped.")
+        ),
+        kind="switch",
+        default="yes",
+        owner="window",
+    ),
+    Setting(
+        key="notify_budget",
+        group=_TELL,
+        title=str(QT_TRANSLATE_NOOP("Settings", "That a text has reached its limit")),
+        help="",
+        kind="switch",
+        default="yes",
+        owner="window",
+    ),
+    Setting(
+        key="notify_round",
+        group=_TELL,
+        title=str(QT_TRANSLATE_NOOP("Settings", "That a round is finished")),
+        help="",
         kind="switch",
         default="no",
         owner="window",

@@ -99,6 +99,7 @@ class Tray(QObject):
         self.icon = QSystemTrayIcon(self)
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(self._on_activated)
+        self.icon.messageClicked.connect(self.open_wanted.emit)
         self._drawn = None
         self.refresh()
         self.icon.show()

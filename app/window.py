@@ -28,6 +28,7 @@ from core.api.errors import HedgerowError
 from core.api.messages import Notice, Sentence
 
 if TYPE_CHECKING:
+    from app.crash import CrashReports
     from app.pages.data import DataPage
     from app.pages.federations import FederationsPage
     from app.pages.home import HomePage
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._theme, self._store, self._settings = theme, store, settings
         self.must_ask: Callable[[], bool] = lambda: False
+        self.reports: CrashReports | None = None
         self.setWindowTitle("Hedgerow")
         self.setWindowIcon(icons.application_icon())
         self.setAcceptDrops(True)
@@ -90,11 +92,13 @@ class MainWindow(QMainWindow):
         self.rail = Rail(theme, self._entries(), self.open_page)
         self.bar = StateBar(theme, self.act, store.snooze)
         self.question = self._make_question()
+        self.report = self._make_report()
         self._stack = QStackedWidget()
         right = QVBoxLayout()
         right.setSpacing(0)
         right.addWidget(self.bar)
         right.addWidget(self.question)
+        right.addWidget(self.report)
         right.addWidget(self._stack, 1)
         self.ground = ground = QWidget()
         ground.setObjectName("ground")
@@ -204,7 +208,7 @@ class MainWindow(QMainWindow):
     def _make_doctor(self) -> Page:
         from app.pages.doctor import DoctorPage
 
-        return DoctorPage(self._theme, self._store)
+        return DoctorPage(self._theme, self._store, self.reports)
 
     def _first_run_open(self) -> bool:
         """Whether this machine helps nobody yet, and the first questions were not all seen."""
@@ -233,10 +237,33 @@ class MainWindow(QMainWindow):
         self.question_banner.add_button(self.tr("Stay open"), self._take_question_back)
         self.question_banner.add_button(self.tr("Stop training"), lambda: self._answer(False))
         self.question_banner.add_button(self.tr("Keep training"), lambda: self._answer(True), "primary")
+        return self._hold(self.question_banner)
+
+    def _make_report(self) -> QWidget:
+        self.report_banner = Banner(self._theme)
+        self.report_banner.add_button(self.tr("Read the report"), lambda: self._read_report(True))
+        self.report_banner.add_button(self.tr("Close"), lambda: self._read_report(False))
+        return self._hold(self.report_banner)
+
+    def offer_report(self) -> None:
+        """Something of the window itself went wrong, now or the last time."""
+        self.report_banner.say(
+            self.tr("Something in this window went wrong"),
+            self.tr("Training is not touched by it. A report lies on this machine; it is sent nowhere."),
+        )
+        self.report.show()
+
+    def _read_report(self, read: bool) -> None:
+        self.report.hide()
+        if read:
+            self.open_page("doctor")
+
+    def _hold(self, banner: Banner) -> QWidget:
+        theme = self._theme
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(theme.px(6), theme.px(4), theme.px(6), 0)
-        column.addWidget(self.question_banner)
+        column.addWidget(banner)
         holder.hide()
         return holder
 

@@ -6,6 +6,7 @@ from PySide6.QtGui import QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app import checks, figures, strangers
+from app.crash import CrashReports
 from app.pages.page import Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -20,7 +21,7 @@ from core.api.messages import Check, CheckList, LogText, Message
 class DoctorPage(Page):
     """The list of checks, those that failed on top."""
 
-    def __init__(self, theme: Theme, store: EngineStore) -> None:
+    def __init__(self, theme: Theme, store: EngineStore, reports: CrashReports | None = None) -> None:
         super().__init__(theme, store)
         self._checks: list[Check] | None = None
         self._asking = False
@@ -40,12 +41,15 @@ class DoctorPage(Page):
         scroll.column.addWidget(self.title)
         scroll.column.addWidget(self.trouble)
         self.log = _Log(theme)
+        self.report = _Report(theme, reports)
+        scroll.column.addWidget(self.report)
         scroll.column.addWidget(self.panel)
         scroll.column.addWidget(self.log)
         scroll.column.addStretch(1)
 
     def entered(self) -> None:
         """Run the checks."""
+        self.report.look()
         if self._asking:
             return
         self._asking = True
@@ -151,6 +155,49 @@ class _Log(Panel):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.text.toPlainText())
+
+
+class _Report(Panel):
+    """What went wrong in the window: to read, to copy, to throw away."""
+
+    def __init__(self, theme: Theme, reports: CrashReports | None) -> None:
+        super().__init__(theme)
+        self._reports = reports
+        self.copy = Button(theme, self.tr("Copy report"), self._copy, icon="copy", size="small")
+        self.forget = Button(theme, self.tr("Throw away"), self._forget, size="small")
+        title = ElidedLabel(theme, self.tr("Something in this window went wrong"), weight=600)
+        head = row(title, gap=theme.px(3))
+        head.addStretch(1)
+        head.addWidget(self.copy)
+        head.addWidget(self.forget)
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setAccessibleName(self.tr("Report of what went wrong"))
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setTabChangesFocus(True)
+        self.text.setFont(theme.font(Type.SMALL, mono=True))
+        self.text.setFixedHeight(theme.px(48))
+        note = self.tr("It is sent nowhere. Whoever mends it can use it; it may name files of yours, so read it first.")
+        self.body.addLayout(head)
+        self.body.addWidget(Label(theme, note, Type.SMALL, "muted", wrap=True))
+        self.body.addWidget(self.text)
+        self.hide()
+
+    def look(self) -> None:
+        """Show what there is."""
+        told = self._reports.waiting() if self._reports is not None else ""
+        self.setVisible(bool(told))
+        if told != self.text.toPlainText():
+            self.text.setPlainText(told)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text.toPlainText())
+        self.copy.set_label(self.tr("Copied"), "check")
+
+    def _forget(self) -> None:
+        if self._reports is not None:
+            self._reports.forget()
+        self.look()
 
 
 class _CheckRow(QWidget):

@@ -117,7 +117,7 @@ class _Overview(Page):
         sentence = self.tr("An invite is a link that begins with hedgerow://join. Reading it opens no connection.")
         empty_panel = Panel(theme)
         empty_panel.body.addWidget(
-            EmptyState(theme, "federations", self.tr("You help nobody yet"), sentence, [self.empty_invite])
+            EmptyState(theme, "federations", self.tr("You help nobody now"), sentence, [self.empty_invite])
         )
         self._stack = QStackedWidget()
         self._stack.addWidget(self._columns)

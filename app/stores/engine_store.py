@@ -162,7 +162,8 @@ class EngineStore(QObject):
     def given_text(self) -> str:
         """What was given this week of what was offered, in one line."""
         given = self.snapshot.contribution if self.snapshot else None
-        if given is None or not self.snapshot or not self.snapshot.federations:
+        helps = self.snapshot is not None and bool(self.snapshot.federations)
+        if given is None or not (helps or given.week_seconds):
             return self.tr("Nothing given yet")
         return self.tr("{0} of {1} given").format(
             figures.coarse(given.week_seconds), figures.coarse(given.week_offered_s)

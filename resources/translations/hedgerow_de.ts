@@ -1642,6 +1642,22 @@
         <translation>Weitertrainieren</translation>
     </message>
     <message>
+        <source>Read the report</source>
+        <translation>Bericht lesen</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Schließen</translation>
+    </message>
+    <message>
+        <source>Something in this window went wrong</source>
+        <translation>In diesem Fenster ist etwas schiefgegangen</translation>
+    </message>
+    <message>
+        <source>Training is not touched by it. A report lies on this machine; it is sent nowhere.</source>
+        <translation>Das Training ist davon nicht berührt. Ein Bericht liegt auf diesem Rechner; er wird nirgendwohin gesendet.</translation>
+    </message>
+    <message>
         <source>Add folder</source>
         <translation>Ordner hinzufügen</translation>
     </message>
@@ -1664,6 +1680,16 @@
     <message>
         <source>The engine then works on within your limits. You can change this in Settings at any time.</source>
         <translation>Die Engine arbeitet dann innerhalb Ihrer Grenzen weiter. Sie können das jederzeit in den Einstellungen ändern.</translation>
+    </message>
+</context>
+<context>
+    <name>Notifications</name>
+    <message numerus="yes">
+        <source>%n round(s) finished on this machine so far</source>
+        <translation>
+            <numerusform>%n Runde bisher auf diesem Rechner fertig</numerusform>
+            <numerusform>%n Runden bisher auf diesem Rechner fertig</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -2302,6 +2328,10 @@
         <translation>Aussehen</translation>
     </message>
     <message>
+        <source>Tell me while the window is out of sight</source>
+        <translation>Mir sagen, während das Fenster nicht zu sehen ist</translation>
+    </message>
+    <message>
         <source>Privacy, whatever a federation asks</source>
         <translation>Datenschutz, gleich was eine Föderation verlangt</translation>
     </message>
@@ -2584,6 +2614,22 @@
     <message>
         <source>Rings and messages appear without gliding.</source>
         <translation>Ringe und Meldungen erscheinen, ohne zu gleiten.</translation>
+    </message>
+    <message>
+        <source>That something does not work</source>
+        <translation>Dass etwas nicht geht</translation>
+    </message>
+    <message>
+        <source>Such as a federation that does not answer or an engine that stopped.</source>
+        <translation>Etwa eine Föderation, die nicht antwortet, oder eine Engine, die aufgehört hat.</translation>
+    </message>
+    <message>
+        <source>That a text has reached its limit</source>
+        <translation>Dass ein Text seine Grenze erreicht hat</translation>
+    </message>
+    <message>
+        <source>That a round is finished</source>
+        <translation>Dass eine Runde fertig ist</translation>
     </message>
     <message>
         <source>Checkpoint at least every</source>
@@ -3912,8 +3958,8 @@
         <translation>Eine Einladung ist ein Link, der mit hedgerow://join beginnt. Ihn zu lesen öffnet keine Verbindung.</translation>
     </message>
     <message>
-        <source>You help nobody yet</source>
-        <translation>Sie helfen noch niemandem</translation>
+        <source>You help nobody now</source>
+        <translation>Sie helfen gerade niemandem</translation>
     </message>
     <message numerus="yes">
         <source>You train with %n federation(s)</source>
@@ -3972,6 +4018,33 @@
     <message>
         <source>At ε {0}: {1}</source>
         <translation>Bei ε {0}: {1}</translation>
+    </message>
+</context>
+<context>
+    <name>_Report</name>
+    <message>
+        <source>Copy report</source>
+        <translation>Bericht kopieren</translation>
+    </message>
+    <message>
+        <source>Throw away</source>
+        <translation>Wegwerfen</translation>
+    </message>
+    <message>
+        <source>Something in this window went wrong</source>
+        <translation>In diesem Fenster ist etwas schiefgegangen</translation>
+    </message>
+    <message>
+        <source>Report of what went wrong</source>
+        <translation>Bericht über das, was schiefging</translation>
+    </message>
+    <message>
+        <source>It is sent nowhere. Whoever mends it can use it; it may name files of yours, so read it first.</source>
+        <translation>Er wird nirgendwohin gesendet. Wer den Fehler behebt, kann ihn brauchen; er kann Namen Ihrer Dateien enthalten, lesen Sie ihn also vorher.</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>Kopiert</translation>
     </message>
 </context>
 <context>

@@ -150,6 +150,16 @@
     </message>
 </context>
 <context>
+    <name>Notifications</name>
+    <message numerus="yes">
+        <source>%n round(s) finished on this machine so far</source>
+        <translation>
+            <numerusform>%n round finished on this machine so far</numerusform>
+            <numerusform>%n rounds finished on this machine so far</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>Price</name>
     <message numerus="yes">
         <source>%n round(s)</source>

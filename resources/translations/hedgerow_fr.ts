@@ -1642,6 +1642,22 @@
         <translation>Continuer</translation>
     </message>
     <message>
+        <source>Read the report</source>
+        <translation>Lire le rapport</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Fermer</translation>
+    </message>
+    <message>
+        <source>Something in this window went wrong</source>
+        <translation>Quelque chose a échoué dans cette fenêtre</translation>
+    </message>
+    <message>
+        <source>Training is not touched by it. A report lies on this machine; it is sent nowhere.</source>
+        <translation>L’entraînement n’en est pas touché. Un rapport est gardé sur cette machine ; il n’est envoyé nulle part.</translation>
+    </message>
+    <message>
         <source>Add folder</source>
         <translation>Ajouter un dossier</translation>
     </message>
@@ -1664,6 +1680,16 @@
     <message>
         <source>The engine then works on within your limits. You can change this in Settings at any time.</source>
         <translation>Le moteur continue alors à travailler dans vos limites. Vous pouvez changer cela à tout moment dans Réglages.</translation>
+    </message>
+</context>
+<context>
+    <name>Notifications</name>
+    <message numerus="yes">
+        <source>%n round(s) finished on this machine so far</source>
+        <translation>
+            <numerusform>%n tour fini sur cette machine jusqu’ici</numerusform>
+            <numerusform>%n tours finis sur cette machine jusqu’ici</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -2302,6 +2328,10 @@
         <translation>Apparence</translation>
     </message>
     <message>
+        <source>Tell me while the window is out of sight</source>
+        <translation>Me dire, quand la fenêtre est hors de vue</translation>
+    </message>
+    <message>
         <source>Privacy, whatever a federation asks</source>
         <translation>Confidentialité, quoi qu’une fédération demande</translation>
     </message>
@@ -2584,6 +2614,22 @@
     <message>
         <source>Rings and messages appear without gliding.</source>
         <translation>Les anneaux et les messages apparaissent sans glisser.</translation>
+    </message>
+    <message>
+        <source>That something does not work</source>
+        <translation>Que quelque chose ne marche pas</translation>
+    </message>
+    <message>
+        <source>Such as a federation that does not answer or an engine that stopped.</source>
+        <translation>Par exemple une fédération qui ne répond pas ou un moteur arrêté.</translation>
+    </message>
+    <message>
+        <source>That a text has reached its limit</source>
+        <translation>Qu’un texte a atteint sa limite</translation>
+    </message>
+    <message>
+        <source>That a round is finished</source>
+        <translation>Qu’un tour est fini</translation>
     </message>
     <message>
         <source>Checkpoint at least every</source>
@@ -3912,8 +3958,8 @@
         <translation>Une invitation est un lien qui commence par hedgerow://join. La lire n’ouvre aucune connexion.</translation>
     </message>
     <message>
-        <source>You help nobody yet</source>
-        <translation>Vous n’aidez encore personne</translation>
+        <source>You help nobody now</source>
+        <translation>Vous n’aidez personne en ce moment</translation>
     </message>
     <message numerus="yes">
         <source>You train with %n federation(s)</source>
@@ -3972,6 +4018,33 @@
     <message>
         <source>At ε {0}: {1}</source>
         <translation>À ε {0}&#xa0;: {1}</translation>
+    </message>
+</context>
+<context>
+    <name>_Report</name>
+    <message>
+        <source>Copy report</source>
+        <translation>Copier le rapport</translation>
+    </message>
+    <message>
+        <source>Throw away</source>
+        <translation>Jeter</translation>
+    </message>
+    <message>
+        <source>Something in this window went wrong</source>
+        <translation>Quelque chose a échoué dans cette fenêtre</translation>
+    </message>
+    <message>
+        <source>Report of what went wrong</source>
+        <translation>Rapport sur ce qui a échoué</translation>
+    </message>
+    <message>
+        <source>It is sent nowhere. Whoever mends it can use it; it may name files of yours, so read it first.</source>
+        <translation>Il n’est envoyé nulle part. Il aide qui répare ; il peut nommer de vos fichiers, lisez-le donc d’abord.</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>Copié</translation>
     </message>
 </context>
 <context>
