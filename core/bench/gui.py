@@ -204,13 +204,13 @@ def _visit(window: Window, keys: list[str], seconds: float) -> None:
 
 
 def _soak(window: Window, keys: list[str], pace: Pace) -> float:
-    before, stop = memory(window.pid).uss, time.monotonic() + pace.soak_s
+    before, stop = memory(window.pid).own, time.monotonic() + pace.soak_s
     for key in itertools.cycle(keys):
         if time.monotonic() >= stop:
             break
         window.ask(f"page {key}")
         time.sleep(pace.page_s)
-    return memory(window.pid).uss - before
+    return memory(window.pid).own - before
 
 
 def _memory_rows(started: Memory, toured: Memory) -> list[Row]:

@@ -19,8 +19,8 @@ class Memory:
     pss: float
     """What is shared counts by its part, so less while others use the same libraries."""
     rss: float
-    uss: float
-    """What is its own alone: the measure of growth, for others change nothing in it."""
+    own: float
+    """Anonymous pages alone: the measure of growth, for nobody else changes anything in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,9 @@ class Work:
 def memory(pid: int) -> Memory:
     """Memory of one process without its children."""
     full = psutil.Process(pid).memory_full_info()
-    return Memory(pss=full.pss / MIB, rss=full.rss / MIB, uss=full.uss / MIB)
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    anonymous_kib = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+    return Memory(pss=full.pss / MIB, rss=full.rss / MIB, own=anonymous_kib / 1_024)
 
 
 def work(pid: int, seconds: float) -> Work:

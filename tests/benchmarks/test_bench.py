@@ -187,7 +187,9 @@ def test_a_process_that_sleeps_costs_nothing_and_one_that_works_does() -> None:
             pass
         assert work(asleep.pid, 0.3).wakeups == 0
         assert work(busy.pid, 0.3).percent > 5
-        assert memory(asleep.pid).pss <= memory(asleep.pid).rss
+        found = memory(asleep.pid)
+        assert found.pss <= found.rss
+        assert 0 < found.own < found.rss
     finally:
         for process in (asleep, busy):
             process.kill()
