@@ -21,6 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from app import commands, console, inspection, texts, trying
+from core.api import interpreter
 from core.api.client import EngineClient, default_home
 from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
 
@@ -58,7 +59,7 @@ def demo(context: typer.Context) -> None:
     """Run a whole federation on this machine, on real text."""
     arguments = list(context.args)
     if "--headless" not in arguments and has_display():
-        window = [sys.executable, "-m", "app", "--home"]
+        window = [*interpreter.command("app"), "--home"]
         arguments += ["--window-command", jsonlib.dumps(window)]
     become("core.demo", arguments)
 
@@ -113,7 +114,7 @@ def _figure(name: str, value: object) -> object:
 
 
 def _plan(request: dict[str, object]) -> dict[str, object]:
-    command = [sys.executable, "-I", "-m", "core.postprocess.privacy.planner"]
+    command = interpreter.command("core.postprocess.privacy.planner", isolated=True)
     done = subprocess.run(
         command, input=jsonlib.dumps(request), capture_output=True, text=True, timeout=300, check=False
     )
@@ -187,8 +188,12 @@ def has_display() -> bool:
 
 
 def become(module: str, arguments: Sequence[str]) -> None:
-    """Go on as ``python -m module``; where a process cannot be replaced, wait for it and pass its code on."""
-    command = [sys.executable, "-m", module, *arguments]
+    """Go on as ``python -m module``; where a process cannot be replaced, wait for it and pass its code on.
+
+    Raises:
+        RuntimeMissing: the packaged application needs its compute runtime for it.
+    """
+    command = [*interpreter.command(module), *arguments]
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":

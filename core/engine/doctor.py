@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from core.api import runtime
 from core.api.errors import HedgerowError
 from core.api.messages import Check
 from core.engine.board import Board
@@ -106,6 +107,9 @@ def _worker(config: ConfigStore) -> tuple[bool, str, str]:
     interpreter = config.node.worker_interpreter
     if interpreter:
         return os.access(interpreter, os.X_OK), interpreter, "Set worker_interpreter to a Python that exists."
+    state = runtime.state()
+    if state != "own":
+        return state not in runtime.NEEDED, runtime.SENTENCES[state], runtime.INSTALL
     found = importlib.util.find_spec("torch") is not None
     return found, "torch is installed" if found else "torch is not installed", "Install Hedgerow's requirements again."
 
