@@ -10,7 +10,6 @@ import functools
 import json as jsonlib
 import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +19,11 @@ from typing import Annotated, Any
 
 import typer
 
-from app import commands, console, inspection, texts, trying
+from app import commands, console, inspection, installation, texts, trying
+from app.uninstall import uninstall
 from core.api import interpreter
-from core.api.client import EngineClient, default_home
-from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
+from core.api.client import default_home
+from core.api.errors import EngineError, HedgerowError, PrivacyError
 
 INVITE = "hedgerow:"
 _LARGE = 1e9
@@ -33,15 +33,18 @@ _RAW: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True
 def root(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Folder of the engine, instead of the usual one.")] = None,
+    background: Annotated[bool, typer.Option("--background", help="Open no window, only the tray.")] = False,
 ) -> None:
     """Pre-train a language model together, without your text leaving this machine."""
     if home is not None:
         os.environ["HEDGEROW_HOME"] = str(home.expanduser().absolute())
     if context.invoked_subcommand is None:
-        raise typer.Exit(open_window(""))
+        raise typer.Exit(open_window("", background=background))
+    if background:
+        raise typer.BadParameter("it opens the window's tray and goes with no command", param_hint="--background")
 
 
-def open_window(invite: str) -> int:
+def open_window(invite: str, *, background: bool = False) -> int:
     """The window on the engine of this home; Qt is loaded only here.
 
     Raises:
@@ -52,7 +55,7 @@ def open_window(invite: str) -> int:
     except ImportError as error:
         hint = "Install the packages listed in packaging/debian-packages.txt; every command works without the window."
         raise EngineError(f"The window cannot open: {error}.", hint) from error
-    return run(default_home(), invite)
+    return run(default_home(), invite, background=background)
 
 
 def demo(context: typer.Context) -> None:
@@ -130,31 +133,6 @@ def _plan(request: dict[str, object]) -> dict[str, object]:
     return found
 
 
-def uninstall(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Remove everything Hedgerow keeps on this machine: settings, ledger, shards, uploads. Your files stay."""
-    home = default_home()
-    if not home.is_dir():
-        raise StorageError(f"There is nothing at {home}.")
-    if home.is_symlink() or not any((home / name).exists() for name in ("ledger.db", "engine.lock", "config.toml")):
-        raise UsageError(
-            f"{home} does not look like a Hedgerow folder, so it stays.", "Remove it by hand if it should go."
-        )
-    console.say(f"This removes {home}: settings, privacy ledger, token shards and kept uploads. Your own files stay.")
-    console.say("Without the ledger, what your text was already charged is forgotten. This cannot be undone.", "red")
-    if not yes:
-        typer.confirm("Remove it?", abort=True, err=True)
-    try:
-        with EngineClient(home) as client:
-            client.connect(timeout_s=5)
-            client.call("shutdown")
-    except EngineError:
-        console.say("No engine was running.", "dim")
-    shutil.rmtree(home)
-    console.say(
-        f"Removed {home}. The program itself goes with the way you installed it, such as `pipx uninstall hedgerow`."
-    )
-
-
 @functools.cache
 def tree() -> typer.Typer:
     """Every command in its place."""
@@ -177,6 +155,10 @@ def tree() -> typer.Typer:
     cli.add_typer(texts.corpus, name="corpus")
     cli.add_typer(inspection.limits, name="limits")
     cli.add_typer(privacy, name="privacy")
+    cli.add_typer(installation.runtime_group(become), name="runtime")
+    cli.add_typer(installation.desktop, name="desktop")
+    cli.add_typer(installation.autostart_group, name="autostart")
+    cli.add_typer(installation.service, name="service")
     return cli
 
 

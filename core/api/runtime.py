@@ -116,6 +116,14 @@ def folder() -> Path:
     return Path(user_data_dir("hedgerow-runtime", appauthor=False))
 
 
+def traces() -> tuple[Path, ...]:
+    """Folders of this user for caches, state and logs that go when Hedgerow goes, whether or not they are there."""
+    from platformdirs import user_cache_dir, user_log_dir, user_state_dir
+
+    found = (user_cache_dir("hedgerow", False), user_state_dir("hedgerow", False), user_log_dir("hedgerow", False))
+    return tuple(dict.fromkeys(Path(path) for path in found))
+
+
 def library() -> Path:
     """Where the package lays the source of ``core`` and the lock, beside the folder of the binary."""
     return Path(sys.executable).resolve().parent.parent / "lib"

@@ -124,7 +124,7 @@ def _install(options: argparse.Namespace) -> None:
 
 
 def _remove(options: argparse.Namespace) -> None:
-    if runtime.state() == "own":
+    if runtime.state() == "own" and not runtime.folder().exists():  # the packaged application may have left one
         raise UsageError(
             "This installation computes in its own environment, so there is no runtime to remove.",
             "It goes with Hedgerow, such as with `pipx uninstall hedgerow`.",
