@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import completion
 
 from app import commands, console, inspection, installation, texts, trying
 from app.uninstall import uninstall
@@ -136,6 +137,7 @@ def _plan(request: dict[str, object]) -> dict[str, object]:
 @functools.cache
 def tree() -> typer.Typer:
     """Every command in its place."""
+    completion.completion_init()  # type: ignore[attr-defined]  # so that a shell that was given typer's completion script is answered in its form
     cli = typer.Typer(name="hedgerow", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     cli.callback(invoke_without_command=True)(root)
     for raw in (demo, host, bench, engine):

@@ -22,6 +22,7 @@ from app.pages.privacy import PrivacyPage
 from app.pages.settings import SettingsPage
 from app.pages.try_it import TryItPage
 from app.pages.uploads import UploadsPage
+from app.runtime_process import RuntimeProcess
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
@@ -59,6 +60,7 @@ class MainWindow(QMainWindow):
     def __init__(self, theme: Theme, store: EngineStore, settings: WindowSettings, application: QApplication) -> None:
         super().__init__()
         self._theme, self._store, self._settings = theme, store, settings
+        self.installer = RuntimeProcess(self)
         self.must_ask: Callable[[], bool] = lambda: False
         self.setWindowTitle("Hedgerow")
         self.setWindowIcon(icons.application_icon())
@@ -68,7 +70,7 @@ class MainWindow(QMainWindow):
         self._makers: dict[str, Callable[[], Page]] = {
             "home": self._make_home,
             "data": lambda: DataPage(theme, store, self.choose_folder, self.choose_files),
-            "compute": lambda: ComputePage(theme, store),
+            "compute": lambda: ComputePage(theme, store, self.installer),
             FIRST_RUN: self._make_first_run,
             "privacy": lambda: PrivacyPage(theme, store),
             "uploads": lambda: UploadsPage(theme, store),
@@ -128,7 +130,7 @@ class MainWindow(QMainWindow):
 
     def _make_first_run(self) -> FirstRunPage:
         step = self._settings.first_run_step
-        page = FirstRunPage(self._theme, self._store, self.choose_folder, self.choose_files, step)
+        page = FirstRunPage(self._theme, self._store, self.choose_folder, self.choose_files, step, self.installer)
         page.moved.connect(self._settings.set_first_run_step)
         page.left.connect(lambda: self.open_page("home"))
         page.invite_wanted.connect(self.open_invite)

@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QRadioButt
 
 from app import figures, strangers
 from app.pages.page import Page, PageTitle, ScrollColumn
+from app.pages.runtime_pane import RuntimePane
 from app.pages.settings import SettingRow
+from app.runtime_process import RuntimeProcess
 from app.settings_schema import SETTINGS, Setting
 from app.stores.engine_store import EPSILON_STEPS, EngineStore
 from app.theme import Theme, Type
@@ -47,6 +49,7 @@ class FirstRunPage(Page):
         choose_folder: Callable[[], object],
         choose_files: Callable[[], object],
         step: int,
+        installer: RuntimeProcess,
     ) -> None:
         super().__init__(theme, store)
         self._values: dict[str, str] = {}
@@ -60,7 +63,7 @@ class FirstRunPage(Page):
         self.trouble = Banner(theme)
         self.trouble.hide()
         self.folders = _Folders(theme, choose_folder, choose_files)
-        self.hardware = _Hardware(theme, self._change)
+        self.hardware = _Hardware(theme, self._change, RuntimePane(theme, installer))
         self.privacy = _Privacy(theme, lambda epsilon: self._set("floor_epsilon", f"{epsilon:g}"))
         self.start = _Start(theme, self._invite, self._demo)
         self._parts: list[QWidget] = [_What(theme), self.folders, self.hardware, self.privacy, self.start]
@@ -90,7 +93,8 @@ class FirstRunPage(Page):
         line.addWidget(right, 1)
 
     def entered(self) -> None:
-        """Ask which limits hold."""
+        """Ask which limits hold, and whether what computes is there."""
+        self.hardware.runtime.look()
         self.store.ask_quietly("limits.show").then(self._on_values)
 
     def go(self, step: int) -> None:
@@ -270,8 +274,9 @@ class _Folders(QWidget):
 class _Hardware(QWidget):
     """The few limits that matter first."""
 
-    def __init__(self, theme: Theme, change: Callable[[Setting, str], object]) -> None:
+    def __init__(self, theme: Theme, change: Callable[[Setting, str], object], runtime: RuntimePane) -> None:
         super().__init__()
+        self.runtime = runtime
         panel = Panel(theme, gap=1)
         known = {setting.key: setting for setting in SETTINGS}
         self.rows: dict[str, SettingRow] = {}
@@ -280,7 +285,7 @@ class _Hardware(QWidget):
                 panel.body.addWidget(Hairline())
             self.rows[key] = SettingRow(theme, known[key], change)
             panel.body.addWidget(self.rows[key])
-        _hold(self, panel)
+        _hold(self, runtime, panel)
 
     def show_values(self, values: dict[str, str], *, enabled: bool) -> None:
         """Show what holds."""
@@ -377,11 +382,12 @@ class _Start(QWidget):
         self.said.setText(self.tr("The demo starts. Its window opens when its first volunteer is there, in a minute."))
 
 
-def _hold(holder: QWidget, panel: Panel) -> None:
-    """One panel, as high as it needs."""
+def _hold(holder: QWidget, *panels: Panel) -> None:
+    """Panels, as high as they need."""
     outer = QVBoxLayout(holder)
     outer.setContentsMargins(0, 0, 0, 0)
-    outer.addWidget(panel)
+    for panel in panels:
+        outer.addWidget(panel)
     outer.addStretch(1)
 
 
