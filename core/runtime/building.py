@@ -2,13 +2,14 @@
 
 The system's Python makes the environment and pip fills it, each as a child that is listened to. Everything but torch
 comes from the lock, every file checked against its hash; torch comes from its vendor's index, pinned by version and
-held to the lock's hash where that is known, before it is imported for the first time. Only wheels are installed, so
-nothing that was downloaded runs before the check.
+held to the lock's hash where that is known, before it is installed. Only wheels are installed, so nothing that was
+fetched runs before it was checked.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -87,6 +88,7 @@ class Builder:
         self._cancelled = False
         self._began_at = time.monotonic()
         self._downloaded = 0
+        self._old_pip = True  # Debian's own knows no raw progress; the one of a lock does
 
     def build(self) -> Runtime:
         """Make it and switch to it; whatever goes wrong, the runtime in use stays as it is.
@@ -164,31 +166,33 @@ class Builder:
                 for p in packages
             )
             listed.write_text("\n".join(hashes) + "\n", encoding="utf-8")
-            # Debian's own pip knows no raw progress; the one of the lock does.
-            flags = ["--progress-bar", "off" if name == "pip" else "raw", "--no-deps", "--require-hashes"]
+            flags = ["--no-user", "--cache-dir", str(self._downloads), "--no-deps", "--require-hashes"]
             if packages:
-                self._pip([*flags, "-r", str(listed)], "packages", "the packages", len(rest))
+                self._pip(["install", *flags, "-r", str(listed)], "packages", "the packages", len(rest))
+                self._old_pip = not first
 
     def _install_torch(self) -> str:
         """Install torch and return the index it came from."""
         index = self._reachable_index()
-        report = self._environment / "torch.json"
         where = [] if index == REGISTRY else ["--index-url", index]
-        flags = ["--progress-bar", "raw", "--report", str(report), *where]
         what = f"torch {self._lock.torch} for {self._variant}"
-        self._pip([*flags, f"torch=={self._lock.torch}"], "torch", what, 1)
-        self._hold_to_hash(report, index)
+        place = self._downloads / f"torch-{hashlib.sha256(index.encode()).hexdigest()[:8]}"
+        fetching = ["download", "--no-cache-dir", "--no-deps", "--dest", str(place), *where]
+        self._pip([*fetching, f"torch=={self._lock.torch}"], "torch", what, 1)
+        wheel = max(place.glob("torch-*.whl"), key=lambda path: path.stat().st_mtime)
+        self._hold_to_hash(wheel, index)
+        self._pip(["install", "--no-user", "--cache-dir", str(self._downloads), *where, str(wheel)], "torch", what, 1)
         return index
 
-    def _hold_to_hash(self, report: Path, index: str) -> None:
+    def _hold_to_hash(self, wheel: Path, index: str) -> None:
         known = self._lock.torch_sha256.get(index, ())
-        items = json.loads(report.read_text("utf-8"))["install"]
-        found = next((item for item in items if item["metadata"]["name"] == "torch"), None)
-        archive = (found or {}).get("download_info", {}).get("archive_info", {})
-        if known and archive.get("hashes", {}).get("sha256") not in known:
+        with wheel.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if known and found not in known:
+            wheel.unlink()
             raise StorageError(
                 f"The file of torch {self._lock.torch} is not the one this version of Hedgerow was built with.",
-                "Nothing was switched. Try again later; if it happens again, tell the package's maker.",
+                "Nothing was installed. Try again later; if it happens again, tell the package's maker.",
             )
 
     def _reachable_index(self) -> str:
@@ -219,8 +223,10 @@ class Builder:
             item, name = min(heard.item, items), heard.name
             self._say(phase, fraction, item=item, items=items, name=name, done_of=heard.file_bytes)
 
-        command = [str(python_of(self._environment)), "-I", "-m", "pip", "install", "--only-binary", ":all:"]
-        command += ["--no-input", "--no-user", "--cache-dir", str(self._downloads), *arguments]
+        verb, *rest = arguments
+        progress = "off" if self._old_pip else "raw"
+        command = [str(python_of(self._environment)), "-I", "-m", "pip", verb, "--no-input", "--only-binary", ":all:"]
+        command += ["--progress-bar", progress, *rest]
         code = self._listen(command, heard.hear, look)
         self._downloaded = before + heard.done_bytes
         if code:

@@ -12,6 +12,7 @@ from core.api.errors import EngineError, HedgerowError, StorageError
 
 _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 _COLLECTING = re.compile(r"Collecting ([A-Za-z0-9][\w.-]*)")
+_MISMATCH = re.compile(r"^\s+([A-Za-z0-9][\w.-]*?)(?:==\S+)? from ", re.M)
 _LAST_LINES = 60
 
 
@@ -62,15 +63,18 @@ class PipOutput:
         if "No space left on device" in said:
             return StorageError("The disk became full while the compute runtime was installed.", "Free some space.")
         if "DO NOT MATCH THE HASHES" in said:
+            named = _MISMATCH.search(said)
+            which = named[1] if named else self.name or what
             return StorageError(
-                f"A file of {self.name or what} is not the one this version of Hedgerow was built with, so nothing was "
-                "installed.",
+                f"A file of {which} is not the one this version of Hedgerow was built with, so nothing was installed.",
                 "Try again later; if it happens again, tell the package's maker.",
             )
         unreachable = ("NewConnectionError", "Failed to establish", "ConnectTimeout", "Read timed out", "SSLError")
         if any(word in said for word in (*unreachable, "NameResolutionError", "Temporary failure in name resolution")):
             return EngineError("The package registry cannot be reached.", "Check the network, then try again.")
-        if "No matching distribution" in said or "Could not find a version" in said:
+        if any(
+            word in said for word in ("No matching distribution", "Could not find a version", "ResolutionImpossible")
+        ):
             return EngineError(
                 f"The package registry has no {what} for this Python and system.", "Choose another variant."
             )

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QRadioButton
 from app.pages.runtime_pane import RuntimePane
 from app.runtime_process import RuntimeProcess
 
-INSTALLER = '''
+INSTALLER = """
 import json, signal, sys, time
 HOW = {how!r}
 def say(**what):
@@ -44,7 +44,7 @@ elif HOW == "waits":
     time.sleep(60)
 elif HOW == "babbles":
     print("Traceback: something", flush=True)
-'''
+"""
 
 
 @pytest.fixture
