@@ -10,7 +10,7 @@ export FLWR_DISABLE_UPDATE_CHECK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types imports bench screenshots tokenizer campaign clean
+.PHONY: help install demo test check format lint types imports bench screenshots package tokenizer campaign clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,11 @@ bench: $(READY) ## measure; ARGS names one of train data privacy codec round eng
 
 screenshots: $(READY) ## a picture of every page, light and dark, into screenshots/
 	HEDGEROW_SCREENSHOTS=screenshots QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/gui/test_screenshots.py
+
+package: ## wheel and .deb into dist/, then install, use and remove them; the .deb for real where this is root on Debian
+	@if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then sh packaging/package-tools.sh; fi
+	$(PYTHON) -u packaging/build.py $(ARGS)
+	$(PYTHON) -u packaging/smoke.py
 
 tokenizer: $(READY) ## train the built-in tokenizer again; its hash must come out the same
 	$(BIN)/python -m core.data.train_tokenizer resources/tokenizers/hedgerow-4k.json

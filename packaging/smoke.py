@@ -199,9 +199,11 @@ def use_deb(home: Path) -> None:
         )
         if refused.returncode != 1 or "hedgerow runtime install" not in refused.stderr:
             raise SystemExit(f"FAILED: the demo without a runtime says {refused.stderr}")
-    with timed("deb: hedgerow doctor"):
+    with timed("deb: hedgerow doctor says what is missing"):
         run(program, "start", environment=environment)
-        print("\n".join(f"      {line}" for line in run(program, "doctor", environment=environment).splitlines()))
+        checks = doctor(program, environment)
+        if [check["name"] for check in checks if not check["ok"]] != ["worker"]:
+            raise SystemExit(f"FAILED: {checks}")
     took = window([program], environment | {"QT_QPA_PLATFORM": "offscreen"})
     print(f"  deb: the window, offscreen, open after {took:.2f} s", flush=True)
     try_display(program, environment)
@@ -222,6 +224,11 @@ def use_deb(home: Path) -> None:
         print(f"      {asked['sentence']} torch {asked['torch']}, {asked['size_bytes'] / 1e6:.0f} MB", flush=True)
         if asked["state"] != "current":
             raise SystemExit(f"FAILED: {asked}")
+    with timed("deb: hedgerow doctor finds nothing any more"):
+        checks = doctor(program, environment)
+        print("\n".join(f"      {check['name']}: {check['detail']}" for check in checks), flush=True)
+        if not all(check["ok"] for check in checks):
+            raise SystemExit(f"FAILED: {checks}")
     with timed("deb: hedgerow demo --headless --rounds 1"):
         kept = home / "kept"
         asked = json.loads(
@@ -241,6 +248,15 @@ def use_deb(home: Path) -> None:
     for path in home.glob("demo-model*"):
         shutil.rmtree(path)
     expect_empty(home, "passphrase", "text.txt")
+
+
+def doctor(program: str, environment: dict[str, str]) -> list[dict[str, Any]]:
+    """Its checks; it fails where one does."""
+    done = subprocess.run(
+        [program, "doctor", "--json"], env=environment, cwd="/", capture_output=True, text=True, check=False
+    )
+    found: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
+    return found
 
 
 def try_display(program: str, environment: dict[str, str]) -> None:
