@@ -69,6 +69,11 @@ def bare(home: Path, **more: str) -> dict[str, str]:
     passphrase.write_text("a passphrase for the trial\n", encoding="utf-8")
     passphrase.chmod(0o600)
     found = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    # The registry that the lock was made against, wherever pip was told of it.
+    found |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    for own in (Path.home() / ".config" / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf"):
+        if own.is_file():
+            found.setdefault("PIP_CONFIG_FILE", str(own))
     return found | {"HEDGEROW_PASSPHRASE_FILE": str(passphrase)} | more
 
 
