@@ -33,6 +33,8 @@ class RuntimeProcess(QObject):
         super().__init__(parent)
         self.step: Step | None = None
         """The newest news of an installation."""
+        self.status: RuntimeStatus | None = None
+        """What was said last."""
         self._process: QProcess | None = None
         self._waiting = b""
         self._installing = False
@@ -120,6 +122,7 @@ class RuntimeProcess(QObject):
         if isinstance(outcome, HedgerowError):
             self.failed.emit(str(outcome))
             return
+        self.status = outcome
         self.looked.emit(outcome)
         if installed:
             self.done.emit()

@@ -386,6 +386,7 @@ def _hold(holder: QWidget, *panels: Panel) -> None:
     """Panels, as high as they need."""
     outer = QVBoxLayout(holder)
     outer.setContentsMargins(0, 0, 0, 0)
+    outer.setSpacing(16)
     for panel in panels:
         outer.addWidget(panel)
     outer.addStretch(1)

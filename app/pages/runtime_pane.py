@@ -57,7 +57,9 @@ class RuntimePane(Panel):
         if self._process.state() in ("own", "current"):
             self.hide()
             return
-        if self._status is None and not self._process.installing:
+        if self._process.status is not None:
+            self.show_status(self._process.status)
+        if not self._process.installing:
             self._process.look()
         self._arrange()
         self.show()
