@@ -10,7 +10,7 @@ export FLWR_DISABLE_UPDATE_CHECK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types imports bench screenshots translations tokenizer campaign clean
+.PHONY: help install demo test check format lint types imports bench screenshots package translations tokenizer campaign clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,11 @@ translations: $(READY) ## bring the catalogues up to the code and compile them; 
 		$(BIN)/pyside6-lrelease -silent resources/translations/hedgerow_$$language.ts \
 			-qm resources/translations/hedgerow_$$language.qm || exit 1; \
 	done
+
+package: ## wheel and .deb into dist/, then install, use and remove them; the .deb for real where this is root on Debian
+	@if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then sh packaging/package-tools.sh; fi
+	$(PYTHON) -u packaging/build.py $(ARGS)
+	$(PYTHON) -u packaging/smoke.py
 
 tokenizer: $(READY) ## train the built-in tokenizer again; its hash must come out the same
 	$(BIN)/python -m core.data.train_tokenizer resources/tokenizers/hedgerow-4k.json

@@ -26,6 +26,7 @@ from app.theme import Theme
 from app.tray import Tray
 from app.window import MainWindow
 from app.window_settings import WindowSettings
+from core.api import interpreter
 from core.api.errors import HedgerowError
 from core.api.messages import LimitsParams, LimitsView, Message
 
@@ -170,8 +171,13 @@ class Session(QObject):
 
     def _run_demo(self) -> None:
         """In a process and a window of its own, in this home's folder so that its model is found again."""
-        arguments = ["-m", "app", "demo"]
-        if not QProcess.startDetached(sys.executable, arguments, str(self._home))[0]:
+        try:
+            interpreter.command("core.demo")  # what ``app demo`` becomes
+            program, *arguments = interpreter.command("app")
+        except HedgerowError as error:
+            self.window.say("demo_failed", str(error), "error")
+            return
+        if not QProcess.startDetached(program, [*arguments, "demo"], str(self._home))[0]:
             self.window.say("demo_failed", self.tr("The demo does not start. Try: hedgerow demo"), "error")
 
     def _on_limits(self, view: Message) -> None:

@@ -40,12 +40,18 @@ FOUND: dict[str, str] = {
     "sandbox_none": str(QT_TRANSLATE_NOOP("Checks", "This system offers none, so nothing is trained.")),
     "torch_here": str(QT_TRANSLATE_NOOP("Checks", "torch is installed.")),
     "torch_missing": str(QT_TRANSLATE_NOOP("Checks", "torch is not installed.")),
+    "runtime_current": str(QT_TRANSLATE_NOOP("Checks", "The compute runtime is installed.")),
+    "runtime_damaged": str(QT_TRANSLATE_NOOP("Checks", "The compute runtime does not start any more.")),
+    "runtime_missing": str(QT_TRANSLATE_NOOP("Checks", "The compute runtime is not installed yet.")),
+    "runtime_outdated": str(QT_TRANSLATE_NOOP("Checks", "The compute runtime is too old for this version.")),
+    "runtime_renewable": str(QT_TRANSLATE_NOOP("Checks", "The compute runtime works; newer packages are known.")),
     "gpu_none": str(QT_TRANSLATE_NOOP("Checks", "No NVIDIA driver is here. Training runs on the processor.")),
     "traffic": str(QT_TRANSLATE_NOOP("Checks", "{month_bytes} sent and received this month.")),
     "text_ready": str(QT_TRANSLATE_NOOP("Checks", "Ready: {tokens} tokens, {skipped} files skipped.")),
     "text_reading": str(QT_TRANSLATE_NOOP("Checks", "Being read: {tokens} tokens so far, {skipped} files skipped.")),
     "federation_reached": str(QT_TRANSLATE_NOOP("Checks", "Reached at {address}.")),
 }
+_RUNTIME = str(QT_TRANSLATE_NOOP("Checks", "Press Install compute runtime on the page Compute."))
 FIXES: dict[str, str] = {
     "home_open": str(QT_TRANSLATE_NOOP("Checks", "In a terminal: chmod 700 {path}")),
     "disk_low": str(QT_TRANSLATE_NOOP("Checks", "Free some space, or move the folder with HEDGEROW_HOME.")),
@@ -58,6 +64,9 @@ FIXES: dict[str, str] = {
     ),
     "sandbox_none": str(QT_TRANSLATE_NOOP("Checks", "Install libseccomp.")),
     "torch_missing": str(QT_TRANSLATE_NOOP("Checks", "Install Hedgerow's requirements again.")),
+    "runtime_damaged": _RUNTIME,
+    "runtime_missing": _RUNTIME,
+    "runtime_outdated": _RUNTIME,
 }
 
 

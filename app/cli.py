@@ -10,7 +10,6 @@ import functools
 import json as jsonlib
 import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +18,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import completion
 
-from app import commands, console, inspection, texts, trying
-from core.api.client import EngineClient, default_home
-from core.api.errors import EngineError, HedgerowError, PrivacyError, StorageError, UsageError
+from app import commands, console, inspection, installation, texts, trying
+from app.uninstall import uninstall
+from core.api import interpreter
+from core.api.client import default_home
+from core.api.errors import EngineError, HedgerowError, PrivacyError
 
 INVITE = "hedgerow:"
 _LARGE = 1e9
@@ -32,13 +34,15 @@ _RAW: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True
 def root(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Folder of the engine, instead of the usual one.")] = None,
-    background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+    background: Annotated[bool, typer.Option("--background", help="Open no window, only the tray.")] = False,
 ) -> None:
     """Pre-train a language model together, without your text leaving this machine."""
     if home is not None:
         os.environ["HEDGEROW_HOME"] = str(home.expanduser().absolute())
     if context.invoked_subcommand is None:
         raise typer.Exit(open_window("", background=background))
+    if background:
+        raise typer.BadParameter("it opens the window's tray and goes with no command", param_hint="--background")
 
 
 def open_window(invite: str, *, background: bool = False) -> int:
@@ -59,7 +63,7 @@ def demo(context: typer.Context) -> None:
     """Run a whole federation on this machine, on real text."""
     arguments = list(context.args)
     if "--headless" not in arguments and has_display():
-        window = [sys.executable, "-m", "app", "--home"]
+        window = [*interpreter.command("app"), "--home"]
         arguments += ["--window-command", jsonlib.dumps(window)]
     become("core.demo", arguments)
 
@@ -114,7 +118,7 @@ def _figure(name: str, value: object) -> object:
 
 
 def _plan(request: dict[str, object]) -> dict[str, object]:
-    command = [sys.executable, "-I", "-m", "core.postprocess.privacy.planner"]
+    command = interpreter.command("core.postprocess.privacy.planner", isolated=True)
     done = subprocess.run(
         command, input=jsonlib.dumps(request), capture_output=True, text=True, timeout=300, check=False
     )
@@ -130,34 +134,10 @@ def _plan(request: dict[str, object]) -> dict[str, object]:
     return found
 
 
-def uninstall(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Remove everything Hedgerow keeps on this machine: settings, ledger, shards, uploads. Your files stay."""
-    home = default_home()
-    if not home.is_dir():
-        raise StorageError(f"There is nothing at {home}.")
-    if home.is_symlink() or not any((home / name).exists() for name in ("ledger.db", "engine.lock", "config.toml")):
-        raise UsageError(
-            f"{home} does not look like a Hedgerow folder, so it stays.", "Remove it by hand if it should go."
-        )
-    console.say(f"This removes {home}: settings, privacy ledger, token shards and kept uploads. Your own files stay.")
-    console.say("Without the ledger, what your text was already charged is forgotten. This cannot be undone.", "red")
-    if not yes:
-        typer.confirm("Remove it?", abort=True, err=True)
-    try:
-        with EngineClient(home) as client:
-            client.connect(timeout_s=5)
-            client.call("shutdown")
-    except EngineError:
-        console.say("No engine was running.", "dim")
-    shutil.rmtree(home)
-    console.say(
-        f"Removed {home}. The program itself goes with the way you installed it, such as `pipx uninstall hedgerow`."
-    )
-
-
 @functools.cache
 def tree() -> typer.Typer:
     """Every command in its place."""
+    completion.completion_init()  # type: ignore[attr-defined]  # so that a shell that was given typer's completion script is answered in its form
     cli = typer.Typer(name="hedgerow", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     cli.callback(invoke_without_command=True)(root)
     for raw in (demo, host, bench, engine):
@@ -177,6 +157,10 @@ def tree() -> typer.Typer:
     cli.add_typer(texts.corpus, name="corpus")
     cli.add_typer(inspection.limits, name="limits")
     cli.add_typer(privacy, name="privacy")
+    cli.add_typer(installation.runtime_group(become), name="runtime")
+    cli.add_typer(installation.desktop, name="desktop")
+    cli.add_typer(installation.autostart_group, name="autostart")
+    cli.add_typer(installation.service, name="service")
     return cli
 
 
@@ -188,8 +172,12 @@ def has_display() -> bool:
 
 
 def become(module: str, arguments: Sequence[str]) -> None:
-    """Go on as ``python -m module``; where a process cannot be replaced, wait for it and pass its code on."""
-    command = [sys.executable, "-m", module, *arguments]
+    """Go on as ``python -m module``; where a process cannot be replaced, wait for it and pass its code on.
+
+    Raises:
+        RuntimeMissing: the packaged application needs its compute runtime for it.
+    """
+    command = [*interpreter.command(module), *arguments]
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":

@@ -5,7 +5,9 @@ The engine says where the model lies; the text goes to the child and to nobody e
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QProcess, Signal
+import functools
+
+from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from core.api import completion
 from core.api.errors import EngineError, HedgerowError
@@ -35,7 +37,11 @@ class CompletionProcess(QObject):
     def start(self, here: ModelHere, prompt: str, *, max_tokens: int, temperature: float, seed: int) -> None:
         """Continue a text."""
         self.stop()
-        program, *arguments = completion.command()
+        try:
+            program, *arguments = completion.command()
+        except HedgerowError as error:
+            QTimer.singleShot(0, self, functools.partial(self.failed.emit, error))
+            return
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.SeparateChannels)
         process.setStandardErrorFile(QProcess.nullDevice())

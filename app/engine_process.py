@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from app.client import EngineLink
+from core.api import interpreter
 from core.api.errors import HedgerowError
 from core.api.messages import Message
 
@@ -49,8 +49,9 @@ class EngineProcess(QObject):
             self.failed.emit(f"{self._home}: {error.strerror}")
             return False
         process = QProcess()
-        process.setProgram(sys.executable)
-        process.setArguments(["-m", "core.engine", "--home", str(self._home)])
+        program, *arguments = interpreter.command("core.engine")
+        process.setProgram(program)
+        process.setArguments([*arguments, "--home", str(self._home)])
         process.setStandardInputFile(QProcess.nullDevice())
         process.setStandardOutputFile(QProcess.nullDevice())
         process.setStandardErrorFile(str(self.log))

@@ -6,6 +6,7 @@ federation's own folder, and that file is watched.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +60,10 @@ class HostProcess(QObject):
         Returns:
             Whether a process was started; what comes of it stands in ``hosting.RUN_LOG``.
         """
-        program, *arguments = hosting.command("run", str(folder), *([f"--listen={listen}"] if listen else []))
+        try:
+            program, *arguments = hosting.command("run", str(folder), *([f"--listen={listen}"] if listen else []))
+        except HedgerowError:
+            return False
         process = QProcess()
         process.setProgram(program)
         process.setArguments(arguments)
@@ -72,8 +76,13 @@ class HostProcess(QObject):
     def _next(self) -> None:
         if self._process is not None or not self._waiting:
             return
-        verb, arguments, _, _ = self._waiting[0]
-        program, *rest = hosting.command(verb, *arguments)
+        verb, arguments, _, failed = self._waiting[0]
+        try:
+            program, *rest = hosting.command(verb, *arguments)
+        except HedgerowError as error:
+            self._waiting.popleft()
+            QTimer.singleShot(0, self, functools.partial(failed, error))
+            return
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.SeparateChannels)
         process.setStandardInputFile(QProcess.nullDevice())

@@ -6,6 +6,8 @@ is kept: one document is held at a time, of bounded length.
 
 from __future__ import annotations
 
+import functools
+
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from core.api import preview
@@ -32,7 +34,11 @@ class PreviewProcess(QObject):
     def start(self, source: PreviewTicket | str, document: int = 1, field: str = "") -> None:
         """Show one document: of a ticket, or the first of a file, read from this field."""
         self.stop()
-        program, *arguments = preview.command(source, document, field)
+        try:
+            program, *arguments = preview.command(source, document, field)
+        except HedgerowError as error:
+            QTimer.singleShot(0, self, functools.partial(self.failed.emit, error))
+            return
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.SeparateChannels)
         process.setStandardInputFile(QProcess.nullDevice())

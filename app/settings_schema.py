@@ -366,9 +366,7 @@ SETTINGS: tuple[Setting, ...] = (
         key="notify_problem",
         group=_TELL,
         title=str(QT_TRANSLATE_NOOP("Settings", "That something does not work")),
-        help=str(
-            QT_TRANSLATE_NOOP("Settings", "Such as a federation that does not answer or an engine that stopped.")
-        ),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Such as a federation that does not answer or an engine that stopped.")),
         kind="switch",
         default="yes",
         owner="window",

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindo
 
 from app import icons, sentences, strangers
 from app.pages.page import NARROW_PX, Page
+from app.runtime_process import RuntimeProcess
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
     def __init__(self, theme: Theme, store: EngineStore, settings: WindowSettings, application: QApplication) -> None:
         super().__init__()
         self._theme, self._store, self._settings = theme, store, settings
+        self.installer = RuntimeProcess(self)
         self.must_ask: Callable[[], bool] = lambda: False
         self.reports: CrashReports | None = None
         self.setWindowTitle("Hedgerow")
@@ -157,13 +159,13 @@ class MainWindow(QMainWindow):
     def _make_compute(self) -> Page:
         from app.pages.compute import ComputePage
 
-        return ComputePage(self._theme, self._store)
+        return ComputePage(self._theme, self._store, self.installer)
 
     def _make_first_run(self) -> Page:
         from app.pages.first_run import FirstRunPage
 
         step = self._settings.first_run_step
-        page = FirstRunPage(self._theme, self._store, self.choose_folder, self.choose_files, step)
+        page = FirstRunPage(self._theme, self._store, self.choose_folder, self.choose_files, step, self.installer)
         page.moved.connect(self._settings.set_first_run_step)
         page.left.connect(lambda: self.open_page("home"))
         page.invite_wanted.connect(self.open_invite)

@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app import figures, strangers
 from app.pages.page import Page, PageTitle, ScrollColumn
+from app.pages.runtime_pane import RuntimePane
 from app.pages.settings import SettingRow
+from app.runtime_process import RuntimeProcess
 from app.settings_schema import SETTINGS, Setting
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -43,7 +45,7 @@ _RULES = ("pause_on_full_screen", "train_on_battery", "only_when_idle")
 class ComputePage(Page):
     """Four plots over limits and week plan."""
 
-    def __init__(self, theme: Theme, store: EngineStore) -> None:
+    def __init__(self, theme: Theme, store: EngineStore, installer: RuntimeProcess) -> None:
         super().__init__(theme, store)
         self._values: dict[str, str] = {}
         self._plans: list[TrainingPlanView] | None = None
@@ -57,6 +59,7 @@ class ComputePage(Page):
         self.title.add(self.measure)
         self.trouble = Banner(theme)
         self.trouble.hide()
+        self.runtime = RuntimePane(theme, installer)
         self.gauges = _Gauges(theme)
         self.limits = Panel(theme, gap=1)
         self.limits.body.addWidget(Label(theme, self.tr("Never more than"), weight=600))
@@ -70,7 +73,7 @@ class ComputePage(Page):
         self.limits.body.addStretch(1)
         self.hours = _Hours(theme, lambda plan: self._set("schedule", plan))
         self._columns = Columns(theme, self.limits, self.hours, left_share=5, right_share=7)
-        for part in (self.title, self.trouble, self.gauges, self._columns):
+        for part in (self.title, self.trouble, self.runtime, self.gauges, self._columns):
             scroll.column.addWidget(part)
         scroll.column.addStretch(1)
         self._timer = QTimer(self)
@@ -81,6 +84,7 @@ class ComputePage(Page):
         """Ask what holds and what was measured, and look at the machine as long as the page is seen."""
         self.store.ask_quietly("limits.show").then(self._on_values)
         self.store.ask_quietly("hardware", HardwareParams(), 120.0).then(self._on_hardware)
+        self.runtime.look()
         self._timer.start()
         self._look()
 

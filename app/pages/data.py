@@ -64,7 +64,7 @@ class DataPage(Page):
         self.preview.tried.connect(lambda path, field: self.previews.start(path, 1, field))
         self.preview.field_chosen.connect(self._change_field)
         self.previews.shown.connect(self.preview.show_text)
-        self.previews.failed.connect(lambda error: self.preview.show_error(error.message))
+        self.previews.failed.connect(lambda error: self.preview.show_error(str(error)))
         self._stack = QStackedWidget()
         self._columns = Columns(theme, self._table_panel(), self.inspector, left_share=9, right_share=5)
         empty_buttons = [
@@ -221,7 +221,7 @@ class DataPage(Page):
                 self.previews.start(ticket, document)
 
         call = self.store.ask_quietly("corpus.preview", CorpusParams(corpus_id=corpus_id))
-        call.then(begin, lambda error: self.preview.show_error(error.message))
+        call.then(begin, lambda error: self.preview.show_error(str(error)))
 
     def _bring(self, pane: QWidget) -> None:
         """Scroll to a pane, once it has its place."""
@@ -240,7 +240,7 @@ class DataPage(Page):
 
     def _change_field(self, params: ChangeParams) -> None:
         call = self.store.ask_quietly("corpus.change", params)
-        call.then(lambda _: self.preview.wait(), lambda error: self.preview.show_error(error.message))
+        call.then(lambda _: self.preview.wait(), lambda error: self.preview.show_error(str(error)))
 
     def _read_again(self) -> None:
         chosen = self._chosen()

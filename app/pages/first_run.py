@@ -11,7 +11,9 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QRadioButt
 
 from app import figures, strangers
 from app.pages.page import Page, PageTitle, ScrollColumn
+from app.pages.runtime_pane import RuntimePane
 from app.pages.settings import SettingRow
+from app.runtime_process import RuntimeProcess
 from app.settings_schema import SETTINGS, Setting
 from app.stores.engine_store import EPSILON_STEPS, EngineStore
 from app.theme import Theme, Type
@@ -50,6 +52,7 @@ class FirstRunPage(Page):
         choose_folder: Callable[[], object],
         choose_files: Callable[[], object],
         step: int,
+        installer: RuntimeProcess,
     ) -> None:
         super().__init__(theme, store)
         self._values: dict[str, str] = {}
@@ -62,7 +65,7 @@ class FirstRunPage(Page):
         self.title = PageTitle(theme)
         self.trouble = Banner(theme)
         self.trouble.hide()
-        self._choose_folder, self._choose_files = choose_folder, choose_files
+        self._choose_folder, self._choose_files, self._installer = choose_folder, choose_files, installer
         self._stack = QStackedWidget()
         self.skip = Button(theme, self.tr("Skip this step"), lambda: self.go(self.step + 1), kind="link")
         self.later = Button(theme, self.tr("Later"), self.left.emit, kind="link")
@@ -100,7 +103,10 @@ class FirstRunPage(Page):
     @cached_property
     def hardware(self) -> _Hardware:
         """The step about the machine."""
-        return self._stacked(_Hardware(self.theme, self._change))
+        pane = RuntimePane(self.theme, self._installer)
+        step = self._stacked(_Hardware(self.theme, self._change, pane))
+        pane.look()
+        return step
 
     @cached_property
     def privacy(self) -> _Privacy:
@@ -136,7 +142,9 @@ class FirstRunPage(Page):
         self._stack.setCurrentWidget(part)
 
     def entered(self) -> None:
-        """Ask which limits hold."""
+        """Ask which limits hold, and whether what computes is there."""
+        if "hardware" in self.__dict__:
+            self.hardware.runtime.look()
         self.store.ask_quietly("limits.show").then(self._on_values)
 
     def go(self, step: int) -> None:
@@ -312,8 +320,9 @@ class _Folders(QWidget):
 class _Hardware(QWidget):
     """The few limits that matter first."""
 
-    def __init__(self, theme: Theme, change: Callable[[Setting, str], object]) -> None:
+    def __init__(self, theme: Theme, change: Callable[[Setting, str], object], runtime: RuntimePane) -> None:
         super().__init__()
+        self.runtime = runtime
         panel = Panel(theme, gap=1)
         known = {setting.key: setting for setting in SETTINGS}
         self.rows: dict[str, SettingRow] = {}
@@ -322,7 +331,7 @@ class _Hardware(QWidget):
                 panel.body.addWidget(Hairline())
             self.rows[key] = SettingRow(theme, known[key], change)
             panel.body.addWidget(self.rows[key])
-        _hold(self, panel)
+        _hold(self, runtime, panel)
 
     def show_values(self, values: dict[str, str], *, enabled: bool) -> None:
         """Show what holds."""
@@ -419,11 +428,13 @@ class _Start(QWidget):
         self.said.setText(self.tr("The demo starts. Its window opens when its first volunteer is there, in a minute."))
 
 
-def _hold(holder: QWidget, panel: Panel) -> None:
-    """One panel, as high as it needs."""
+def _hold(holder: QWidget, *panels: Panel) -> None:
+    """Panels, as high as they need."""
     outer = QVBoxLayout(holder)
     outer.setContentsMargins(0, 0, 0, 0)
-    outer.addWidget(panel)
+    outer.setSpacing(16)
+    for panel in panels:
+        outer.addWidget(panel)
     outer.addStretch(1)
 
 

@@ -16,7 +16,6 @@ import os
 import select
 import socket
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from core.api import wire
+from core.api import interpreter, wire
 from core.api.errors import EngineError, UsageError
 from core.api.messages import API_VERSION, METHODS, Hello, HelloParams, Message, Nothing, Snapshot
 
@@ -284,7 +283,7 @@ def start_engine(home: Path) -> tuple[subprocess.Popen[bytes], Path]:
         ) from error
     with stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "core.engine", "--home", str(home)],
+            [*interpreter.command("core.engine"), "--home", str(home)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stream,

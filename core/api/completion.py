@@ -6,11 +6,11 @@ The text goes from the program to the child and back, past the engine, which onl
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import msgspec
 
+from core.api import interpreter
 from core.api.errors import EngineError, from_code
 from core.api.messages import ModelHere
 
@@ -40,8 +40,12 @@ class Done:
 
 
 def command() -> list[str]:
-    """What to run."""
-    return [sys.executable, "-I", "-m", "core.training.completer"]
+    """What to run.
+
+    Raises:
+        RuntimeMissing: nothing is there that could run a model.
+    """
+    return interpreter.command("core.training.completer", isolated=True)
 
 
 def request(here: ModelHere, prompt: str, *, max_tokens: int, temperature: float, seed: int) -> bytes:

@@ -16,6 +16,7 @@
     ├── KeystoreError         no safe place for the key
     ├── SandboxError          the children cannot be locked down far enough
     └── EngineError           the engine is not there, busy, or failed inside
+        └── RuntimeMissing    the packaged application has no compute runtime yet
 
 Foreign exceptions become one of these at the border where they are met. ``message`` is one sentence that names
 the thing; ``hint`` says what to do.
@@ -151,6 +152,13 @@ class EngineError(HedgerowError):
 
     code = "engine"
     title = "The engine does not answer"
+
+
+class RuntimeMissing(EngineError):
+    """The packaged application has no compute runtime, or one that does not fit."""
+
+    code = "runtime"
+    title = "The compute runtime is not ready"
 
 
 def _all(cls: type[HedgerowError]) -> dict[str, type[HedgerowError]]:

@@ -7,11 +7,11 @@ prints one JSON document; ``run`` writes one line an event to its standard outpu
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import msgspec
 
+from core.api import interpreter
 from core.api.errors import EngineError, HedgerowError, from_code
 from core.api.messages import Message
 
@@ -143,8 +143,12 @@ def create_arguments(root: Path, wanted: NewFederation) -> list[str]:
 
 
 def command(verb: str, *arguments: str) -> list[str]:
-    """What to run for one answer, or for ``run``."""
-    return [sys.executable, "-m", "core.coordinator", verb, *arguments, "--json"]
+    """What to run for one answer, or for ``run``.
+
+    Raises:
+        RuntimeMissing: nothing is there that could run a coordinator.
+    """
+    return [*interpreter.command("core.coordinator"), verb, *arguments, "--json"]
 
 
 def read(verb: str, output: bytes) -> Message:

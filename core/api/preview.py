@@ -6,10 +6,9 @@ the program. See ``core.data.preview``.
 
 from __future__ import annotations
 
-import sys
-
 import msgspec
 
+from core.api import interpreter
 from core.api.errors import EngineError, from_code
 from core.api.messages import PreviewText, PreviewTicket
 
@@ -19,8 +18,12 @@ MAX_BYTES = 1 << 20
 
 
 def command(source: PreviewTicket | str, document: int = 1, field: str = "") -> list[str]:
-    """What to run: for a ticket of the engine, or for the path of a file and the field of its records."""
-    child = [sys.executable, "-I", "-m", "core.data.preview"]
+    """What to run: for a ticket of the engine, or for the path of a file and the field of its records.
+
+    Raises:
+        RuntimeMissing: nothing is there that could read it.
+    """
+    child = interpreter.command("core.data.preview", isolated=True)
     if isinstance(source, PreviewTicket):
         return [*child, "--ticket", source.path, "--document", str(document)]
     return [*child, f"--file={source}", f"--field={field}"]

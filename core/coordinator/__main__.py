@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from core.api import interpreter
 from core.api.errors import HedgerowError, UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -184,7 +185,7 @@ def _join_larger(options: argparse.Namespace) -> None:
     Raises:
         SystemExit: it was not made; the child has said why, and ended with this status.
     """
-    command = [sys.executable, "-m", "core.household", "join", str(options.dir), options.forward]
+    command = [*interpreter.command("core.household"), "join", str(options.dir), options.forward]
     command += [f"--{name}" for name in ("yes", "json") if getattr(options, name)]
     command += [f"--{name}={value}" for name in ("listen", "address") if (value := getattr(options, name))]
     status = subprocess.run(command, check=False).returncode

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from core.api import interpreter
 from core.api.errors import HedgerowError, StorageError
 from core.coordinator.home import Federation
 from core.coordinator.model_files import ModelFiles
@@ -108,7 +108,7 @@ class Evaluator:
         try:
             with log_path.open("ab") as log:
                 self._child = subprocess.Popen(
-                    launched([sys.executable, "-I", "-m", "core.training.worker", *names]),
+                    launched([*interpreter.command("core.training.worker", isolated=True), *names]),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.api import interpreter
 from core.api.errors import StorageError
 
 STOP_TIMEOUT_S = 5.0
@@ -19,7 +19,7 @@ MAX_LOG_BYTES = 8 << 20
 
 def launched(command: Sequence[str]) -> list[str]:
     """The same command, dying with this process."""
-    return [sys.executable, "-m", "core.coordinator.launch", str(os.getpid()), *command]
+    return [*interpreter.command("core.coordinator.launch"), str(os.getpid()), *command]
 
 
 class Child:

@@ -18,16 +18,15 @@ import os
 import socket
 import sqlite3
 import ssl
-import sys
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
 from flwr.proto import control_pb2, fab_pb2
 from google.protobuf.message import DecodeError, Message
 
+from core.api import interpreter
 from core.api.errors import CoordinatorError
 from core.coordinator import certificates
 from core.coordinator.blobs import write_durably
@@ -95,7 +94,7 @@ def environment(home: Home) -> dict[str, str]:
         if name.lower() not in _PROXIES and not name.upper().startswith("FLWR_")
     }
     return kept | {
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), kept.get("PATH", os.defpath))),
+        "PATH": os.pathsep.join((str(interpreter.scripts()), kept.get("PATH", os.defpath))),
         "NO_PROXY": f"{HOST},localhost",
         "FLWR_HOME": str(home.root / "flwr"),
         "FLWR_TELEMETRY_ENABLED": "0",
@@ -138,7 +137,7 @@ def superexec_command(home: Home, port: int) -> list[str]:
 
 
 def _program(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
+    return str(interpreter.scripts() / name)
 
 
 def free_port() -> int:

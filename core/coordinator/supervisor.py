@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from core.api import interpreter
 from core.api.errors import CoordinatorError, from_code
 from core.coordinator.agenda import agenda_of
 from core.coordinator.enrolment import Enrolment
@@ -69,7 +69,7 @@ class Supervisor:
         self.superlink = self._child("superlink", superlink_command(home, self.port))
         self.superexec = self._child("superexec", superexec_command(home, self.port))
         self.gateway = self._child("gateway", [])
-        self.forwarder = self._child("forwarder", [sys.executable, "-m", "core.household", "forward", str(home.root)])
+        self.forwarder = self._child("forwarder", [*interpreter.command("core.household"), "forward", str(home.root)])
         self._forwarder_at = 0.0
         self.address = ""
         self.run_id = ""
@@ -145,7 +145,7 @@ class Supervisor:
 
     def _start_gateway(self) -> None:
         self.gateway.command = [
-            sys.executable, "-m", "core.coordinator.gateway", str(self._federation.home.root),
+            *interpreter.command("core.coordinator.gateway"), str(self._federation.home.root),
             "--listen", self.address or self._listen, "--superlink", str(self.port),
         ]  # fmt: skip
         process = self.gateway.start(pipe=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.api import interpreter
 from core.api.errors import CoordinatorError, from_code
 from core.demo.processes import Children, child_environment
 
@@ -42,7 +42,7 @@ class Host:
         Raises:
             CoordinatorError: it ended, or did not get ready in a minute.
         """
-        command = (sys.executable, "-m", _MODULE, "run", str(self.folder), "--listen", "127.0.0.1:0")
+        command = (*interpreter.command(_MODULE), "run", str(self.folder), "--listen", "127.0.0.1:0")
         self._process = self._children.start("coordinator", (*command, "--json", "--keep-serving"))
         threading.Thread(target=self._follow, args=(self._process,), daemon=True).start()
         try:
@@ -97,7 +97,7 @@ class Host:
 
     def _ask(self, command: str, *arguments: str) -> dict[str, Any]:
         done = subprocess.run(
-            [sys.executable, "-m", _MODULE, command, *arguments, "--json"],
+            [*interpreter.command(_MODULE), command, *arguments, "--json"],
             capture_output=True,
             text=True,
             encoding="utf-8",

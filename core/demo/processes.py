@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from core.api import interpreter
+
 PR_SET_CHILD_SUBREAPER = 36
 _GRACE_S = 12.0
 
@@ -59,7 +61,7 @@ class Children:
         """Start ``arguments`` with its stdout as a pipe of lines and its stderr in a log file of that name."""
         command = list(arguments)
         if sys.platform == "linux":
-            command = [sys.executable, "-m", "core.coordinator.launch", str(os.getpid()), *command]
+            command = [*interpreter.command("core.coordinator.launch"), str(os.getpid()), *command]
         self._logs.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(

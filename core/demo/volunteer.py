@@ -6,12 +6,12 @@ import os
 import queue
 import secrets
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import TypeVar
 
+from core.api import interpreter
 from core.api.client import EngineClient
 from core.api.errors import CorpusError, EngineError, HedgerowError, UsageError
 from core.api.messages import (
@@ -58,7 +58,9 @@ class VolunteerEngine:
         try:
             os.write(writer, secrets.token_urlsafe(32).encode())
             os.close(writer)
-            command = (sys.executable, "-m", "core.engine", "--home", str(self.home), "--passphrase-fd", str(reader))
+            command = (
+                *interpreter.command("core.engine"), "--home", str(self.home), "--passphrase-fd", str(reader)
+            )  # fmt: skip
             self._process = self._children.start(self.name.replace(" ", "-"), command, inherited=(reader,))
         finally:
             os.close(reader)

@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Self
 
+from core.api import interpreter as interpreters
 from core.api.errors import EngineError, from_code
 from core.jobs import MAX_JOB_LINE, Alive, Down, Failed, Pause, Up, decode_up, encode
 
@@ -54,6 +55,15 @@ def environment(threads: int) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
     }
+
+
+def child_command(module: str, interpreter: str = "") -> list[str]:
+    """``python -I -m module`` under the owner's interpreter, else the one for such modules here.
+
+    Raises:
+        RuntimeMissing: the packaged application has no compute runtime yet.
+    """
+    return [interpreter, "-I", "-m", module] if interpreter else interpreters.command(module, isolated=True)
 
 
 def _die_with_parent(parent: int, first: Callable[[], None] = lambda: None) -> Callable[[], None]:
@@ -99,8 +109,9 @@ class Child:
         """Start ``python -I -m module`` and hand it its job; it also inherits ``descriptors``.
 
         Raises:
-            EngineError: the interpreter cannot be started.
+            EngineError: the interpreter cannot be started, or is not there yet.
         """
+        prefix = child_command(module, interpreter)
         down_r, down_w = os.pipe()
         up_r, up_w = os.pipe()
         key_r, key_w = os.pipe()
@@ -110,7 +121,7 @@ class Child:
         finally:
             os.close(key_w)
         flags = ["--in-fd", str(down_r), "--out-fd", str(up_w), "--key-fd", str(key_r), *arguments]
-        command = [interpreter or sys.executable, "-I", "-m", module, *flags]
+        command = [*prefix, *flags]
         _cut_log(log_path)
         try:
             with log_path.open("ab") as log:
@@ -242,12 +253,14 @@ async def converse(
     """Run a child that reads one document on stdin and writes one on stdout.
 
     Raises:
+        RuntimeMissing: the packaged application has no compute runtime yet.
         ChildDied: it failed or took longer than ``timeout_s``.
     """
+    command = child_command(module, interpreter)
     _cut_log(log_path)
     with log_path.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            interpreter or sys.executable, "-I", "-m", module,
+            *command,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
             env=environment(1), start_new_session=True, preexec_fn=_die_with_parent(os.getpid()),
         )  # fmt: skip

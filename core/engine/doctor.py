@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.api import runtime
 from core.api.errors import HedgerowError
 from core.api.messages import Check
 from core.engine.board import Board
@@ -134,6 +135,10 @@ def _worker(config: ConfigStore) -> _Found:
     if interpreter:
         fix = "Set worker_interpreter to a Python that exists."
         return _Found(os.access(interpreter, os.X_OK), interpreter, fix)
+    state = runtime.state()
+    if state != "own":
+        code = f"runtime_{state}"
+        return _Found(state not in runtime.NEEDED, runtime.SENTENCES[state], runtime.INSTALL, code)
     if importlib.util.find_spec("torch") is not None:
         return _Found(True, "torch is installed", code="torch_here")
     return _Found(False, "torch is not installed", "Install Hedgerow's requirements again.", "torch_missing")

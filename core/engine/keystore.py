@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import importlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -104,6 +105,28 @@ def open_keystore(home: Path, *, passphrase_fd: int | None = None) -> Keystore:
     return store
 
 
+def forget(home: Path, names: Iterable[str]) -> tuple[str, int]:
+    """Delete what this home has in the system's keyring, in whichever it used; the place, and how many there were.
+
+    Raises:
+        KeystoreError: the keyring that was used is not there or does not answer.
+    """
+    record = _read_record(home)
+    used = {record.backend, record.previous} & ALLOWED.keys() if record else set()
+    if record is None or not used:
+        return (record.backend if record else "", 0)
+    rings = {name: ring for _, name, ring in _Caller("system")(_viable_keyrings)}
+    count, wanted = 0, tuple(names)
+    for name in sorted(used):
+        if name not in rings:
+            raise KeystoreError(
+                f"{name} does not answer, so the keys of {home} in it stay.",
+                f"Unlock it and try again, or remove the entries of `hedgerow {record.namespace}` there by hand.",
+            )
+        count += KeyringKeystore(name, rings[name], f"hedgerow {record.namespace}").forget(wanted)
+    return ", ".join(sorted(used)), count
+
+
 class KeyringKeystore:
     """One allowed keyring of the system, each call bounded by ``TIMEOUT_S``."""
 
@@ -136,6 +159,26 @@ class KeyringKeystore:
         """See ``Keystore``."""
         if self.get(name) is not None:
             self._caller(lambda: self._ring.delete_password(self._service, name))
+
+    def forget(self, names: Iterable[str]) -> int:
+        """Delete these secrets, and where the keyring can list them all others of this home; how many there were."""
+        count = 0
+        for name in names:
+            if self._caller(lambda name=name: self._ring.get_password(self._service, name)) is not None:  # type: ignore[misc]
+                self._caller(lambda name=name: self._ring.delete_password(self._service, name))  # type: ignore[misc]
+                count += 1
+        return count + self._caller(self._sweep)
+
+    def _sweep(self) -> int:
+        """What is left of this home in a Secret Service; other keyrings cannot list."""
+        if not hasattr(self._ring, "get_preferred_collection"):
+            return 0
+        collection = self._ring.get_preferred_collection()
+        with contextlib.closing(collection.connection):
+            left = list(collection.search_items({"service": self._service}))
+            for item in left:
+                item.delete()
+        return len(left)
 
 
 class _Caller:

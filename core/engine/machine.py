@@ -10,9 +10,10 @@ from typing import Literal
 import msgspec
 import psutil
 
+from core.api.errors import EngineError
 from core.api.messages import HardwareProfile, TorchView
 from core.config import FederationConfig, Limits
-from core.engine.children import ChildDied, converse
+from core.engine.children import converse
 from core.hardware.nvml import read_gpus
 from core.hardware.profile import read_profile, with_torch
 from core.hardware.sensors import CPU, used_devices
@@ -36,7 +37,7 @@ async def ask_torch(home: Path, interpreter: str) -> TorchView:
             TORCH, b"", interpreter=interpreter, log_path=home / "logs" / "devices.log", timeout_s=TORCH_TIMEOUT_S
         )
         return msgspec.json.decode(said, type=TorchView)
-    except (ChildDied, OSError) as error:
+    except (EngineError, OSError) as error:
         return TorchView(torch=f"torch cannot be asked: {error}")
     except msgspec.MsgspecError:
         return TorchView(torch="torch said something about its devices that cannot be read.")

@@ -104,6 +104,26 @@
         <translation>torch ist nicht installiert.</translation>
     </message>
     <message>
+        <source>The compute runtime is installed.</source>
+        <translation>Die Rechenumgebung ist installiert.</translation>
+    </message>
+    <message>
+        <source>The compute runtime does not start any more.</source>
+        <translation>Die Rechenumgebung startet nicht mehr.</translation>
+    </message>
+    <message>
+        <source>The compute runtime is not installed yet.</source>
+        <translation>Die Rechenumgebung ist noch nicht installiert.</translation>
+    </message>
+    <message>
+        <source>The compute runtime is too old for this version.</source>
+        <translation>Die Rechenumgebung ist zu alt für diese Version.</translation>
+    </message>
+    <message>
+        <source>The compute runtime works; newer packages are known.</source>
+        <translation>Die Rechenumgebung geht; es gibt neuere Pakete.</translation>
+    </message>
+    <message>
         <source>No NVIDIA driver is here. Training runs on the processor.</source>
         <translation>Hier ist kein NVIDIA-Treiber. Trainiert wird auf dem Prozessor.</translation>
     </message>
@@ -122,6 +142,10 @@
     <message>
         <source>Reached at {address}.</source>
         <translation>Erreicht unter {address}.</translation>
+    </message>
+    <message>
+        <source>Press Install compute runtime on the page Compute.</source>
+        <translation>Drücken Sie „Rechenumgebung installieren“ auf der Seite Rechnen.</translation>
     </message>
     <message>
         <source>In a terminal: chmod 700 {path}</source>
@@ -2102,6 +2126,109 @@
     <message>
         <source>{0} of {1} records are damaged</source>
         <translation>{0} von {1} Datensätzen sind beschädigt</translation>
+    </message>
+</context>
+<context>
+    <name>RuntimePane</name>
+    <message>
+        <source>Compute runtime</source>
+        <translation>Rechenumgebung</translation>
+    </message>
+    <message>
+        <source>Install compute runtime</source>
+        <translation>Rechenumgebung installieren</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>The compute runtime works, and newer packages for it are known. Renew it when it suits you.</source>
+        <translation>Die Rechenumgebung geht, und es gibt neuere Pakete für sie. Erneuern Sie sie, wann es Ihnen passt.</translation>
+    </message>
+    <message>
+        <source>The compute runtime is too old for this version. Nothing is trained until it is renewed.</source>
+        <translation>Die Rechenumgebung ist zu alt für diese Version. Bis sie erneuert ist, wird nichts trainiert.</translation>
+    </message>
+    <message>
+        <source>The compute runtime does not start any more. Nothing is trained until it is renewed.</source>
+        <translation>Die Rechenumgebung startet nicht mehr. Bis sie erneuert ist, wird nichts trainiert.</translation>
+    </message>
+    <message>
+        <source>To read text and to train, Hedgerow needs torch and a few readers. They are fetched once, checked, and kept in a folder of yours.</source>
+        <translation>Zum Lesen und Trainieren braucht Hedgerow torch und einige Leser. Sie werden einmal geholt, geprüft und in einem Ihrer Ordner behalten.</translation>
+    </message>
+    <message>
+        <source>This machine has an NVIDIA GPU.</source>
+        <translation>Dieser Rechner hat eine NVIDIA-GPU.</translation>
+    </message>
+    <message>
+        <source>This machine has an AMD GPU with its compute driver.</source>
+        <translation>Dieser Rechner hat eine AMD-GPU mit ihrem Rechentreiber.</translation>
+    </message>
+    <message>
+        <source>No GPU was found that could train; the processor does it.</source>
+        <translation>Keine GPU gefunden, die trainieren könnte; der Prozessor übernimmt das.</translation>
+    </message>
+    <message>
+        <source>{0} {1} are free on this disk.</source>
+        <translation>{0} Auf dieser Platte sind {1} frei.</translation>
+    </message>
+    <message>
+        <source>Processor only</source>
+        <translation>Nur Prozessor</translation>
+    </message>
+    <message>
+        <source>NVIDIA GPU (CUDA)</source>
+        <translation>NVIDIA-GPU (CUDA)</translation>
+    </message>
+    <message>
+        <source>AMD GPU (ROCm)</source>
+        <translation>AMD-GPU (ROCm)</translation>
+    </message>
+    <message>
+        <source>about {0} to fetch, {1} on disk</source>
+        <translation>etwa {0} zu holen, {1} auf der Platte</translation>
+    </message>
+    <message>
+        <source>Making the environment</source>
+        <translation>Legt die Umgebung an</translation>
+    </message>
+    <message>
+        <source>Fetching packages</source>
+        <translation>Holt Pakete</translation>
+    </message>
+    <message>
+        <source>Fetching torch</source>
+        <translation>Holt torch</translation>
+    </message>
+    <message>
+        <source>Trying it</source>
+        <translation>Probiert sie aus</translation>
+    </message>
+    <message>
+        <source>Switching to it</source>
+        <translation>Wechselt zu ihr</translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation>{0} von {1}</translation>
+    </message>
+    <message>
+        <source>{0} left</source>
+        <translation>noch {0}</translation>
+    </message>
+    <message>
+        <source>{0} % done. {1}</source>
+        <translation>{0} % fertig. {1}</translation>
+    </message>
+    <message>
+        <source>The disk has too little room for this variant.</source>
+        <translation>Die Platte hat für diese Variante zu wenig Platz.</translation>
+    </message>
+    <message>
+        <source>Renew compute runtime</source>
+        <translation>Rechenumgebung erneuern</translation>
     </message>
 </context>
 <context>

@@ -104,6 +104,26 @@
         <translation>torch n’est pas installé.</translation>
     </message>
     <message>
+        <source>The compute runtime is installed.</source>
+        <translation>L’environnement de calcul est installé.</translation>
+    </message>
+    <message>
+        <source>The compute runtime does not start any more.</source>
+        <translation>L’environnement de calcul ne démarre plus.</translation>
+    </message>
+    <message>
+        <source>The compute runtime is not installed yet.</source>
+        <translation>L’environnement de calcul n’est pas encore installé.</translation>
+    </message>
+    <message>
+        <source>The compute runtime is too old for this version.</source>
+        <translation>L’environnement de calcul est trop ancien pour cette version.</translation>
+    </message>
+    <message>
+        <source>The compute runtime works; newer packages are known.</source>
+        <translation>L’environnement de calcul marche&#xa0;; des paquets plus récents existent.</translation>
+    </message>
+    <message>
         <source>No NVIDIA driver is here. Training runs on the processor.</source>
         <translation>Aucun pilote NVIDIA ici. L’entraînement tourne sur le processeur.</translation>
     </message>
@@ -122,6 +142,10 @@
     <message>
         <source>Reached at {address}.</source>
         <translation>Joint à l’adresse {address}.</translation>
+    </message>
+    <message>
+        <source>Press Install compute runtime on the page Compute.</source>
+        <translation>Appuyez sur «&#x202f;Installer l’environnement de calcul&#x202f;» à la page Calcul.</translation>
     </message>
     <message>
         <source>In a terminal: chmod 700 {path}</source>
@@ -2102,6 +2126,109 @@
     <message>
         <source>{0} of {1} records are damaged</source>
         <translation>{0} enregistrements sur {1} sont endommagés</translation>
+    </message>
+</context>
+<context>
+    <name>RuntimePane</name>
+    <message>
+        <source>Compute runtime</source>
+        <translation>Environnement de calcul</translation>
+    </message>
+    <message>
+        <source>Install compute runtime</source>
+        <translation>Installer l’environnement de calcul</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annuler</translation>
+    </message>
+    <message>
+        <source>The compute runtime works, and newer packages for it are known. Renew it when it suits you.</source>
+        <translation>L’environnement de calcul marche, et des paquets plus récents existent. Renouvelez-le quand il vous convient.</translation>
+    </message>
+    <message>
+        <source>The compute runtime is too old for this version. Nothing is trained until it is renewed.</source>
+        <translation>L’environnement de calcul est trop ancien pour cette version. Rien n’est entraîné avant son renouvellement.</translation>
+    </message>
+    <message>
+        <source>The compute runtime does not start any more. Nothing is trained until it is renewed.</source>
+        <translation>L’environnement de calcul ne démarre plus. Rien n’est entraîné avant son renouvellement.</translation>
+    </message>
+    <message>
+        <source>To read text and to train, Hedgerow needs torch and a few readers. They are fetched once, checked, and kept in a folder of yours.</source>
+        <translation>Pour lire et entraîner, Hedgerow a besoin de torch et de quelques lecteurs. Ils sont récupérés une fois, vérifiés, et gardés dans un dossier à vous.</translation>
+    </message>
+    <message>
+        <source>This machine has an NVIDIA GPU.</source>
+        <translation>Cette machine a un GPU NVIDIA.</translation>
+    </message>
+    <message>
+        <source>This machine has an AMD GPU with its compute driver.</source>
+        <translation>Cette machine a un GPU AMD avec son pilote de calcul.</translation>
+    </message>
+    <message>
+        <source>No GPU was found that could train; the processor does it.</source>
+        <translation>Aucun GPU capable d’entraîner&#xa0;; le processeur s’en charge.</translation>
+    </message>
+    <message>
+        <source>{0} {1} are free on this disk.</source>
+        <translation>{0} {1} sont libres sur ce disque.</translation>
+    </message>
+    <message>
+        <source>Processor only</source>
+        <translation>Processeur seul</translation>
+    </message>
+    <message>
+        <source>NVIDIA GPU (CUDA)</source>
+        <translation>GPU NVIDIA (CUDA)</translation>
+    </message>
+    <message>
+        <source>AMD GPU (ROCm)</source>
+        <translation>GPU AMD (ROCm)</translation>
+    </message>
+    <message>
+        <source>about {0} to fetch, {1} on disk</source>
+        <translation>environ {0} à récupérer, {1} sur le disque</translation>
+    </message>
+    <message>
+        <source>Making the environment</source>
+        <translation>Création de l’environnement</translation>
+    </message>
+    <message>
+        <source>Fetching packages</source>
+        <translation>Récupération des paquets</translation>
+    </message>
+    <message>
+        <source>Fetching torch</source>
+        <translation>Récupération de torch</translation>
+    </message>
+    <message>
+        <source>Trying it</source>
+        <translation>Essai</translation>
+    </message>
+    <message>
+        <source>Switching to it</source>
+        <translation>Bascule</translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation>{0} sur {1}</translation>
+    </message>
+    <message>
+        <source>{0} left</source>
+        <translation>reste {0}</translation>
+    </message>
+    <message>
+        <source>{0} % done. {1}</source>
+        <translation>{0} % fait. {1}</translation>
+    </message>
+    <message>
+        <source>The disk has too little room for this variant.</source>
+        <translation>Le disque a trop peu de place pour cette variante.</translation>
+    </message>
+    <message>
+        <source>Renew compute runtime</source>
+        <translation>Renouveler l’environnement de calcul</translation>
     </message>
 </context>
 <context>

@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "privacy_filters": set(),
     "subspace": set(),
     "hardware": set(),
+    "runtime": {"hardware"},
     "data": set(),
     "model": set(),
     "training": {"model"},

@@ -65,10 +65,10 @@ def test_an_engine_that_cannot_start_is_explained(tmp_path: Path, qtbot: Any, mo
     link = EngineLink(tmp_path / "home")
     process = EngineProcess(tmp_path / "home", link)
     process._patience.setInterval(3_000)
-    monkeypatch.setattr("app.engine_process.sys.executable", "/bin/false")
+    monkeypatch.setattr("sys.executable", "/bin/false")
     with qtbot.waitSignal(process.failed, timeout=10_000):
         assert process.start()
-    monkeypatch.setattr("app.engine_process.sys.executable", str(tmp_path / "nothing"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "nothing"))
     with qtbot.waitSignal(process.failed, timeout=10_000):
         assert not process.start()
 

@@ -100,6 +100,9 @@ LINK = "hedgerow://join?v=1"
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))  # uninstall looks there too
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "HEDGEROW_RUNTIME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HEDGEROW_HOME", str(tmp_path / "h"))
     return tmp_path / "h"
 
@@ -436,6 +439,13 @@ def test_an_invite_link_brings_no_options(
         (["demo", "--headless", "--json"], "core.demo", ["--headless", "--json"]),
         (["host", "create", "DIR", "--name", "-x"], "core.coordinator", ["create", "DIR", "--name", "-x"]),
         (["bench", "round", "--help"], "core.bench", ["round", "--help"]),
+        (["runtime", "--json"], "core.runtime", ["status", "--json"]),
+        (["runtime", "remove", "--yes"], "core.runtime", ["remove", "--yes"]),
+        (
+            ["runtime", "install", "--variant", "cpu", "--yes", "--json-progress"],
+            "core.runtime",
+            ["install", "--variant", "cpu", "--yes", "--json-progress"],
+        ),
     ],
 )
 def test_some_commands_become_another_program(
@@ -451,6 +461,25 @@ def test_some_commands_become_another_program(
     with pytest.raises(Replaced) as caught:
         cli.main(arguments)
     assert caught.value.args[1] == [sys.executable, "-m", module, *rest]
+
+
+def test_a_build_of_torch_that_there_is_not_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["runtime", "install", "--variant", "abacus"]) == 2
+    assert "is not cpu, cuda or rocm" in capsys.readouterr().err
+
+
+def test_the_background_is_for_the_window_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        cli, "open_window", lambda invite, *, background=False: opened.append((invite, background)) or 0
+    )
+    assert cli.main(["--background"]) == 0
+    assert cli.main([]) == 0
+    assert opened == [("", True), ("", False)]
+    assert cli.main(["--background", "status"]) == 2
+    assert "goes with no command" in capsys.readouterr().err
 
 
 def test_the_demo_gets_a_window_only_where_there_is_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
