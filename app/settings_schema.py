@@ -1,6 +1,7 @@
 """The settings as data: key, kind, bounds, default, words. The page is generated from it.
 
-``owner`` says who keeps a value: the engine (limits and its own settings, stored in ``config.toml``) or the window.
+``owner`` says who keeps a value: the engine (limits and its own settings, stored in ``config.toml``), the window, or
+the desktop's session, whose files say what holds.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Setting:
     low: float = 0.0
     high: float = 0.0
     choices: tuple[tuple[str, str], ...] = ()
-    owner: Literal["engine", "window"] = "engine"
+    owner: Literal["engine", "window", "session"] = "engine"
 
 
 def say(text: str) -> str:
@@ -309,6 +310,15 @@ SETTINGS: tuple[Setting, ...] = (
         help=str(QT_TRANSLATE_NOOP("Settings", "Off: closing the window stops training and the engine.")),
         kind="switch",
         default="no",
+    ),
+    Setting(
+        key="autostart",
+        group=_RUNNING,
+        title=str(QT_TRANSLATE_NOOP("Settings", "Start with the session")),
+        help=str(QT_TRANSLATE_NOOP("Settings", "Into the tray, without a window. Off until you want it.")),
+        kind="switch",
+        default="no",
+        owner="session",
     ),
     Setting(
         key="theme",

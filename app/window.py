@@ -221,6 +221,15 @@ class MainWindow(QMainWindow):
 
         return self._settings.first_run_step < STEPS
 
+    def show_help(self) -> None:
+        """Say what this is, what leaves the machine and what stays; the steps lead to everything else."""
+        from app.pages.first_run import FirstRunPage
+
+        page = self.page(FIRST_RUN)
+        assert isinstance(page, FirstRunPage)
+        self.open_page(FIRST_RUN)
+        page.show_first()
+
     def begin_first_run(self) -> None:
         """Ask the first questions, if they are open."""
         if self._first_run_open():
@@ -275,6 +284,7 @@ class MainWindow(QMainWindow):
             "Ctrl+Shift+P": self._show_pause_menu,
             "Ctrl+O": self.choose_folder,
             "Ctrl+I": self.open_invite,
+            "F1": self.show_help,
             "F6": self.next_region,
             "Esc": self.escape,
             "Ctrl+W": self.close,

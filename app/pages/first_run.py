@@ -159,6 +159,12 @@ class FirstRunPage(Page):
         self.refresh()
         self.next.setFocus()
 
+    def show_first(self) -> None:
+        """Show the first step without forgetting how far the owner was."""
+        self.step = 0
+        self.refresh()
+        self.next.setFocus()
+
     def _invite(self) -> None:
         self.moved.emit(STEPS)
         self.invite_wanted.emit()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from app import strangers
+from app import autostart, strangers
 from app.pages.page import Page, PageTitle, ScrollColumn
 from app.settings_schema import SETTINGS, Setting, say
 from app.stores.engine_store import EngineStore
@@ -94,6 +94,8 @@ class SettingsPage(Page):
         key = line.setting.key
         if line.setting.owner == "window":
             line.show_value(self._own.value(key))
+        elif line.setting.owner == "session":
+            line.show_value("yes" if autostart.is_on() else "no")
         else:
             line.setEnabled(self.store.connected)
             if key in self._values:
@@ -110,8 +112,22 @@ class SettingsPage(Page):
             self._own.set_value(setting.key, value)
             self.refresh()
             return
+        if setting.owner == "session":
+            self._start_with_session(value == "yes")
+            return
         call = self.store.ask_quietly("limits.set", LimitsParams(key=setting.key, value=value))
         call.then(lambda view: self._on_set(setting.key, value, view), self._on_refused)
+
+    def _start_with_session(self, wanted: bool) -> None:
+        try:
+            if wanted:
+                autostart.switch_on()
+            else:
+                autostart.switch_off()
+        except OSError as error:
+            self.trouble.say(self.tr("The session's folder cannot be written"), strangers.plain(str(error)))
+            self._rows["autostart"].forget()
+        self.refresh()
 
     def _on_set(self, key: str, value: str, view: Message) -> None:
         if key == "keep_running":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from PySide6.QtGui import QHideEvent, QTextCursor
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget
 
 from app import figures, strangers
@@ -51,6 +52,10 @@ class TryItPage(Page):
         self.sheet.setMinimumHeight(theme.px(45))
         self.facts = Label(theme, self._idle(), Type.SMALL, "muted", wrap=True)
         self.go = Button(theme, self.tr("Continue it"), self._go, kind="primary")
+        for keys in ("Ctrl+Return", "Ctrl+Enter"):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(lambda: self.go.isEnabled() and self._go())
         self.halt = Button(theme, self.tr("Stop"), self.stop)
         self.clear = Button(theme, self.tr("Empty the sheet"), self._clear, kind="link", size="small")
         panel = Panel(theme)

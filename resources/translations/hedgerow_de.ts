@@ -2691,6 +2691,14 @@
         <translation>Aus: Mit dem Fenster enden Training und Engine.</translation>
     </message>
     <message>
+        <source>Start with the session</source>
+        <translation>Mit der Sitzung starten</translation>
+    </message>
+    <message>
+        <source>Into the tray, without a window. Off until you want it.</source>
+        <translation>In die Ablage, ohne Fenster. Aus, bis Sie es wollen.</translation>
+    </message>
+    <message>
         <source>Colours</source>
         <translation>Farben</translation>
     </message>
@@ -2816,6 +2824,10 @@
     <message>
         <source>Whatever a federation asks for, this machine stays below what stands here.</source>
         <translation>Was auch immer eine Föderation verlangt, dieser Rechner bleibt unter dem, was hier steht.</translation>
+    </message>
+    <message>
+        <source>The session&apos;s folder cannot be written</source>
+        <translation>In den Ordner der Sitzung lässt sich nicht schreiben</translation>
     </message>
 </context>
 <context>

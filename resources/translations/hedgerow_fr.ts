@@ -2691,6 +2691,14 @@
         <translation>Désactivé&#xa0;: fermer la fenêtre arrête l’entraînement et le moteur.</translation>
     </message>
     <message>
+        <source>Start with the session</source>
+        <translation>Démarrer avec la session</translation>
+    </message>
+    <message>
+        <source>Into the tray, without a window. Off until you want it.</source>
+        <translation>Dans la zone de notification, sans fenêtre. Éteint tant que vous ne le voulez pas.</translation>
+    </message>
+    <message>
         <source>Colours</source>
         <translation>Couleurs</translation>
     </message>
@@ -2816,6 +2824,10 @@
     <message>
         <source>Whatever a federation asks for, this machine stays below what stands here.</source>
         <translation>Quoi qu’une fédération demande, cette machine reste en dessous de ce qui figure ici.</translation>
+    </message>
+    <message>
+        <source>The session&apos;s folder cannot be written</source>
+        <translation>Impossible d’écrire dans le dossier de la session</translation>
     </message>
 </context>
 <context>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -381,3 +382,24 @@ def test_measuring_again_takes_its_time_and_says_so(bench: Any, qtbot: Any) -> N
     qtbot.waitUntil(page.trouble.isVisible, timeout=5_000)
     assert page.measure.isEnabled()
     assert [p.probe for p in one.engine.params("hardware")] == [False, True]
+
+
+def test_the_session_starts_it_only_once_the_owner_says_so(
+    bench: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    one = bench()
+    one.window.open_page("settings")
+    line = one.window.page("settings").rows["autostart"]
+    entry = tmp_path / "config" / "autostart" / "org.hedgerow.Hedgerow.desktop"
+    assert not entry.exists()
+    assert not line.control.isChecked()
+    line.control.click()
+    assert "--background" in entry.read_text("utf-8")
+    line.control.click()
+    assert not entry.exists()
+    (tmp_path / "config").rmdir() if (tmp_path / "config").exists() else None
+    (tmp_path / "config").write_text("a file")
+    line.control.click()
+    assert one.window.page("settings").trouble.isVisible()
+    assert not line.control.isChecked()

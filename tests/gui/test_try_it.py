@@ -49,7 +49,8 @@ def test_the_model_writes_on_where_the_owner_stopped(bench: Any, qtbot: Any, her
     one, page = opened(bench)
     one.engine.replies["model.here"] = here
     page.sheet.setPlainText("The hedge ")
-    click(qtbot, page.go)
+    page.sheet.setFocus()
+    qtbot.keyClick(page.sheet, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert page.sheet.isReadOnly()
     assert page.halt.isEnabled()
     qtbot.waitUntil(page.go.isEnabled, timeout=60_000)

@@ -38,6 +38,16 @@ def test_numbers_open_pages(bench: Any) -> None:
         assert one.window.bar.isVisible() == (key != "home")
 
 
+def test_help_says_what_this_is_and_forgets_nothing(bench: Any) -> None:
+    one = bench()
+    one.settings.set_first_run_step(3)
+    press(one, "F1")
+    assert one.window.current == "first run"
+    assert one.window.page("first run").step == 0
+    assert one.settings.first_run_step == 3
+    assert "lends your machine" in one.window.page("first run").title.title.text()
+
+
 def test_pages_are_built_when_first_looked_at(bench: Any) -> None:
     one = bench()
     assert list(one.window._pages) == ["home"]
