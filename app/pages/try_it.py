@@ -55,7 +55,7 @@ class TryItPage(Page):
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(lambda: self.go.isEnabled() and self._go())
+            shortcut.activated.connect(self.go.click)
         self.halt = Button(theme, self.tr("Stop"), self.stop)
         self.clear = Button(theme, self.tr("Empty the sheet"), self._clear, kind="link", size="small")
         panel = Panel(theme)
