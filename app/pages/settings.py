@@ -160,6 +160,8 @@ class SettingRow(QWidget):
         elif setting.help:
             words.addWidget(Label(theme, say(setting.help), Type.SMALL, "muted", wrap=True))
         self.control = self._make_control(theme)
+        if compact:
+            self.control.setMaximumWidth(theme.px(40))
         self.control.setAccessibleName(say(setting.title))
         self.control.setAccessibleDescription(say(setting.help))
         title.setBuddy(self.control)
