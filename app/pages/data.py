@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from PySide6.QtCore import QItemSelection, QModelIndex, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QResizeEvent
@@ -55,16 +56,7 @@ class DataPage(Page):
         self.inspector.preview.clicked.connect(self._open_preview)
         self.inspector.choose.clicked.connect(self._open_choice)
         self.inspector.read_again.clicked.connect(self._read_again)
-        self.preview = PreviewPane(theme)
-        self.preview.wanted.connect(self._ask_preview)
-        self.choice = ChoicePane(theme)
-        self.choice.chosen.connect(self._change)
         self.previews = PreviewProcess(self)
-        self.preview.left.connect(self.previews.stop)
-        self.preview.tried.connect(lambda path, field: self.previews.start(path, 1, field))
-        self.preview.field_chosen.connect(self._change_field)
-        self.previews.shown.connect(self.preview.show_text)
-        self.previews.failed.connect(lambda error: self.preview.show_error(str(error)))
         self._stack = QStackedWidget()
         self._columns = Columns(theme, self._table_panel(), self.inspector, left_share=9, right_share=5)
         empty_buttons = [
@@ -90,8 +82,32 @@ class DataPage(Page):
         column.addWidget(self.title)
         column.addWidget(self.trouble)
         column.addWidget(self._stack, 1)
-        column.addWidget(self.choice)
-        column.addWidget(self.preview)
+
+    # Both panes are built when they are first asked for: all at once would hold the window up.
+
+    @cached_property
+    def preview(self) -> PreviewPane:
+        """One document as training sees it."""
+        pane = PreviewPane(self.theme)
+        pane.wanted.connect(self._ask_preview)
+        pane.left.connect(self.previews.stop)
+        pane.tried.connect(lambda path, field: self.previews.start(path, 1, field))
+        pane.field_chosen.connect(self._change_field)
+        self.previews.shown.connect(pane.show_text)
+        self.previews.failed.connect(lambda error: pane.show_error(str(error)))
+        self._scroll.column.addWidget(pane)
+        return pane
+
+    @cached_property
+    def choice(self) -> ChoicePane:
+        """What of a text is read."""
+        pane = ChoicePane(self.theme)
+        pane.chosen.connect(self._change)
+        self._scroll.column.addWidget(pane)
+        return pane
+
+    def _panes(self) -> list[ChoicePane | PreviewPane]:
+        return [self.__dict__[name] for name in ("choice", "preview") if name in self.__dict__]
 
     def _make_table(self) -> QTableView:
         table = QTableView()
@@ -190,10 +206,9 @@ class DataPage(Page):
         chosen = self._chosen()
         self.inspector.setVisible(chosen is not None)
         shown = chosen.corpus_id if chosen is not None else ""
-        if self.preview.corpus_id not in ("", shown):
-            self.preview.close_pane()
-        if self.choice.corpus_id not in ("", shown):
-            self.choice.close_pane()
+        for pane in self._panes():
+            if pane.corpus_id not in ("", shown):
+                pane.close_pane()
         if chosen is not None:
             budgets = [b for b in self.store.budgets() if b.corpus_id == chosen.corpus_id]
             used = [
@@ -201,14 +216,19 @@ class DataPage(Page):
                 for f in (self.store.snapshot.federations if self.store.snapshot else [])
                 if chosen.corpus_id in f.corpora and f.state in ("active", "unreachable", "below_floor")
             ]
-            if self.preview.corpus_id == chosen.corpus_id:
-                self.preview.follow(chosen)
+            for pane in self._panes():
+                if isinstance(pane, PreviewPane) and pane.corpus_id == chosen.corpus_id:
+                    pane.follow(chosen)
             self.inspector.show_corpus(chosen, budgets[0].guarantee if budgets else "", used)
+
+    def _close_panes(self) -> None:
+        for pane in self._panes():
+            pane.close_pane()
 
     def _open_preview(self) -> None:
         chosen = self._chosen()
         if chosen is not None:
-            self.choice.close_pane()
+            self._close_panes()
             self.preview.open_for(chosen)
             self._bring(self.preview)
 
@@ -230,7 +250,7 @@ class DataPage(Page):
     def _open_choice(self) -> None:
         chosen = self._chosen()
         if chosen is not None:
-            self.preview.close_pane()
+            self._close_panes()
             self.choice.open_for(chosen)
             self._bring(self.choice)
 
@@ -257,7 +277,9 @@ class DataPage(Page):
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Text is not kept where nobody looks at it."""
-        self.preview.close_pane()
+        for pane in self._panes():
+            if isinstance(pane, PreviewPane):
+                pane.close_pane()
         super().hideEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

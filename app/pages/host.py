@@ -6,6 +6,7 @@ only while somebody looks at the page.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QItemSelection, QTimer, QUrl
@@ -14,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QStackedWidget
 
 from app import strangers
 from app.host_process import HostProcess, free_port
-from app.pages.host_create import EVERYWHERE, LOOPBACK, HostCreate
+from app.pages.host_create import EVERYWHERE, FIRST_PORT, LOOPBACK, HostCreate
 from app.pages.host_detail import HostDetail
 from app.pages.host_invite import HostInvite
 from app.pages.page import EmptyState, Page, PageTitle
@@ -69,13 +70,8 @@ class HostPage(Page):
         self.list.setModel(self.model)
         self.list.selectionModel().selectionChanged.connect(self._on_selected)
         self.detail = HostDetail(theme, self._run, self._stop, self._invite, self._export)
-        self.invite = HostInvite(theme, self._make_invite, self._leave_invite)
-        self.form = HostCreate(theme)
-        self.form.wanted.connect(self._create)
-        self.form.left.connect(self._leave_form)
         self._right = QStackedWidget()
         self._right.addWidget(self.detail)
-        self._right.addWidget(self.invite)
         rows = Panel(theme, padding=0, gap=0)
         rows.body.setContentsMargins(1, 1, 1, 1)
         rows.body.addWidget(self.list, 1)
@@ -90,13 +86,35 @@ class HostPage(Page):
             EmptyState(theme, "host", self.tr("You host no federation yet"), sentence, [self.first])
         )  # fmt: skip
         self._stack = QStackedWidget()
-        for part in (empty, self._columns, self.form):
+        for part in (empty, self._columns):
             self._stack.addWidget(part)
         column = self.column()
         column.addWidget(self.title)
         column.addWidget(self.trouble)
         column.addWidget(self.exported)
         column.addWidget(self._stack, 1)
+
+    # Form and invite are built when they are first gone to: all at once would hold the window up.
+
+    @cached_property
+    def form(self) -> HostCreate:
+        """The form for a new federation."""
+        form = HostCreate(self.theme)
+        form.wanted.connect(self._create)
+        form.left.connect(self._leave_form)
+        self._stack.addWidget(form)
+        return form
+
+    @cached_property
+    def invite(self) -> HostInvite:
+        """The invite to the chosen federation."""
+        invite = HostInvite(self.theme, self._make_invite, self._leave_invite)
+        self._right.addWidget(invite)
+        return invite
+
+    @property
+    def _at_form(self) -> bool:
+        return "form" in self.__dict__ and self._stack.currentWidget() is self.form
 
     # What is there
 
@@ -178,12 +196,13 @@ class HostPage(Page):
     def _on_refused(self, place: str, error: HedgerowError) -> None:
         self._creating = False
         self._working.discard(place)
-        self.invite.make.setEnabled(True)
+        if self._inviting:
+            self.invite.make.setEnabled(True)
         taken = hosting.is_address_taken(error)
         found = self._found.get(place)
         self.other_port.setVisible(taken and found is not None)
         if taken:
-            self._port = free_port(self.form.port.value() + 1)
+            self._port = free_port(FIRST_PORT)
             self.other_port.set_label(self.tr("Run it on port {0}").format(self._port))
         self.trouble.say(strangers.plain(error.message), strangers.plain(error.hint))
         self.refresh()
@@ -199,11 +218,12 @@ class HostPage(Page):
         self.model.set_rows(places)
         if places and not self.list.currentIndex().isValid():
             self.list.setCurrentIndex(self.model.index(len(places) - 1, 0))
-        form = self._stack.currentWidget() is self.form
+        form = self._at_form
         if not form:
             self._stack.setCurrentIndex(1 if places else 0)
         self.another.setVisible(bool(places) and not form)
-        self.form.show_busy(self._creating)
+        if form:
+            self.form.show_busy(self._creating)
         self._show_chosen()
         self._say_title(len(places), form)
 
@@ -239,7 +259,7 @@ class HostPage(Page):
     def _show_chosen(self) -> None:
         chosen = self._chosen()
         self.detail.setVisible(chosen is not None and chosen.found is not None)
-        self._right.setCurrentIndex(1 if self._inviting else 0)
+        self._right.setCurrentWidget(self.invite if self._inviting else self.detail)
         if chosen is not None and chosen.found is not None:
             self.detail.show_federation(
                 chosen.found, chosen.path, starting=chosen.starting, busy=chosen.path in self._working
