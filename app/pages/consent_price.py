@@ -22,6 +22,7 @@ from app.theme import Theme, Type
 from app.units import epsilon_meaning, verdict_meaning, verdict_title
 from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
+from app.widgets.choice import stop_at_chosen
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, Panel, fact, row
 from app.widgets.ring_figure import Rings
@@ -165,6 +166,7 @@ class LimitChoice(QWidget):
             radio.setChecked(value == epsilon)
             radio.blockSignals(False)
             radio.setAccessibleDescription(epsilon_meaning(value, unit))
+        stop_at_chosen(self.radios)
         self._group.setExclusive(True)
         self.own.setText("" if epsilon in EPSILON_STEPS else f"{epsilon:g}")
         self.own.setAccessibleDescription(epsilon_meaning(epsilon, unit))

@@ -20,6 +20,7 @@ from app.theme import Theme, Type
 from app.units import epsilon_meaning
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
+from app.widgets.choice import stop_at_chosen
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, IconLabel, Panel, row
 from core.api.errors import HedgerowError
@@ -396,6 +397,7 @@ class _Privacy(QWidget):
         self._group.setExclusive(False)
         for value, radio in zip(EPSILON_STEPS, self.radios, strict=True):
             radio.setChecked(value == epsilon)
+        stop_at_chosen(self.radios)
         self._group.setExclusive(True)
         self.meaning.setText(
             self.tr("At ε {0}: {1}").format(figures.epsilon_limit(epsilon), epsilon_meaning(epsilon, "document"))

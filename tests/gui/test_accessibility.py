@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +23,20 @@ from PySide6.QtWidgets import (
 )
 from support import scenes
 
+from app.crash import CrashReports
+from app.stores.hosted_model import HostedPlace
 from app.widgets.bars import Bars
 from app.widgets.hedge import Hedge
 from app.widgets.plot import Plot
 from app.widgets.ring_figure import Gauge, Rings
+from core.api.hosting import Invitation
 
 PAGES = ("home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings")
+PLACES = (
+    *PAGES, "first run 0", "first run 1", "first run 2", "first run 3", "first run 4", "invite", "consent", "host form",
+    "host detail", "host invite", "crash report",
+)  # fmt: skip
+"""Pages, and what else one comes to from them."""
 INTERACTIVE = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit)
 FIGURES = (Plot, Bars, Hedge)
 
@@ -37,20 +46,50 @@ def visible(window: QWidget, kind: Any) -> list[Any]:
 
 
 def opened(bench: Any, qtbot: Any, page: str) -> Any:
-    one = bench()
-    one.window.open_page(page)
+    one = bench(scenes.ready_to_join() if page in ("invite", "consent") or page.startswith("first run") else None)
+    if page in ("invite", "consent"):
+        one.window.open_invite(scenes.INVITE)
+        federations = one.window.page("federations")
+        qtbot.waitUntil(federations.invite.go_on.isEnabled, timeout=5_000)
+        if page == "consent":
+            qtbot.mouseClick(federations.invite.go_on, Qt.MouseButton.LeftButton)
+            qtbot.waitUntil(federations.consent.isVisible, timeout=5_000)
+        return one
+    if page == "crash report":
+        one.window.reports = CrashReports(one.settings.home)
+        one.window.reports.on_exception(RuntimeError, RuntimeError("x"), None)
+    place, _, part = page.rpartition(" ")
+    one.window.open_page({"first run": "first run", "host": "host", "crash": "doctor"}.get(place, page))
+    if place == "first run":
+        one.window.page("first run").go(int(part))
+    if place == "host":
+        _host(one.window.page("host"), part)
+    if page in ("doctor", "crash report"):
+        qtbot.waitUntil(one.window.page("doctor").panel.isVisible, timeout=5_000)
     if page == "uploads":
         qtbot.waitUntil(one.window.page("uploads").detail.layers.isVisible, timeout=5_000)
-    if page == "doctor":
-        qtbot.waitUntil(one.window.page("doctor").panel.isVisible, timeout=5_000)
     return one
 
 
-@pytest.mark.parametrize("page", PAGES)
+def _host(page: Any, part: str) -> None:
+    """Come to a part of the page on which one hosts."""
+    if part == "form":
+        page.first.click()
+        return
+    place = HostedPlace(path="/home/ada/village", found=scenes.hosted())
+    page._places = lambda: [Path(place.path)]
+    page._found = {place.path: place.found}
+    page.refresh()
+    if part == "invite":
+        page.detail.invite.click()
+        page.invite.show_invitation(Invitation(invite=scenes.INVITE, address="a:1", uses=1, expires_at=2e9))
+
+
+@pytest.mark.parametrize("page", PLACES)
 def test_every_interactive_widget_has_a_name(page: str, bench: Any, qtbot: Any) -> None:
     one = opened(bench, qtbot, page)
     controls = visible(one.window, INTERACTIVE)
-    assert len(controls) >= 8
+    assert len(controls) >= 7
     for control in controls:
         if control.objectName().startswith("qt_") or control.metaObject().className() == "QTableCornerButton":
             continue
@@ -58,6 +97,34 @@ def test_every_interactive_widget_has_a_name(page: str, bench: Any, qtbot: Any) 
         assert interface is not None
         name = interface.text(QAccessible.Text.Name)
         assert name.strip(), f"{control.metaObject().className()} {control.objectName()!r} on {page}"
+
+
+NAMELESS = {
+    QAccessible.Role.Client, QAccessible.Role.Window, QAccessible.Role.Pane, QAccessible.Role.Grouping,
+    QAccessible.Role.Border, QAccessible.Role.LayeredPane, QAccessible.Role.Splitter, QAccessible.Role.ScrollBar,
+    QAccessible.Role.Separator, QAccessible.Role.Graphic, QAccessible.Role.StaticText,
+}  # fmt: skip
+"""Roles that only hold others, or whose text is their name."""
+
+
+@pytest.mark.parametrize("page", PLACES)
+def test_everything_in_the_tree_that_can_be_used_has_a_name(page: str, bench: Any, qtbot: Any) -> None:
+    one = opened(bench, qtbot, page)
+    walked, nameless = 0, []
+    waiting = [QAccessible.queryAccessibleInterface(one.window)]
+    while waiting:
+        found = waiting.pop()
+        if found is None or not found.isValid() or found.state().invisible:
+            continue
+        waiting += [found.child(number) for number in range(found.childCount())]
+        if found.role() in NAMELESS or found.state().disabled:
+            continue
+        walked += 1
+        if not found.text(QAccessible.Text.Name).strip() and not found.text(QAccessible.Text.Value).strip():
+            kind = found.object().metaObject().className() if found.object() is not None else "item"
+            nameless.append(f"{kind} {found.role()}")
+    assert walked >= 8
+    assert not nameless
 
 
 @pytest.mark.parametrize("page", ["home", "privacy", "uploads"])
@@ -73,13 +140,15 @@ def test_every_figure_reads_a_summary(page: str, bench: Any, qtbot: Any) -> None
         assert ring.accessibleName()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PLACES)
 def test_tab_reaches_every_control(page: str, bench: Any, qtbot: Any, qapp: Any) -> None:
     one = opened(bench, qtbot, page)
     one.window.activateWindow()
     qtbot.waitUntil(one.window.isActiveWindow, timeout=2_000)
     wanted = {
-        w for w in visible(one.window, INTERACTIVE) if w.isEnabled() and w.focusPolicy() & Qt.FocusPolicy.TabFocus
+        w
+        for w in visible(one.window, INTERACTIVE)
+        if w.isEnabled() and w.focusPolicy() & Qt.FocusPolicy.TabFocus and not w.objectName().startswith("qt_")
     }
     # Of a group with one choice Tab reaches the chosen one; the arrows go on from there.
     wanted = {w for w in wanted if not (isinstance(w, QAbstractButton) and w.autoExclusive() and not w.isChecked())}
