@@ -23,12 +23,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PLACES = ("/usr", "/etc", "/opt", "/srv", "/var/lib", "/var/spool", "/var/mail", "/var/www", "/root", "/home")
+PLACES = ("/usr", "/etc", "/opt", "/srv", "/var/lib", "/var/spool", "/var/mail", "/var/www")
 """Where a package or its use could leave something."""
 NOT_OURS = (
-    "/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/systemd/", "/etc/ld.so.cache", "/usr/share/mime/", "/root/.cache/pip",
+    "/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/systemd/", "/etc/ld.so.cache", "/usr/share/mime/",
     "/usr/share/icons/hicolor/icon-theme.cache", "/usr/share/applications/mimeinfo.cache", "/var/lib/texmf/",
-    "/var/lib/swcatalog/", "/var/lib/app-info/", "/root/.pyenv/",
+    "/var/lib/swcatalog/", "/var/lib/app-info/",
 )  # fmt: skip
 """What dpkg's triggers, apt and the developer's own tools keep for themselves."""
 TIMES: list[tuple[str, float]] = []
