@@ -13,19 +13,19 @@ from PySide6.QtCore import QObject, QProcess, QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app import icons
+from app.children.engine_process import EngineProcess
 from app.client import EngineLink, OtherVersionError
-from app.colour_scheme import PortalColourScheme
 from app.crash import CrashReports
-from app.engine_process import EngineProcess
-from app.languages import load_translations
+from app.desktop.colour_scheme import PortalColourScheme
+from app.desktop.single_instance import SingleInstance
 from app.notifications import Notifications
-from app.single_instance import SingleInstance
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
 from app.tray import Tray
 from app.window import MainWindow
 from app.window_settings import WindowSettings
+from app.words.languages import load_translations
 from core.api import interpreter
 from core.api.errors import HedgerowError
 from core.api.messages import LimitsParams, LimitsView, Message

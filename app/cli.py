@@ -20,8 +20,8 @@ from typing import Annotated, Any
 import typer
 from typer import completion
 
-from app import commands, console, inspection, installation, texts, trying
-from app.uninstall import uninstall
+from app.terminal import commands, console, inspection, installation, texts, trying
+from app.terminal.uninstall import uninstall
 from core.api import interpreter
 from core.api.client import default_home
 from core.api.errors import EngineError, HedgerowError, PrivacyError

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject
 
-from app import strangers
 from app.stores.engine_store import EngineStore
 from app.window_settings import WindowSettings
+from app.words import strangers
 
 KINDS = {"problem": "notify_problem", "no_budget": "notify_budget"}
 """State of the engine → the setting that lets it be told."""

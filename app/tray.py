@@ -14,13 +14,14 @@ from PySide6.QtDBus import QDBusConnection, QDBusServiceWatcher
 from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import QSystemTrayIcon
 
-from app import figures, icons
+from app import icons
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
 from app.widgets.buttons import house_menu
 from app.widgets.rings import RingFigure, ring_pixmap, tray_ink
 from app.widgets.state_bar import SNOOZES
+from app.words import figures
 
 SIZES = (16, 22, 24, 32, 44, 48, 64)
 WATCHER = "org.kde.StatusNotifierWatcher"

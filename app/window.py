@@ -12,9 +12,9 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from app import icons, sentences, strangers
+from app import icons
+from app.children.runtime_process import RuntimeProcess
 from app.pages.page import NARROW_PX, Page
-from app.runtime_process import RuntimeProcess
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
@@ -24,6 +24,7 @@ from app.widgets.rail import Entry, Rail
 from app.widgets.state_bar import StateBar
 from app.widgets.toast import Toast
 from app.window_settings import WindowSettings
+from app.words import sentences, strangers
 from core.api import hosting
 from core.api.errors import HedgerowError
 from core.api.messages import Notice, Sentence

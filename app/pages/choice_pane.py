@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QPlainTextEdit
 
-from app import strangers
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Panel, row
+from app.words import strangers
 from core.api.messages import ChangeParams, CorpusInfo
 
 

@@ -10,11 +10,10 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from app import figures, strangers
+from app.children.runtime_process import RuntimeProcess
 from app.pages.page import Page, PageTitle, ScrollColumn
 from app.pages.runtime_pane import RuntimePane
 from app.pages.settings import SettingRow
-from app.runtime_process import RuntimeProcess
 from app.settings_schema import SETTINGS, Setting
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -24,6 +23,7 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Columns, Hairline, Panel, heading
 from app.widgets.plot import Limit, Line, Plot
 from app.widgets.week_grid import WeekGrid
+from app.words import figures, strangers
 from core.api.errors import HedgerowError
 from core.api.messages import (
     HardwareParams,

@@ -13,7 +13,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app import figures, strangers
 from app.pages.consent_price import Price, TextChoice
 from app.pages.consent_terms import Flows
 from app.pages.page import Page, PageTitle, ScrollColumn
@@ -24,6 +23,7 @@ from app.widgets.buttons import Button
 from app.widgets.chip import Chip
 from app.widgets.labels import Label
 from app.widgets.panel import Columns, Panel, row
+from app.words import figures, strangers
 from core.api.errors import HedgerowError
 from core.api.messages import (
     CorpusChoice,

@@ -16,10 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import figures, strangers
 from app.stores.engine_store import EPSILON_STEPS
 from app.theme import Theme, Type
-from app.units import epsilon_meaning, verdict_meaning, verdict_title
 from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
 from app.widgets.choice import stop_at_chosen
@@ -27,6 +25,8 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, Panel, fact, row
 from app.widgets.ring_figure import Rings
 from app.widgets.rings import RingFigure
+from app.words import figures, strangers
+from app.words.units import epsilon_meaning, verdict_meaning, verdict_title
 from core.api.messages import (
     CorpusOffer,
     TermsView,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from app import figures, strangers
 from app.theme import Theme, Type
-from app.units import unit_title
 from app.widgets.labels import Label
 from app.widgets.panel import Hairline, IconLabel, Panel, row
+from app.words import figures, strangers
+from app.words.units import unit_title
 from core.api.messages import (
     CorpusOffer,
     ManifestView,

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtWidgets import QGridLayout, QPlainTextEdit
 
-from app import figures, reasons, strangers
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, Panel, row
+from app.words import figures, reasons, strangers
 from core.api.messages import CorpusInfo, Part
 
 _REASONS = 6

@@ -16,12 +16,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import figures, strangers
+from app.children.preview_process import PreviewProcess
 from app.pages.choice_pane import ChoicePane
 from app.pages.corpus_inspector import CorpusInspector
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
 from app.pages.preview_pane import PreviewPane
-from app.preview_process import PreviewProcess
 from app.stores.corpus_model import CorpusModel
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -30,6 +29,7 @@ from app.widgets.buttons import Button
 from app.widgets.labels import Label
 from app.widgets.panel import Columns, Hairline, IconLabel, Panel, row
 from app.widgets.rows import TableCells
+from app.words import figures, strangers
 from core.api.errors import HedgerowError
 from core.api.messages import ChangeParams, CorpusInfo, CorpusParams, Message, PathsParams, PreviewTicket
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtGui import QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from app import checks, figures, strangers
 from app.crash import CrashReports
 from app.pages.page import Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore
@@ -14,6 +13,7 @@ from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, IconLabel, Panel, row
+from app.words import checks, figures, strangers
 from core.api.errors import HedgerowError
 from core.api.messages import Check, CheckList, LogText, Message
 

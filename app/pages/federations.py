@@ -9,20 +9,20 @@ from PySide6.QtCore import QItemSelection
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout
 
-from app import figures, strangers
 from app.pages.consent import ConsentPage
 from app.pages.invite import InvitePage
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore
 from app.stores.federation_model import FederationModel
 from app.theme import Theme, Type
-from app.units import unit_words
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.chip import Chip
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Columns, Hairline, Panel, fact, row
 from app.widgets.rows import HouseList
+from app.words import figures, strangers
+from app.words.units import unit_words
 from core.api.errors import HedgerowError
 from core.api.messages import FederationInfo, FederationParams, Message, TermsView
 

@@ -9,20 +9,20 @@ from typing import TypeVar
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
-from app import figures, strangers
+from app.children.runtime_process import RuntimeProcess
 from app.pages.page import Page, PageTitle, ScrollColumn
 from app.pages.runtime_pane import RuntimePane
 from app.pages.settings import SettingRow
-from app.runtime_process import RuntimeProcess
 from app.settings_schema import SETTINGS, Setting
 from app.stores.engine_store import EPSILON_STEPS, EngineStore
 from app.theme import Theme, Type
-from app.units import epsilon_meaning
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.choice import stop_at_chosen
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, IconLabel, Panel, row
+from app.words import figures, strangers
+from app.words.units import epsilon_meaning
 from core.api.errors import HedgerowError
 from core.api.messages import LimitsParams, LimitsView, Message
 

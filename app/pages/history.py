@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout
 
-from app import figures, strangers
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore
 from app.stores.history_model import HistoryModel
@@ -16,6 +15,7 @@ from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Columns, Hairline, Panel, fact, heading, row
 from app.widgets.rows import HouseList
+from app.words import figures, strangers
 from core.api.errors import HedgerowError
 from core.api.messages import Contribution, Footprint, HistoryList, HistoryParams, HistoryRow, Message
 

@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from app import figures, strangers
 from app.pages.page import Page, ScrollColumn
 from app.state_view import Action
 from app.stores.engine_store import EngineStore
@@ -24,6 +23,7 @@ from app.widgets.panel import Columns, Hairline, Panel, heading, row
 from app.widgets.plot import Line, Plot
 from app.widgets.ring_figure import LegendDot, Rings
 from app.widgets.state_bar import StatePanel
+from app.words import figures, strangers
 from core.api.messages import BudgetInfo, Point, UploadInfo
 
 _ROWS = 4

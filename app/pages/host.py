@@ -13,8 +13,7 @@ from PySide6.QtCore import QFileSystemWatcher, QItemSelection, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QHideEvent, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QStackedWidget
 
-from app import strangers
-from app.host_process import HostProcess, free_port
+from app.children.host_process import HostProcess, free_port
 from app.pages.host_create import EVERYWHERE, FIRST_PORT, LOOPBACK, HostCreate
 from app.pages.host_detail import HostDetail
 from app.pages.host_invite import HostInvite
@@ -26,6 +25,7 @@ from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.panel import Columns, Panel
 from app.widgets.rows import HouseList
+from app.words import strangers
 from core.api import hosting
 from core.api.errors import HedgerowError
 from core.api.hosting import Created, Exported, Hosted, Invitation, NewFederation

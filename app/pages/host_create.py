@@ -5,15 +5,15 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLineEdit, QSpinBox, QWidget
 
-from app import figures
-from app.host_process import free_port, home_address
+from app.children.host_process import free_port, home_address
 from app.pages.page import ScrollColumn
 from app.theme import Theme, Type
-from app.units import unit_title
 from app.widgets.buttons import Button
 from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Panel, row
+from app.words import figures
+from app.words.units import unit_title
 from core.api.hosting import PRESETS, UNITS, NewFederation
 
 FIRST_PORT = 8_470

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from app import figures, strangers
 from app.pages.page import ScrollColumn
 from app.stores.hosted_model import HostedRoundModel, HostedVolunteerModel
 from app.theme import Theme, Type
-from app.units import unit_title
 from app.widgets.buttons import Button
 from app.widgets.chip import Chip
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Columns, Hairline, Panel, fact, row
 from app.widgets.plot import Line, Plot
 from app.widgets.rows import HouseList
+from app.words import figures, strangers
+from app.words.units import unit_title
 from core.api.hosting import Hosted
 
 

@@ -8,13 +8,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSpinBox, QVBoxLayout
 
-from app import figures
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
 from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Panel, heading, row
 from app.widgets.qr import QrCode
+from app.words import figures
 from core.api.hosting import Invitation
 
 DAYS = (1, 7, 30)

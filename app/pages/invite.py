@@ -6,7 +6,6 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QPlainTextEdit
 
-from app import figures, strangers
 from app.pages.page import Page, PageTitle
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -14,6 +13,7 @@ from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, IconLabel, Panel, fact, row
+from app.words import figures, strangers
 from core.api.errors import HedgerowError
 from core.api.messages import InviteParams, InviteView, Message, TermsView
 

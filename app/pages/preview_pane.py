@@ -8,11 +8,11 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
-from app import figures, strangers
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Panel, row
+from app.words import figures, strangers
 from core.api.messages import ChangeParams, CorpusInfo, PreviewText
 
 MOST_CHARACTERS = 20_000

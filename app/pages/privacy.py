@@ -6,13 +6,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from app import figures, strangers
 from app.pages.consent_price import VERDICT_SIGNS
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore, share_left, without_guarantee
 from app.stores.upload_model import UploadModel
 from app.theme import Theme, Type
-from app.units import unit_words, verdict_meaning, verdict_word
 from app.widgets.banner import Banner
 from app.widgets.buttons import Button
 from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
@@ -20,6 +18,8 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Columns, Hairline, IconLabel, Panel, row
 from app.widgets.plot import Limit, Line, Plot
 from app.widgets.ring_figure import Gauge
+from app.words import figures, strangers
+from app.words.units import unit_words, verdict_meaning, verdict_word
 from core.api.errors import HedgerowError
 from core.api.messages import Acknowledged, BudgetInfo, ExportParams, Message, UploadInfo
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QRadioButton
 
-from app import figures, strangers
-from app.runtime_process import UNKNOWN_S, RuntimeProcess
+from app.children.runtime_process import UNKNOWN_S, RuntimeProcess
 from app.theme import Theme, Type
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Panel, row
 from app.widgets.round_bar import RoundBar
+from app.words import figures, strangers
 from core.api.runtime import RuntimeStatus, Variant
 
 

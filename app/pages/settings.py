@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from app import autostart, strangers
+from app.desktop import autostart
 from app.pages.page import Page, PageTitle, ScrollColumn
 from app.settings_schema import SETTINGS, Setting, say
 from app.stores.engine_store import EngineStore
@@ -18,6 +18,7 @@ from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Hairline, Panel
 from app.window_settings import WindowSettings
+from app.words import strangers
 from core.api.errors import HedgerowError
 from core.api.messages import LimitsParams, LimitsView, Message
 

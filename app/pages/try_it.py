@@ -8,8 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget
 
-from app import figures, strangers
-from app.completion_process import CompletionProcess
+from app.children.completion_process import CompletionProcess
 from app.pages.page import EmptyState, Page, PageTitle
 from app.stores.engine_store import EngineStore
 from app.theme import Theme, Type
@@ -18,6 +17,7 @@ from app.widgets.buttons import Button
 from app.widgets.choice import Choice
 from app.widgets.labels import Label
 from app.widgets.panel import Panel, row
+from app.words import figures, strangers
 from core.api import completion
 from core.api.errors import HedgerowError
 from core.api.messages import FederationInfo, FederationParams, Message, ModelHere

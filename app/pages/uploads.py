@@ -8,7 +8,6 @@ from PySide6.QtCore import QItemSelection
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app import figures, strangers
 from app.pages.page import EmptyState, Page, ScrollColumn
 from app.stores.engine_store import EngineStore
 from app.stores.upload_model import UploadModel
@@ -19,6 +18,7 @@ from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Columns, Hairline, Panel, fact, heading, row
 from app.widgets.rows import HouseList
+from app.words import figures, strangers
 from core.api.errors import HedgerowError
 from core.api.messages import LayerNorm, Message, UploadDetail, UploadInfo, UploadList, UploadParams
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QObject, Qt
 
-from app import figures, strangers
 from app.stores.row_model import FIGURE_INK, SHARE, Index, RowModel
+from app.words import figures, strangers
 from core.api.messages import CorpusInfo, FederationInfo
 
 

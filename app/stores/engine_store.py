@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from app import figures, sentences
 from app.client import Call, EngineLink, OtherVersionError
 from app.state_view import Action, StateView, view
 from app.widgets.rings import RingFigure
+from app.words import figures, sentences
 from core.api.errors import HedgerowError
 from core.api.messages import BudgetInfo, CorpusInfo, Hello, Message, Notice, Snapshot, SnoozeParams
 

@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 from PySide6.QtCore import Qt
 
-from app import figures, strangers
 from app.stores.row_model import FIGURE, FIGURE_INK, SECOND_FIGURE, SECOND_LINE, Index, RowModel
+from app.words import figures, strangers
 from core.api.hosting import Hosted, HostedRound, HostedVolunteer
 from core.api.messages import Message
 

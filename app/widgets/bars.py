@@ -8,9 +8,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app import figures
 from app.theme import Theme, Type
 from app.widgets.plot import nice_ticks
+from app.words import figures
 
 
 class Bars(QWidget):

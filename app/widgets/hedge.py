@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app import figures
 from app.theme import Theme, Type
+from app.words import figures
 
 _MOST_WEEKS = 8
 _LEAST_STEP = 5.0

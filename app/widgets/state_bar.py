@@ -9,7 +9,6 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app import figures, strangers
 from app.state_view import Action, StateView
 from app.theme import Theme, Type
 from app.widgets.buttons import Button, SplitButton
@@ -17,6 +16,7 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Panel, row
 from app.widgets.ring_figure import StateDisc
 from app.widgets.round_bar import RoundBar
+from app.words import figures, strangers
 from core.api.messages import RoundProgress
 
 SNOOZES = (15 * 60, 3_600, 4 * 3_600)

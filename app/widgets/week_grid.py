@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app import figures
 from app.theme import Theme, Type
+from app.words import figures
 
 DAYS, HOURS = 7, 24
 _NEXT = {"f": "h", "h": "o", "o": "f"}

@@ -13,8 +13,8 @@ from pathlib import Path
 import typer
 from support.imports import ROOT
 
-from app import desktop_entry
 from app.cli import tree
+from app.desktop import desktop_entry
 
 PACKAGING = ROOT / "packaging"
 

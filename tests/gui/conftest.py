@@ -18,11 +18,11 @@ from support import scenes
 from support.fake_engine import FakeEngine
 
 from app.client import EngineLink
-from app.languages import load_translations
 from app.stores.engine_store import EngineStore
 from app.theme import Theme
 from app.window import MainWindow
 from app.window_settings import WindowSettings
+from app.words.languages import load_translations
 from core.api.messages import Snapshot
 
 

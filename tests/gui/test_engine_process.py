@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from app.children.engine_process import EngineProcess
 from app.client import EngineLink
-from app.engine_process import EngineProcess
 from core.api.client import engine_paths
 from core.api.messages import CheckList, CorpusInfo, PathsParams
 

@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtNetwork import QHostAddress, QTcpServer
 from support import scenes
 
-from app.host_process import HostProcess, free_port
+from app.children.host_process import HostProcess, free_port
 from app.widgets.qr import QrCode
 from core.api import hosting
 from core.api.errors import CoordinatorError, EngineError, UsageError

@@ -13,7 +13,7 @@ from support import scenes
 
 from app.pages.federations import CONSENT, INVITE, LIST, FederationsPage
 from app.stores.row_model import FIGURE
-from app.units import verdict_title
+from app.words.units import verdict_title
 from core.api.errors import CoordinatorError, InviteError, ManifestError
 from core.api.messages import InviteParams, JoinParams
 

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 from support import scenes
 from support.languages import pseudo, speaking
 
-from app import figures
 from app.pages.page import ScrollColumn
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
+from app.words import figures
 from core.api.messages import Check, CheckList
 
 PAGES = ("home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings")

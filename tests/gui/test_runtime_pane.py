@@ -10,8 +10,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QRadioButton
 
+from app.children.runtime_process import RuntimeProcess
 from app.pages.runtime_pane import RuntimePane
-from app.runtime_process import RuntimeProcess
 
 INSTALLER = """
 import json, signal, sys, time
@@ -54,8 +54,9 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def become(how: str, state: str = "missing") -> None:
         program = tmp_path / f"{how}.py"
         program.write_text(INSTALLER.format(how=how))
-        monkeypatch.setattr("app.runtime_process.interpreter.command", lambda module: [sys.executable, str(program)])
-        monkeypatch.setattr("app.runtime_process.runtime.state", lambda: state)
+        command = [sys.executable, str(program)]
+        monkeypatch.setattr("app.children.runtime_process.interpreter.command", lambda module: command)
+        monkeypatch.setattr("app.children.runtime_process.runtime.state", lambda: state)
 
     return become
 
@@ -154,7 +155,7 @@ def test_the_first_run_asks_for_it_where_hardware_is_asked(bench: Any, qtbot: An
 
 
 def test_a_program_that_is_not_there_is_named(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.runtime_process.interpreter.command", lambda module: ["/nowhere/hedgerow"])
+    monkeypatch.setattr("app.children.runtime_process.interpreter.command", lambda module: ["/nowhere/hedgerow"])
     process = RuntimeProcess()
     with qtbot.waitSignal(process.failed, timeout=10_000) as signal:
         process.look()

@@ -15,7 +15,7 @@ from support import scenes
 from support.fake_engine import FakeEngine
 
 from app.application import Session
-from app.single_instance import SingleInstance
+from app.desktop.single_instance import SingleInstance
 from app.state_view import Action
 from app.tray import Tray
 from app.window import FIRST_RUN
@@ -203,7 +203,7 @@ def test_quitting_with_a_dead_engine_ends_at_once(desk: Callable[..., Desk], qtb
 
 
 def test_quitting_with_a_silent_engine_ends_too(desk: Callable[..., Desk], qtbot: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("app.engine_process.STOP_PATIENCE_S", 0.2)
+    monkeypatch.setattr("app.children.engine_process.STOP_PATIENCE_S", 0.2)
     one = desk()
     one.engine.silent.add("shutdown")
     one.session.quit()
@@ -223,7 +223,7 @@ def test_the_invite_of_a_second_start_is_shown(desk: Callable[..., Desk], qtbot:
     assert first.listen()
     command = (
         "import sys; from pathlib import Path; from PySide6.QtCore import QCoreApplication;"
-        "from app.single_instance import SingleInstance; a = QCoreApplication([]);"
+        "from app.desktop.single_instance import SingleInstance; a = QCoreApplication([]);"
         "sys.exit(0 if SingleInstance(Path(sys.argv[1])).hand_over(sys.argv[2]) else 3)"
     )
     second = subprocess.Popen([sys.executable, "-c", command, str(tmp_path / "home"), scenes.INVITE])

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
 from PySide6.QtWidgets import QApplication
 
-from app.languages import _COUNTRIES
 from app.theme import RESOURCES
+from app.words.languages import _COUNTRIES
 
 _ACCENTS = str.maketrans("aeiouyAEIOUYcnsCNS", "àéîöûÿÀÉÎÖÛŸçñšÇÑŠ")
 _KEPT = re.compile(r"(\{[^}]*\}|%n|&)")

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, scripted, serving
 
-from app import cli, console_privacy
+from app import cli
+from app.terminal import console_privacy
 from core.api.errors import BudgetExhausted, ManifestError
 from core.api.messages import (
     Acknowledged,

@@ -6,7 +6,7 @@ import re
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
-from app import strangers
+from app.words import strangers
 
 CONTEXT = "Reasons"
 KNOWN: frozenset[str] = frozenset(

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.desktop_entry import config_home, program, prune
+from app.desktop.desktop_entry import config_home, program, prune
 
 NAME = "hedgerow-engine.service"
 CREDENTIAL = "hedgerow-passphrase"

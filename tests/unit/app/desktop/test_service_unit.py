@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app import cli, service_unit
+from app import cli
+from app.desktop import service_unit
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.units import epsilon_meaning, unit_title, unit_words
+from app.words.units import epsilon_meaning, unit_title, unit_words
 
 
 @pytest.mark.parametrize(("epsilon", "sure"), [(1.0, "74 %"), (3.0, "96 %"), (8.0, "99.97 %")])

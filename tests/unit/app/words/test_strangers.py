@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import strangers
+from app.words import strangers
 
 
 @given(st.text(max_size=400), st.integers(2, 80))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
-from app import sentences, strangers
+from app.words import sentences, strangers
 from core.api.messages import Check
 
 CONTEXT = "Checks"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QLocale
 
-from app.languages import LANGUAGES, locale_of
+from app.words.languages import LANGUAGES, locale_of
 
 FOLDER = Path("resources/translations")
 WHOLE = [language for language in LANGUAGES if language != "en"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from app.console import guarantee, lines, printable, say, size, spent, table
+from app.terminal.console import guarantee, lines, printable, say, size, spent, table
 from core.api.messages import BudgetInfo, BudgetPlan, CorpusOffer, ManifestView, TermsView, Verdict
 
 _VERDICTS = {

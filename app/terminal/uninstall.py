@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app import autostart, console, desktop_entry, service_unit
+from app.desktop import autostart, desktop_entry, service_unit
+from app.terminal import console
 from core.api import interpreter, runtime
 from core.api.client import EngineClient, default_home, engine_paths
 from core.api.errors import EngineError, HedgerowError, StorageError, UsageError, from_code

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import console, console_privacy
+from app.terminal import console, console_privacy
 from core.api.client import EngineClient, default_home
 from core.api.errors import UsageError
 from core.api.messages import (
@@ -79,7 +79,7 @@ def parse_duration(text: str) -> float:
 def snooze(duration: Annotated[str, typer.Argument(help="Such as 15m, 1h, 4h, 1h30m, or tomorrow (08:00).")]) -> None:
     """Pause for a while; contributing goes on by itself, also if the machine is restarted meanwhile."""
     if tomorrow := duration.strip().lower() == "tomorrow":
-        from app.figures import until_tomorrow_s
+        from app.words.figures import until_tomorrow_s
 
         seconds = until_tomorrow_s(time.time())
     else:

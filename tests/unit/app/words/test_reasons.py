@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.languages import speaking
 
-from app import reasons
+from app.words import reasons
 
 
 def test_every_fixed_reason_of_the_reader_is_known(repository: Path) -> None:

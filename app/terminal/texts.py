@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from app import console
-from app.commands import Json, ask
+from app.terminal import console
+from app.terminal.commands import Json, ask
 from core.api import preview
 from core.api.client import EngineClient, default_home
 from core.api.errors import EngineError

@@ -7,7 +7,7 @@ import string
 import pytest
 from PySide6.QtCore import QLocale
 
-from app import checks, sentences
+from app.words import checks, sentences
 from core.api.messages import Check, Sentence
 from core.hardware.limits import Reason
 

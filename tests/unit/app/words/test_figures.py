@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from app import figures
+from app.words import figures
 
 
 @pytest.mark.parametrize(

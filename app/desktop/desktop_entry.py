@@ -16,7 +16,7 @@ from pathlib import Path
 from core.api import interpreter
 
 ID = "org.hedgerow.Hedgerow"
-ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
+ICONS = Path(__file__).resolve().parents[2] / "resources" / "icons"
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _TEXT = """[Desktop Entry]
 Type=Application

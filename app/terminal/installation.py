@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app import autostart, console, desktop_entry, service_unit
-from app.commands import Json
+from app.desktop import autostart, desktop_entry, service_unit
+from app.terminal import console
+from app.terminal.commands import Json
 from core.api import interpreter
 from core.api.client import default_home
 from core.api.errors import StorageError, UsageError

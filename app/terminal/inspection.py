@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app import console, console_privacy
-from app.commands import Json, ask
+from app.terminal import console, console_privacy
+from app.terminal.commands import Json, ask
 from core.api.messages import (
     Acknowledged,
     BudgetList,

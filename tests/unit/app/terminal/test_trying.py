@@ -28,7 +28,7 @@ def test_the_model_continues_a_text(
     done = {"tokens": 2, "seconds": 0.5, "ended": True}
     lines = "\n".join(json.dumps(line) for line in ({"piece": " grows\nwell"}, {"done": done}))
     child = f"import sys; sys.stdin.read(); print({lines!r})"
-    monkeypatch.setattr("app.trying.completion.command", lambda: [sys.executable, "-c", child])
+    monkeypatch.setattr("app.terminal.trying.completion.command", lambda: [sys.executable, "-c", child])
     with serving(home, scripted({"model.here": here, "status": joined}, joined)):
         assert cli.main(["try", "The hedge", "--seed", "3"]) == 0
         assert capsys.readouterr().out == "The hedge grows\nwell\n"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app import autostart, cli, desktop_entry
+from app import cli
+from app.desktop import autostart, desktop_entry
 
 HOSTILE = '/home/a b/$HOME/`id`/100%/"q"/back\\slash'
 

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from support.engine_double import scripted, serving
 
-from app import cli, console
+from app import cli
+from app.terminal import console
 from core.api.messages import (
     Acknowledged,
     ChangeParams,
@@ -128,7 +129,7 @@ def test_a_text_is_previewed_by_a_ticket(
         ran.append(command)
         return type("Done", (), {"stdout": msgspec.json.encode(found)})
 
-    monkeypatch.setattr("app.texts.subprocess.run", run)
+    monkeypatch.setattr("app.terminal.texts.subprocess.run", run)
     with serving(home, scripted({"corpus.preview": PreviewTicket(path="/run/p1", documents=9)})) as seen:
         assert cli.main(["corpus", "preview", "c1", "--document", "7"]) == 0
     assert seen[-1].params == CorpusParams(corpus_id="c1")

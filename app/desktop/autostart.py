@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from app.desktop_entry import ID, config_home, program, prune, quoted
+from app.desktop.desktop_entry import ID, config_home, program, prune, quoted
 
 DELAY_S = 20
 """After login; the tray of a desktop is often later than its first programs."""

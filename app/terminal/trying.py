@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from app import console
-from app.commands import Json, ask, one_federation
+from app.terminal import console
+from app.terminal.commands import Json, ask, one_federation
 from core.api import completion
 from core.api.errors import EngineError
 from core.api.messages import FederationParams, ModelHere

@@ -6,7 +6,7 @@ import math
 
 from PySide6.QtCore import QCoreApplication
 
-from app import figures
+from app.words import figures
 
 
 def unit_words(unit: str) -> str:

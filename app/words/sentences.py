@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QLocale
 
-from app import figures, strangers
+from app.words import figures, strangers
 from core.api.messages import Sentence
 
 CONTEXT = "Sentences"

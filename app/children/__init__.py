@@ -1,0 +1,1 @@
+"""Processes that the window starts and listens to."""
