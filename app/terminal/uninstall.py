@@ -13,7 +13,7 @@ import typer
 
 from app.desktop import autostart, desktop_entry, service_unit
 from app.terminal import console
-from core.api import interpreter, runtime
+from core.api import hosting, interpreter, runtime
 from core.api.client import EngineClient, default_home, engine_paths
 from core.api.errors import EngineError, HedgerowError, StorageError, UsageError, from_code
 from core.api.messages import ExportParams
@@ -61,7 +61,9 @@ def _announce(home: Path, elsewhere: list[Path], kept: set[str]) -> None:
         )
     for path in elsewhere:
         console.say(f"It removes {path} as well.")
-    stays = ["Your own files", "federations you host", "models you exported elsewhere"]
+    hosted = hosting.home_of_hosted(home)
+    mine = f"federations you host, in {hosted}" if hosting.hosted(hosted) else "federations you host"
+    stays = ["Your own files", mine, "models you exported elsewhere"]
     stays += [{"models": f"models in {home}", "ledger": f"{home / EXPORT}"}[name] for name in sorted(kept)]
     console.say(f"What stays: {', '.join(stays)}.")
 
