@@ -106,18 +106,9 @@ def wheel(python: Path, out: Path) -> Path:
 def frozen(python: Path, work: Path, built: Path) -> Path:
     """The folder with the binary."""
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", built)
-    where = ["--distpath", work / "frozen", "--workpath", work / "pyinstaller"]
-    run(
-        python,
-        "-m",
-        "PyInstaller",
-        "--noconfirm",
-        "--log-level",
-        "WARN",
-        *where,
-        HERE / "pyinstaller" / "hedgerow.spec",
-        cwd=work,
-    )
+    where = ("--distpath", str(work / "frozen"), "--workpath", str(work / "pyinstaller"))
+    spec = HERE / "pyinstaller" / "hedgerow.spec"
+    run(python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *where, spec, cwd=work)
     folder = work / "frozen" / "app"
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink() and "numpy.libs" not in path.parts and _is_library(path):

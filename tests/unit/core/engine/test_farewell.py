@@ -20,7 +20,7 @@ from core.engine.lock import EngineLock, prepare_home
 class Ring(KeyringBackend):
     """A keyring in memory; ``Lists`` is one that can say what belongs to a service, as a Secret Service can."""
 
-    priority = 5.0  # type: ignore[assignment]
+    priority = 5.0
     content: dict[tuple[str, str], str] = {}  # noqa: RUF012
 
     def get_password(self, service: str, username: str) -> str | None:

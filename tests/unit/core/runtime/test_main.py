@@ -14,6 +14,7 @@ from support.small_wheels import registry
 from core.api.runtime import LOCK_FILE, RuntimeStatus
 from core.runtime import __main__ as program
 from core.runtime.__main__ import main
+from core.runtime.building import Builder
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_it_is_installed_line_by_line(
     monkeypatch.setenv("PIP_FIND_LINKS", str(packaged / "wheels"))
     monkeypatch.setattr("core.runtime.building.INDEXES", {"cpu": ("registry",)})
     # The small torch can do nothing; what is tried of a real one is tried where the package is.
-    small = program.Builder
+    small = Builder
     monkeypatch.setattr(
         program, "Builder",
         lambda *given: small(*given, check='import torch, json; print(json.dumps({"python": "3"}))'),
