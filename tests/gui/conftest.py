@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ from app.window import MainWindow
 from app.window_settings import WindowSettings
 from app.words.languages import load_translations
 from core.api.messages import Snapshot
+
+TESTS_A_COLLECTION = 10
+_tests_run = [0]
 
 
 class Bench:
@@ -55,6 +59,22 @@ def _reading_font(qapp: QApplication) -> None:
     font = QFont(wanted if wanted in families else "DejaVu Sans")
     font.setPixelSize(14)
     qapp.setFont(font)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _collect_in_this_thread() -> Iterator[None]:
+    """Rubbish with widgets in it must be taken out where widgets live, not in a thread of a fake engine."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _collect_now_and_then() -> Iterator[None]:
+    yield
+    _tests_run[0] += 1
+    if _tests_run[0] % TESTS_A_COLLECTION == 0:
+        gc.collect()
 
 
 @pytest.fixture
