@@ -163,7 +163,7 @@ def desktop_files(python: Path, share: Path, work: Path) -> None:
     """Menu entry, metainfo, icons, man page, completions."""
     sys.path.insert(0, str(ROOT))
     entry = run(
-        python, "-c", "from app import desktop_entry; print(desktop_entry.text(['hedgerow']), end='')", cwd=ROOT
+        python, "-c", "from app.desktop import desktop_entry; print(desktop_entry.text(['hedgerow']), end='')", cwd=ROOT
     )
     write(share / "applications" / f"{ID}.desktop", entry)
     metainfo = (HERE / "desktop" / f"{ID}.metainfo.xml.in").read_text("utf-8").replace("@RELEASES@", releases())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelection
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.pages.page import EmptyState, Page, ScrollColumn
 from app.stores.engine_store import EngineStore
@@ -20,9 +20,19 @@ from app.widgets.panel import Columns, Hairline, Panel, fact, heading, row
 from app.widgets.rows import HouseList
 from app.words import figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import LayerNorm, Message, UploadDetail, UploadInfo, UploadList, UploadParams
+from core.api.messages import (
+    Acknowledged,
+    LayerNorm,
+    Message,
+    UploadDetail,
+    UploadExportParams,
+    UploadInfo,
+    UploadList,
+    UploadParams,
+)
 
 _MOST_FIELDS = 14
+_EXPORT_S = 600.0
 
 
 class UploadsPage(Page):
@@ -50,6 +60,7 @@ class UploadsPage(Page):
         panel.body.addWidget(Hairline())
         panel.body.addWidget(self.list, 1)
         self.detail = _Detail(theme)
+        self.detail.export.clicked.connect(self._choose_export)
         self._columns = Columns(theme, panel, self.detail, left_share=3, right_share=8)
         empty = Panel(theme)
         empty.body.addWidget(
@@ -131,6 +142,31 @@ class UploadsPage(Page):
         if upload_id == self._opened:
             self.detail.show_trouble(error)
 
+    def _choose_export(self) -> None:
+        chosen = self._chosen()
+        if chosen is None:
+            return
+        # The engine writes new files only and says so itself.
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Export what was sent"), f"hedgerow-round-{chosen.server_round}.bin", "", "",
+            QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
+        if path:
+            self.export_to(path)
+
+    def export_to(self, path: str) -> None:
+        """Have the engine write the chosen update, byte for byte as it was sent."""
+        chosen = self._chosen()
+        if chosen is not None:
+            self.detail.exported.hide()
+            params = UploadExportParams(upload_id=chosen.upload_id, path=path)
+            call = self.store.ask_quietly("uploads.export", params, _EXPORT_S)
+            call.then(self._on_exported, self.detail.show_trouble)
+
+    def _on_exported(self, answer: Message) -> None:
+        assert isinstance(answer, Acknowledged)
+        self.detail.exported.say(self.tr("What was sent is written"), strangers.plain(answer.detail))
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Two columns become one where it is narrow."""
         self._columns.set_narrow(self.narrow)
@@ -148,11 +184,15 @@ class _Detail(ScrollColumn):
         self.title = ElidedLabel(theme, "", Type.TITLE, weight=600)
         self.note = Label(theme, "", Type.BODY, "muted", wrap=True)
         self.copy = Button(theme, self.tr("Copy hash"), self._copy, size="small", icon="copy")
+        self.export = Button(theme, self.tr("Export…"), size="small")
         self.trouble = Banner(theme)
         self.trouble.hide()
+        self.exported = Banner(theme, quiet=True)
+        self.exported.hide()
         facts = Panel(theme)
         line = row(self.title, gap=theme.px(2))
         line.addStretch(1)
+        line.addWidget(self.export)
         line.addWidget(self.copy)
         facts.body.addLayout(line)
         facts.body.addWidget(self.note)
@@ -188,6 +228,7 @@ class _Detail(ScrollColumn):
         self._lower = Columns(theme, numbers, fields, left_share=1, right_share=1)
         self.column.addWidget(facts)
         self.column.addWidget(self.trouble)
+        self.column.addWidget(self.exported)
         self.column.addWidget(layers, 1)
         self.column.addWidget(self._lower)
         self._inside: tuple[QWidget, ...] = (layers, self._lower)

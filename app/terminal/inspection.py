@@ -24,6 +24,7 @@ from core.api.messages import (
     LimitsView,
     LogText,
     UploadDetail,
+    UploadExportParams,
     UploadInfo,
     UploadList,
     UploadParams,
@@ -97,8 +98,19 @@ def export_ledger(
     console.document(found) if json else console.say(found.detail)
 
 
-def uploads(upload_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None, json: Json = False) -> None:
+def uploads(
+    upload_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the bytes that were sent, and JSON beside.")] = None,
+    json: Json = False,
+) -> None:
     """Every update that left, or one of them opened."""
+    if export is not None:
+        if upload_id is None:
+            raise typer.BadParameter("needs the ID of an update", param_hint="--export")
+        params = UploadExportParams(upload_id=upload_id, path=str(export.expanduser().absolute()))
+        done = ask(Acknowledged, "uploads.export", params, timeout_s=600.0)
+        console.document(done) if json else console.say(done.detail)
+        return
     if upload_id is not None:
         _show_upload(ask(UploadDetail, "uploads.inspect", UploadParams(upload_id=upload_id)), json)
         return

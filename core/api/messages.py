@@ -685,6 +685,14 @@ class ExportParams(Message, frozen=True, kw_only=True):
     """In words instead of JSON."""
 
 
+class UploadExportParams(Message, frozen=True, kw_only=True):
+    """Where to write one update to, for its owner: the very bytes that were sent, and beside them what they say."""
+
+    upload_id: str
+    path: str
+    """A new file in a folder that exists; absolute. ``.json`` behind it names the second one."""
+
+
 class Footprint(Message, frozen=True, kw_only=True):
     """Energy of everything this machine gave, and of the same training in a data centre; method: docs of
     ``core.hardware.footprint``. CO₂ follows where the owner said how clean the grid is."""
@@ -775,6 +783,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "federation.leave": (FederationParams, Acknowledged),
     "uploads.list": (Nothing, UploadList),
     "uploads.inspect": (UploadParams, UploadDetail),
+    "uploads.export": (UploadExportParams, Acknowledged),
     "privacy": (Nothing, BudgetList),
     "privacy.export": (ExportParams, Acknowledged),
     "history": (HistoryParams, HistoryList),

@@ -60,6 +60,7 @@ from core.api.messages import (
     SnoozeParams,
     TermsView,
     UploadDetail,
+    UploadExportParams,
     UploadInfo,
     UploadList,
     UploadParams,
@@ -209,6 +210,7 @@ class Engine:
             "federation.leave": self._leave,
             "uploads.list": self._uploads_list,
             "uploads.inspect": self._uploads_inspect,
+            "uploads.export": self._uploads_export,
             "privacy": self._privacy,
             "privacy.export": self._privacy_export,
             "history": self._history,
@@ -525,6 +527,10 @@ class Engine:
 
     async def _uploads_inspect(self, params: UploadParams) -> UploadDetail:
         return await asyncio.to_thread(uploads.inspect, self.ledger, self.key, params.upload_id)
+
+    async def _uploads_export(self, params: UploadExportParams) -> Acknowledged:
+        size = await asyncio.to_thread(uploads.export, self.ledger, self.key, params.upload_id, params.path)
+        return Acknowledged(detail=f"{size:,} bytes written to {params.path}, and what they say beside it.")
 
     async def _privacy(self, params: Nothing) -> BudgetList:
         return BudgetList(budgets=self._budgets())

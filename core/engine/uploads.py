@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -21,6 +23,7 @@ from core.model.shard import parse_shard
 from core.postprocess.compression.codec import EncodedUpdate, source_sha256
 
 BINS = 41
+_PIECE = 1 << 20
 Values = NDArray[np.float32]
 SHOWN = {"sealed", "uploading", "sent", "accepted", "refused", "late"}
 
@@ -54,6 +57,36 @@ def info(release: Release, federations: Mapping[str, FederationRow]) -> UploadIn
         },
         UploadInfo,
     )
+
+
+def export(ledger: Ledger, key: bytes, upload_id: str, path: str) -> int:
+    """Write the bytes of one update as they were sent, and what is inside as JSON beside them.
+
+    Args:
+        ledger: where it is told of.
+        key: of the store.
+        upload_id: which.
+        path: of a new file, whole; its name with ``.json`` behind is a new file too.
+
+    Returns:
+        The size of the first file in bytes.
+
+    Raises:
+        UsageError: there is none of that id, its bytes are no longer kept, or the path is not whole.
+        StorageError: a file of that name exists, the kept one is damaged, or the disk refuses.
+    """
+    if not os.path.isabs(path):
+        raise UsageError("The file to write to needs its whole path.")
+    detail = inspect(ledger, key, upload_id)
+    told = Path(f"{path}.json")
+    vault.write_new(told, [msgspec.json.format(msgspec.json.encode(detail), indent=2)])
+    try:
+        with vault.open_encrypted(ledger.release(int(upload_id)).path, key, SEALED_CONTEXT) as file:
+            pieces = (file.read(start, start + _PIECE) for start in range(0, file.size, _PIECE))
+            return vault.write_new(path, pieces)
+    except BaseException:
+        told.unlink(missing_ok=True)
+        raise
 
 
 def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:

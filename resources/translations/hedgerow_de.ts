@@ -3304,6 +3304,14 @@
             <numerusform>%n Sendungen, {0}</numerusform>
         </translation>
     </message>
+    <message>
+        <source>Export what was sent</source>
+        <translation>Gesendetes exportieren</translation>
+    </message>
+    <message>
+        <source>What was sent is written</source>
+        <translation>Gesendetes ist geschrieben</translation>
+    </message>
 </context>
 <context>
     <name>Verdict</name>
@@ -3540,6 +3548,10 @@
     <message>
         <source>Copy hash</source>
         <translation>Hash kopieren</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>Exportieren …</translation>
     </message>
     <message>
         <source>How much each layer moved</source>

@@ -3304,6 +3304,14 @@
             <numerusform>%n envois, {0}</numerusform>
         </translation>
     </message>
+    <message>
+        <source>Export what was sent</source>
+        <translation>Exporter ce qui fut envoyé</translation>
+    </message>
+    <message>
+        <source>What was sent is written</source>
+        <translation>Ce qui fut envoyé est écrit</translation>
+    </message>
 </context>
 <context>
     <name>Verdict</name>
@@ -3540,6 +3548,10 @@
     <message>
         <source>Copy hash</source>
         <translation>Copier l’empreinte</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>Exporter…</translation>
     </message>
     <message>
         <source>How much each layer moved</source>

@@ -13,7 +13,7 @@ from support import scenes
 from app.settings_schema import SETTINGS
 from app.stores.row_model import SHARE
 from core.api.errors import CorpusError, EngineError, StorageError, UsageError
-from core.api.messages import Acknowledged, CheckList, ExportParams
+from core.api.messages import Acknowledged, CheckList, ExportParams, UploadExportParams
 
 
 def test_data_counts_what_is_ready(bench: Any) -> None:
@@ -165,6 +165,27 @@ def test_the_ledger_is_exported_by_the_engine(
     qtbot.waitUntil(page.exported.isVisible, timeout=5_000)
     assert one.engine.params("privacy.export") == [ExportParams(path=path, report=report)]
     assert path in page.exported.sentence.text()
+
+
+def test_an_upload_is_exported_by_the_engine(bench: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = bench()
+    one.engine.replies["uploads.export"] = Acknowledged(detail="9 bytes written to /tmp/r.bin.")
+    one.window.open_page("uploads")
+    page = one.window.page("uploads")
+    qtbot.waitUntil(page.detail.layers.isVisible, timeout=5_000)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *a: (asked.append(a[2]), ("/tmp/r.bin", ""))[1]
+    )
+    qtbot.mouseClick(page.detail.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.detail.exported.isVisible, timeout=5_000)
+    chosen = page.model.row(page.list.currentIndex().row())
+    assert asked == [f"hedgerow-round-{chosen.server_round}.bin"]
+    assert one.engine.params("uploads.export") == [UploadExportParams(upload_id=chosen.upload_id, path="/tmp/r.bin")]
+    one.engine.replies["uploads.export"] = StorageError("/tmp/r.bin exists already.", "Choose a new name.")
+    page.export_to("/tmp/r.bin")
+    qtbot.waitUntil(page.detail.trouble.isVisible, timeout=5_000)
+    assert not page.detail.exported.isVisible()
 
 
 def test_an_export_that_fails_says_why_in_a_sentence(bench: Any, qtbot: Any) -> None:

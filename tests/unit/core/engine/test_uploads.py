@@ -12,6 +12,7 @@ from support.joined import KEY, House, config
 
 from core import vault
 from core.api.errors import StorageError, UsageError
+from core.api.messages import UploadDetail
 from core.engine import uploads
 from core.engine.rounds import SEALED_CONTEXT
 from core.federation.identity import FederationKey
@@ -92,3 +93,30 @@ def test_what_cannot_be_opened_is_named(house: House) -> None:
     for bad in ("", "-1", "x", "9" * 40, "12"):
         with pytest.raises(UsageError, match="no upload"):
             uploads.inspect(house.ledger, KEY, bad)
+
+
+def test_an_export_is_the_very_bytes_that_were_sent(house: House, tmp_path: Path) -> None:
+    (row,) = uploads.listed(house.ledger, 10)
+    out = tmp_path / "mine.bin"
+    assert uploads.export(house.ledger, KEY, row.upload_id, str(out)) == row.size_bytes
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == row.sha256
+    told = msgspec.json.decode((tmp_path / "mine.bin.json").read_bytes(), type=UploadDetail)
+    assert told == uploads.inspect(house.ledger, KEY, row.upload_id)
+    assert out.stat().st_mode & 0o077 == 0
+    with pytest.raises(StorageError, match="exists already"):
+        uploads.export(house.ledger, KEY, row.upload_id, str(out))
+
+
+def test_an_export_that_fails_leaves_nothing(house: House, tmp_path: Path) -> None:
+    (row,) = uploads.listed(house.ledger, 10)
+    (tmp_path / "taken.bin").write_bytes(b"mine")
+    with pytest.raises(StorageError, match="exists already"):
+        uploads.export(house.ledger, KEY, row.upload_id, str(tmp_path / "taken.bin"))
+    assert not (tmp_path / "taken.bin.json").exists()
+    assert (tmp_path / "taken.bin").read_bytes() == b"mine"
+    with pytest.raises(UsageError, match="whole path"):
+        uploads.export(house.ledger, KEY, row.upload_id, "mine.bin")
+    with pytest.raises(UsageError, match="no upload"):
+        uploads.export(house.ledger, KEY, "99", str(tmp_path / "x"))
+    with pytest.raises(StorageError):
+        uploads.export(house.ledger, KEY, row.upload_id, str(tmp_path / "no" / "x"))
