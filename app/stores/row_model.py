@@ -28,6 +28,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._rows: list[Row] = []
+        self._source: Sequence[Row] | None = None
 
     def key(self, row: Row) -> str:
         """What makes a row the same row."""
@@ -35,6 +36,9 @@ class RowModel(QAbstractTableModel, Generic[Row]):
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Take a new list; only what differs is announced."""
+        if rows is self._source and len(rows) == len(self._rows):
+            return  # thousands of rows need not be compared with themselves at every snapshot
+        self._source = rows
         fresh = list(rows)
         if [self.key(r) for r in fresh] != [self.key(r) for r in self._rows]:
             self.beginResetModel()
