@@ -43,9 +43,12 @@ class Governor:
         self._ledger = ledger
         self._read = read
         self._refresh = refresh
-        self._taken = False
+        self._taken_at: float | None = None
+        """By the monotonic clock, since when somebody has the one place to train."""
+        self._worked = 0.0
+        """Seconds for which it was taken before."""
         self._claims: list[shares.Claim] = []
-        """Rounds that wait for the one place to train."""
+        """Rounds that wait for it."""
         self._measuring = 0
         """How many wait for it who do not train."""
         self._expected: dict[str, float] = {}
@@ -104,7 +107,7 @@ class Governor:
     @property
     def busy(self) -> bool:
         """Whether somebody trains or measures, or a round waits to be trained."""
-        return self._taken or bool(self._claims)
+        return self._taken_at is not None or bool(self._claims)
 
     def reconsider(self) -> None:
         """Look at everything again; a running trainer is paused at once if it may not go on."""
@@ -160,7 +163,8 @@ class Governor:
             Rests: its weight is 0, or became 0 meanwhile, and the round was not begun.
             StorageError: the ledger does not say what was given.
         """
-        claim = shares.Claim(federation_id=federation_id, since=time.monotonic(), begun=begun)
+        now = time.monotonic()
+        claim = shares.Claim(federation_id=federation_id, since=now, begun=begun, worked=self._worked_until(now))
         self._expected.pop(federation_id, None)
         self._claims.append(claim)
         try:
@@ -169,31 +173,30 @@ class Governor:
                 # A look wakes whoever waits, this one too: only the clock may lead to the next look.
                 if not await self.changed(TICK_S):
                     await self.look()
-            self._taken = True
+            self._taken_at = time.monotonic()
         finally:
             self._claims.remove(claim)
             self._wake_soon()
         try:
             yield
         finally:
-            self._taken = False
-            self._wake_soon()
+            self._free()
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """The one place to train or measure, before any round that waits and without waiting for permission."""
         self._measuring += 1
         try:
-            while self._taken:
+            while self._taken_at is not None:
                 await self.changed(TICK_S)
-            self._taken = True
+            self._taken_at = time.monotonic()
         finally:
             self._measuring -= 1
+            self._wake_soon()
         try:
             yield
         finally:
-            self._taken = False
-            self._wake_soon()
+            self._free()
 
     @contextlib.asynccontextmanager
     async def running(self, child: Child) -> AsyncIterator[None]:
@@ -230,15 +233,24 @@ class Governor:
         weights = self._ledger.weights()
         if not claim.begun and weights.get(claim.federation_id) == 0.0:
             raise shares.Rests("You set the share of this federation to 0, so no new round is begun for it.")
-        if self._taken or self._measuring:
+        if self._taken_at is not None or self._measuring:
             return False
         given = self.week_seconds()
         ready = [one for one in self._claims if (self.may_go_on if one.begun else self.allowed)]
         if shares.first(ready, weights, given) is not claim:
             return False
         now, here = time.monotonic(), {one.federation_id for one in self._claims}
+        if not shares.may_stand_idle(claim, now, self._worked_until(now)):
+            return True
         expected = [one for one, until in self._expected.items() if until > now and one in weights and one not in here]
         return not shares.kept_for_another(claim, expected, weights, given)
+
+    def _worked_until(self, now: float) -> float:
+        return self._worked + (now - self._taken_at if self._taken_at is not None else 0.0)
+
+    def _free(self) -> None:
+        self._worked, self._taken_at = self._worked_until(time.monotonic()), None
+        self._wake_soon()
 
     def _wake_soon(self) -> None:
         self._keep(asyncio.ensure_future(self._wake()))

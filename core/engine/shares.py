@@ -7,7 +7,8 @@ and the rounds' lengths bound. Nobody is interrupted, and no deadline changes th
 A coordinator asks for its next round only after it has taken the last one, so a federation is never there at the moment
 its own round ends. If the trainer went to whoever is there, two federations would always take turns, whatever they
 weigh. So for ``EXPECTED_S`` after a round the trainer is kept for the next one of the same federation, if its share is
-behind. That is the longest the trainer ever stands idle while a round waits.
+behind; but a round that waits has the trainer stand idle no longer than ``EXPECTED_S`` and a tenth of what was trained
+meanwhile, all in all. Rounds too short for that are given to whoever is there, so that nobody can idle a machine away.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ WEEK_S: Final = 7 * 86_400.0
 """How far back is counted what a federation was given."""
 EXPECTED_S: Final = 20.0
 """How long after a round the next one of the same federation is waited for; short beside a round worth weighing."""
+IDLE_PART: Final = 0.1
 
 
 class Rests(CoordinatorError):
@@ -37,6 +39,8 @@ class Claim:
     """When it began to wait; any clock that only grows."""
     begun: bool = False
     """Whether some of it was trained before: it is finished first, whatever its federation weighs."""
+    worked: float = 0.0
+    """Seconds for which the trainer had been taken, since the engine started, when it began to wait."""
 
 
 def first(claims: Iterable[Claim], weights: Mapping[str, float], given: Mapping[str, float]) -> Claim | None:
@@ -68,6 +72,18 @@ def kept_for_another(
     """
     mine = _ratio(claim.federation_id, weights, given)
     return not claim.begun and any(_ratio(one, weights, given) < mine for one in expected)
+
+
+def may_stand_idle(claim: Claim, now: float, worked: float) -> bool:
+    """Whether the trainer may stand idle for longer while a round waits.
+
+    Args:
+        claim: the round.
+        now: by the clock of ``since``.
+        worked: as ``Claim.worked``, now.
+    """
+    meanwhile = worked - claim.worked
+    return (now - claim.since) - meanwhile < EXPECTED_S + IDLE_PART * meanwhile
 
 
 def _ratio(federation_id: str, weights: Mapping[str, float], given: Mapping[str, float]) -> float:

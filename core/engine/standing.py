@@ -121,7 +121,7 @@ def _rests(resting: Sequence[FederationInfo]) -> Sentence:
     if below:
         return _say("below_floor", below[0].last_error, federation=below[0].name)
     names = _list([f.name for f in resting])
-    return _say("resting", f"{names} rests: you set its share to 0. No new round is begun.", name=names)
+    return _say("resting", f"No new round of {names} is begun: you set the share to 0.", name=names)
 
 
 def _say(code: str, text: str, **args: str | int | float) -> Sentence:

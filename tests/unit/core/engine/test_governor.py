@@ -393,6 +393,29 @@ def test_the_trainer_is_kept_for_a_moment_for_who_is_behind(tmp_path: Path, monk
     asyncio.run(main())
 
 
+def test_a_round_is_held_back_no_longer_than_a_moment_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "EXPECTED_S", 0.5)
+    monkeypatch.setattr(governors, "TICK_S", 0.05)
+    ledger = prepared(tmp_path / "ledger.db")
+    ledger.save_federation(federation("fen"))
+    release = ledger.begin_release("fen", RUN, 1, attributes())
+    ledger.add_contribution(release.release_id, 1, 9_000.0, 0.0, False)
+
+    async def main() -> None:
+        governor, found = make(tmp_path, ledger), list[str]()
+        governor.expect("fed")
+        waiting = asyncio.create_task(_in_turn(governor, "fen", found))
+        for _ in range(20):
+            await asyncio.sleep(0.2)
+            await _in_turn(governor, "fed", found)
+            governor.expect("fed")
+            if waiting.done():
+                break
+        assert 2 <= found.index("fen") <= 4, "rounds of a moment, each in time, do not hold it back for ever"
+
+    asyncio.run(main())
+
+
 def test_who_gives_up_waiting_leaves_the_trainer_to_the_next(tmp_path: Path) -> None:
     ledger = prepared(tmp_path / "ledger.db")
 

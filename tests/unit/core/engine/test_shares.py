@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.shares import Claim, first, kept_for_another
+from core.engine.shares import EXPECTED_S, Claim, first, kept_for_another, may_stand_idle
 
 
 def claim(federation_id: str, since: float = 0.0, begun: bool = False) -> Claim:
@@ -44,3 +44,14 @@ def test_the_trainer_is_kept_for_who_is_behind_and_nobody_else() -> None:
     assert not kept_for_another(claim("b"), [], weights, {"a": 2.0, "b": 1.0})
     assert not kept_for_another(claim("b"), ["c"], weights, {"b": 1.0}), "nobody waits for one that rests"
     assert not kept_for_another(claim("b", begun=True), ["a"], weights, {"b": 1.0}), "what was begun goes on"
+
+
+def test_nobody_can_idle_the_trainer_away() -> None:
+    """A federation that is far behind and asks for rounds of a moment holds another back for no more than so long."""
+    waits = Claim(federation_id="b", since=100.0, worked=7.0)
+    now, worked, idle = 100.0, 7.0, 0.0
+    while may_stand_idle(waits, now, worked):
+        now, idle = now + 5.0, idle + 5.0
+        now, worked = now + 0.1, worked + 0.1
+    assert idle <= EXPECTED_S + 5.0
+    assert may_stand_idle(waits, 100.0 + 600.0 + 60.0, 7.0 + 600.0), "after a long round a short wait is little"

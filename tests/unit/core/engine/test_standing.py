@@ -85,7 +85,7 @@ def changed(what: msgspec.Struct, **changes: object) -> object:
             "waiting",
             "next round of Moor.",
         ),
-        (facts(federations=[changed(MOOR, state="resting")]), "paused_rule", "Moor rests: you set its share to 0."),
+        (facts(federations=[changed(MOOR, state="resting")]), "paused_rule", "No new round of Moor is begun"),
         (
             facts(federations=[changed(MOOR, name="Fen", state="resting"), MOOR]),
             "waiting",
