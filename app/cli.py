@@ -144,7 +144,7 @@ def tree() -> typer.Typer:
         cli.command(context_settings=_RAW)(raw)
     plain: tuple[Callable[..., None], ...] = (
         *(commands.start, commands.pause, commands.resume, commands.snooze, commands.status),
-        *(commands.join, commands.leave, commands.federations),
+        *(commands.join, commands.leave, commands.federations, commands.share),
         *(inspection.hardware, inspection.uploads, inspection.history, inspection.doctor, inspection.log, uninstall),
     )
     for command in plain:

@@ -214,7 +214,7 @@ class DataPage(Page):
             used = [
                 f.name
                 for f in (self.store.snapshot.federations if self.store.snapshot else [])
-                if chosen.corpus_id in f.corpora and f.state in ("active", "unreachable", "below_floor")
+                if chosen.corpus_id in f.corpora and f.state not in ("finished", "left")
             ]
             for pane in self._panes():
                 if isinstance(pane, PreviewPane) and pane.corpus_id == chosen.corpus_id:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout
 
 from app.pages.consent import ConsentPage
+from app.pages.federation_share import ShareRow
 from app.pages.invite import InvitePage
 from app.pages.page import EmptyState, Page, PageTitle, ScrollColumn
 from app.stores.engine_store import EngineStore
@@ -24,7 +25,7 @@ from app.widgets.rows import HouseList
 from app.words import figures, strangers
 from app.words.units import unit_words
 from core.api.errors import HedgerowError
-from core.api.messages import FederationInfo, FederationParams, Message, TermsView
+from core.api.messages import FederationInfo, FederationParams, Message, ShareParams, TermsView
 
 LIST, INVITE, CONSENT = range(3)
 
@@ -111,7 +112,7 @@ class _Overview(Page):
         holder = Panel(theme, padding=0, gap=0)
         holder.body.setContentsMargins(1, 1, 1, 1)
         holder.body.addWidget(self.list)
-        self.detail = _Detail(theme, self._leave)
+        self.detail = _Detail(theme, self._leave, self._weigh)
         self._columns = Columns(theme, holder, self.detail, left_share=3, right_share=7)
         self.empty_invite = Button(theme, self.tr("Open invite"), kind="primary", icon="invite")
         sentence = self.tr("An invite is a link that begins with hedgerow://join. Reading it opens no connection.")
@@ -173,6 +174,16 @@ class _Overview(Page):
         if chosen is not None:
             corpora = [self.store.corpus(c) for c in chosen.corpora]
             self.detail.show_federation(chosen, [c.name for c in corpora if c is not None])
+            self.detail.share.show_share(chosen, self.model.share(chosen))
+
+    def _weigh(self, federation_id: str, weight: float) -> None:
+        call = self.store.ask_quietly("federation.share", ShareParams(federation_id=federation_id, weight=weight))
+        call.then(self._on_done, self._on_not_weighed)
+
+    def _on_not_weighed(self, error: HedgerowError) -> None:
+        self._on_refused(error)
+        self.detail.share.forget()
+        self._show_chosen()
 
     def _leave(self) -> None:
         chosen = self._chosen()
@@ -180,9 +191,9 @@ class _Overview(Page):
             call = self.store.ask_quietly(
                 "federation.leave", FederationParams(federation_id=chosen.federation_id), 60.0
             )
-            call.then(self._on_left, self._on_refused)
+            call.then(self._on_done, self._on_refused)
 
-    def _on_left(self, _: Message) -> None:
+    def _on_done(self, _: Message) -> None:
         self.trouble.hide()
 
     def _on_refused(self, error: HedgerowError) -> None:
@@ -197,7 +208,7 @@ class _Overview(Page):
 class _Detail(Panel):
     """The terms of one federation in words, and the way out."""
 
-    def __init__(self, theme: Theme, leave: Callable[[], object]) -> None:
+    def __init__(self, theme: Theme, leave: Callable[[], object], weigh: Callable[[str, float], object]) -> None:
         super().__init__(theme, padding=0, gap=0)
         self._asked = False
         scroll = ScrollColumn(theme)
@@ -236,6 +247,7 @@ class _Detail(Panel):
             grid.addWidget(label, number, 0)
             grid.addWidget(value, number, 1)
             self.facts[key] = value
+        self.share = ShareRow(theme, weigh)
         self.question = Label(theme, "", Type.SMALL, wrap=True)
         self.question.hide()
         self.leave = Button(theme, self.tr("Leave…"), leave, size="small")
@@ -248,6 +260,8 @@ class _Detail(Panel):
         body.addWidget(self.purpose)
         body.addWidget(Hairline())
         body.addLayout(grid)
+        body.addWidget(Hairline())
+        body.addWidget(self.share)
         body.addStretch(1)
         body.addWidget(Hairline())
         body.addWidget(self.question)
@@ -261,6 +275,7 @@ class _Detail(Panel):
             "active": (self.tr("joined"), "accent", "check"),
             "unreachable": (self.tr("no answer"), "danger", "warning"),
             "below_floor": (self.tr("rests: below your floor"), "text", "pause"),
+            "resting": (self.tr("rests: its share is 0"), "text", "pause"),
             "finished": (self.tr("finished"), "muted", "check"),
             "left": (self.tr("left"), "muted", ""),
         }

@@ -20,7 +20,7 @@ def shares_of_training(corpora: Sequence[CorpusInfo], federations: Sequence[Fede
     where none uses any, it is what a federation of all of them would draw.
     """
     ready = {corpus.corpus_id: corpus for corpus in corpora if corpus.state == "ready" and corpus.tokens}
-    uses = [federation for federation in federations if federation.state in ("active", "unreachable", "below_floor")]
+    uses = [federation for federation in federations if federation.state not in ("finished", "left")]
     found: dict[str, list[float]] = {}
     for federation in uses:
         mine = [ready[corpus_id] for corpus_id in federation.corpora if corpus_id in ready]

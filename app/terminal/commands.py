@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from app.terminal import console, console_privacy
+from app.words.shares import shares
 from core.api.client import EngineClient, default_home
 from core.api.errors import UsageError
 from core.api.messages import (
@@ -19,6 +20,7 @@ from core.api.messages import (
     InviteView,
     JoinParams,
     Message,
+    ShareParams,
     Snapshot,
     SnoozeParams,
     TermsView,
@@ -192,6 +194,24 @@ def leave(federation: Annotated[str, typer.Argument(metavar="FED", help="Id or n
     console.say(f"Left {found.name}. What was charged stays charged.")
 
 
+def share(
+    federation: Annotated[str, typer.Argument(metavar="FED", help="Id or name.")],
+    weight: Annotated[
+        float, typer.Argument(min=0.0, max=100.0, help="1 is usual, twice as much is twice the time, 0 rests.")
+    ],
+    json: Json = False,
+) -> None:
+    """Say how much of this machine's training a federation is given beside the others."""
+    found = one_federation(federation)
+    changed = ask(FederationInfo, "federation.share", ShareParams(federation_id=found.federation_id, weight=weight))
+    if json:
+        console.document(changed)
+    elif changed.weight:
+        console.say(f"{changed.name} weighs {changed.weight:g} beside the others. Alone it trains whatever it weighs.")
+    else:
+        console.say(f"{changed.name} rests: no new round is begun for it; one that was begun is finished.")
+
+
 def one_federation(wanted: str) -> FederationInfo:
     """The federation of this id or name; without one, the only one.
 
@@ -218,8 +238,26 @@ def federations(json: Json = False) -> None:
 
         console.document({"federations": [wire.plain(one) for one in found]})
         return
-    rows = [
-        (f.federation_id, f.name, f.operator, f.address, f.state.replace("_", " "), f.rounds_done, f.last_error)
-        for f in found
-    ]
-    console.table(("id", "name", "operator", "address", "state", "rounds", "last error"), rows, right=(5,))
+    parts = shares(found)
+    rows = []
+    for f in found:
+        part = parts.get(f.federation_id)
+        asked, given = (f"{part.asked:.0%}", f"{part.given:.0%}") if part else ("", "")
+        rows.append(
+            (f.federation_id, f.name, f.operator, f.address, f.state.replace("_", " "), f.rounds_done, f"{f.weight:g}",
+             asked, given, console.duration(f.week_seconds), f.last_error)
+        )  # fmt: skip
+    names = (
+        "id",
+        "name",
+        "operator",
+        "address",
+        "state",
+        "rounds",
+        "weight",
+        "asked",
+        "given",
+        "in 7 days",
+        "last error",
+    )
+    console.table(names, rows, right=range(5, 10))

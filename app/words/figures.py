@@ -29,6 +29,11 @@ def number(value: float, decimals: int) -> str:
     return locale().toString(float(value), "f", decimals)
 
 
+def percent(part: float) -> str:
+    """A part of 1 in whole hundredths, without the sign."""
+    return count(round(100 * part))
+
+
 def short_count(value: float) -> str:
     """A large count in few characters: 9,870 · 31.2 M · 1.3 bn."""
     if value < 100_000:

@@ -161,6 +161,13 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
             )
         ),
     ),
+    "resting": (
+        str(
+            QT_TRANSLATE_NOOP(
+                "Sentences", "No new round of {name} is begun, because you set the share to 0. Raise it in Federations."
+            )
+        ),
+    ),
     "running": (str(QT_TRANSLATE_NOOP("Sentences", "Your limits let training run.")),),
     "slot": (
         str(

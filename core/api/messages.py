@@ -203,13 +203,18 @@ class FederationInfo(Message, frozen=True, kw_only=True):
     corpora: list[str]
     """Corpus ids offered to this federation."""
     joined_at: float
-    state: Literal["active", "unreachable", "below_floor", "finished", "left"]
-    """``below_floor``: the owner's floor rose above what was joined, so that every round is declined."""
+    state: Literal["active", "unreachable", "below_floor", "resting", "finished", "left"]
+    """``below_floor``: the owner's floor rose above what was joined, so that every round is declined. ``resting``: its
+    weight is 0, so that no new round is begun; one that was begun is finished."""
     last_contact_at: float | None = None
     server_round: int = 0
     rounds_done: int = 0
     last_error: str = ""
     """Under ``below_floor`` what is wanted, what the manifest gives, and what can be done."""
+    weight: float = 1.0
+    """The owner's, beside the other federations; 0 to 100."""
+    week_seconds: float = 0.0
+    """Seconds trained for it in the last seven days, by which its share is kept."""
 
 
 class UploadInfo(Message, frozen=True, kw_only=True):
@@ -627,6 +632,13 @@ class FederationParams(Message, frozen=True, kw_only=True):
     federation_id: str
 
 
+class ShareParams(Message, frozen=True, kw_only=True):
+    """What one federation weighs beside the others: 0 to 100, 0 has it rest."""
+
+    federation_id: str
+    weight: float
+
+
 class SnoozeParams(Message, frozen=True, kw_only=True):
     """How long to pause, in seconds."""
 
@@ -781,6 +793,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "federation.terms": (InviteParams, TermsView),
     "federation.join": (JoinParams, FederationInfo),
     "federation.leave": (FederationParams, Acknowledged),
+    "federation.share": (ShareParams, FederationInfo),
     "uploads.list": (Nothing, UploadList),
     "uploads.inspect": (UploadParams, UploadDetail),
     "uploads.export": (UploadExportParams, Acknowledged),

@@ -1,4 +1,5 @@
-"""May the trainer run now? The owner's pause, snooze, weekly hours and machine limits beat every coordinator's wish.
+"""May the trainer run now, and for whom? The owner's pause, snooze, weekly hours, machine limits and shares beat every
+coordinator's wish.
 
 Nothing here runs while nobody wants to train: the clock ticks only while a trainer runs or a round waits for one.
 """
@@ -10,6 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from core.engine import shares
 from core.engine.children import Child
 from core.engine.config_store import ConfigStore
 from core.hardware.limits import Decision, Readings, User, decide
@@ -41,7 +43,16 @@ class Governor:
         self._ledger = ledger
         self._read = read
         self._refresh = refresh
-        self._slot = asyncio.Lock()
+        self._taken_at: float | None = None
+        """By the monotonic clock, since when somebody has the one place to train."""
+        self._worked = 0.0
+        """Seconds for which it was taken before."""
+        self._claims: list[shares.Claim] = []
+        """Rounds that wait for it."""
+        self._measuring = 0
+        """How many wait for it who do not train."""
+        self._expected: dict[str, float] = {}
+        """By the monotonic clock, until when the next round of a federation is waited for."""
         self._turn = asyncio.Condition()
         self._child: Child | None = None
         self._seconds: dict[int, float] = {}
@@ -81,10 +92,22 @@ class Governor:
         """The ledger knows them now, or the round is over."""
         self._seconds.pop(release_id, None)
 
+    def week_seconds(self) -> dict[str, float]:
+        """Seconds trained in the last seven days by federation, with those of open rounds so far."""
+        given = self._ledger.seconds_by_federation(time.time() - shares.WEEK_S)
+        for release in self._ledger.open_releases() if self._seconds else ():
+            seconds = self._seconds.get(release.release_id, 0.0)
+            given[release.federation_id] = given.get(release.federation_id, 0.0) + seconds
+        return given
+
+    def expect(self, federation_id: str) -> None:
+        """A round of this federation was just trained, and its next one should be here in a moment."""
+        self._expected[federation_id] = time.monotonic() + shares.EXPECTED_S
+
     @property
     def busy(self) -> bool:
-        """Whether somebody trains or measures."""
-        return self._slot.locked()
+        """Whether somebody trains or measures, or a round waits to be trained."""
+        return self._taken_at is not None or bool(self._claims)
 
     def reconsider(self) -> None:
         """Look at everything again; a running trainer is paused at once if it may not go on."""
@@ -99,7 +122,7 @@ class Governor:
             self.on_change()
         elif before != self.decision:
             self.on_words()
-        self._keep(asyncio.ensure_future(self._wake()))
+        self._wake_soon()
 
     async def look(self) -> None:
         """Measure, then decide. While the owner's wish decides, nobody is asked: a sleeping GPU stays asleep."""
@@ -129,25 +152,51 @@ class Governor:
         return True
 
     @contextlib.asynccontextmanager
-    async def turn(self, begun: bool = False) -> AsyncIterator[None]:
-        """Wait for the one place to train and for permission.
+    async def turn(self, federation_id: str, begun: bool = False) -> AsyncIterator[None]:
+        """Wait for the one place to train, for permission, and for this federation's turn.
 
         Args:
+            federation_id: whose round it is.
             begun: the round was begun before, so it is not held back by what only keeps new ones from beginning.
+
+        Raises:
+            Rests: its weight is 0, or became 0 meanwhile, and the round was not begun.
+            StorageError: the ledger does not say what was given.
         """
-        async with self._slot:
+        now = time.monotonic()
+        claim = shares.Claim(federation_id=federation_id, since=now, begun=begun, worked=self._worked_until(now))
+        self._expected.pop(federation_id, None)
+        self._claims.append(claim)
+        try:
             await self.look()
-            while not (self.may_go_on if begun else self.allowed):
+            while not self._is_next(claim):
                 # A look wakes whoever waits, this one too: only the clock may lead to the next look.
                 if not await self.changed(TICK_S):
                     await self.look()
+            self._taken_at = time.monotonic()
+        finally:
+            self._claims.remove(claim)
+            self._wake_soon()
+        try:
             yield
+        finally:
+            self._free()
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """The one place to train or measure, without waiting for permission."""
-        async with self._slot:
+        """The one place to train or measure, before any round that waits and without waiting for permission."""
+        self._measuring += 1
+        try:
+            while self._taken_at is not None:
+                await self.changed(TICK_S)
+            self._taken_at = time.monotonic()
+        finally:
+            self._measuring -= 1
+            self._wake_soon()
+        try:
             yield
+        finally:
+            self._free()
 
     @contextlib.asynccontextmanager
     async def running(self, child: Child) -> AsyncIterator[None]:
@@ -178,6 +227,33 @@ class Governor:
     def _keep(self, task: asyncio.Future[None]) -> None:
         self._pausing.add(task)
         task.add_done_callback(self._pausing.discard)
+
+    def _is_next(self, claim: shares.Claim) -> bool:
+        """Whether a round that waits may be trained now; raises as ``turn`` does."""
+        weights = self._ledger.weights()
+        if not claim.begun and weights.get(claim.federation_id) == 0.0:
+            raise shares.Rests("You set the share of this federation to 0, so no new round is begun for it.")
+        if self._taken_at is not None or self._measuring:
+            return False
+        given = self.week_seconds()
+        ready = [one for one in self._claims if (self.may_go_on if one.begun else self.allowed)]
+        if shares.first(ready, weights, given) is not claim:
+            return False
+        now, here = time.monotonic(), {one.federation_id for one in self._claims}
+        if not shares.may_stand_idle(claim, now, self._worked_until(now)):
+            return True
+        expected = [one for one, until in self._expected.items() if until > now and one in weights and one not in here]
+        return not shares.kept_for_another(claim, expected, weights, given)
+
+    def _worked_until(self, now: float) -> float:
+        return self._worked + (now - self._taken_at if self._taken_at is not None else 0.0)
+
+    def _free(self) -> None:
+        self._worked, self._taken_at = self._worked_until(time.monotonic()), None
+        self._wake_soon()
+
+    def _wake_soon(self) -> None:
+        self._keep(asyncio.ensure_future(self._wake()))
 
     async def _wake(self) -> None:
         async with self._turn:

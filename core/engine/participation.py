@@ -24,6 +24,7 @@ from core.engine.journal import Inbox, Journal, Received
 from core.engine.membership import Membership
 from core.engine.room import Desk
 from core.engine.sending import Outcome, Sender
+from core.engine.shares import Rests
 from core.engine.work import Work
 from core.federation import invite as invites
 from core.federation.fleet import Delivery, RunEnded
@@ -360,6 +361,8 @@ class Participation:
         except BelowFloor as error:  # a state of the membership says it; a notice each round would be noise
             told, self._floor_told = self._floor_told, str(error)
             return await self._give_up(release, journal, error, quietly=told == str(error))
+        except Rests as error:  # the owner knows; what is declined costs nobody a wait
+            return await self._give_up(release, journal, error, quietly=True)
         except HedgerowError as error:
             return await self._give_up(release, journal, error)
 

@@ -56,6 +56,7 @@ from core.api.messages import (
     PathsParams,
     PreviewTicket,
     Sentence,
+    ShareParams,
     Snapshot,
     SnoozeParams,
     TermsView,
@@ -90,6 +91,7 @@ from core.federation.manifest import open_manifest
 from core.hardware import footprint
 from core.hardware.now import LoadGauge
 from core.hardware.sensors import Sensors
+from core.ledger.releases import MAX_WEIGHT
 from core.ledger.rows import FederationRow
 from core.ledger.store import Ledger
 
@@ -208,6 +210,7 @@ class Engine:
             "federation.terms": self._terms,
             "federation.join": self._join,
             "federation.leave": self._leave,
+            "federation.share": self._share,
             "uploads.list": self._uploads_list,
             "uploads.inspect": self._uploads_inspect,
             "uploads.export": self._uploads_export,
@@ -377,7 +380,7 @@ class Engine:
         )
 
     def _federation_info(self, row: FederationRow) -> FederationInfo:
-        one = self.joined.get(row.federation_id)
+        one, weight = self.joined.get(row.federation_id), self.ledger.weights().get(row.federation_id, 1.0)
         error = one.last_error if one else str(self.broken.get(row.federation_id, ""))
         state = "active"
         if one is not None and one.finished:
@@ -386,6 +389,8 @@ class Engine:
             below := floor.refusal(one.member.config, one.member.plans.values(), self.config.floor)
         ):
             state, error = "below_floor", below
+        elif one is not None and not weight:
+            state = "resting"
         elif one is None or (one.unreachable and error):
             state = "unreachable"
         done = [u for u in self.ledger.uploads(1_000_000) if u.federation_id == row.federation_id]
@@ -404,6 +409,8 @@ class Engine:
                 "server_round": max(0, row.high_water_round),
                 "rounds_done": sum(1 for u in done if u.state == "accepted"),
                 "last_error": error,
+                "weight": weight,
+                "week_seconds": self.governor.week_seconds().get(row.federation_id, 0.0),
             },
             FederationInfo,
         )
@@ -521,6 +528,14 @@ class Engine:
             self.board.show(None)
         self._reconsidered()
         return Acknowledged(detail="You left, and the key was destroyed. What was charged stays charged.")
+
+    async def _share(self, params: ShareParams) -> FederationInfo:
+        if not 0.0 <= params.weight <= MAX_WEIGHT:
+            raise UsageError("The weight of a federation lies between 0 and 100.", "1 is usual; with 0 it rests.")
+        self.ledger.set_weight(params.federation_id, params.weight)
+        self.governor.reconsider()  # whoever waits for the trainer asks again whose turn it is
+        self._reconsidered()
+        return self._federation_info(self.ledger.federation(params.federation_id))
 
     async def _uploads_list(self, params: Nothing) -> UploadList:
         return UploadList(uploads=uploads.listed(self.ledger, 1_000))

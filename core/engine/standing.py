@@ -102,11 +102,10 @@ def _waiting(facts: Facts, active: Sequence[FederationInfo]) -> Standing:
     if all(f.federation_id in facts.exhausted for f in unfinished):
         text = "The privacy budget of your text is used up, so nothing more is trained on it."
         return Standing("no_budget", _say("no_budget", text))
-    resting = [f for f in unfinished if f.state == "below_floor"]
+    resting = [f for f in unfinished if f.state in ("below_floor", "resting")]
     if len(resting) == len(unfinished):
-        said = _say("below_floor", resting[0].last_error, federation=resting[0].name)
-        return Standing("paused_rule", said)
-    unfinished = [f for f in unfinished if f.state != "below_floor"]
+        return Standing("paused_rule", _rests(resting))
+    unfinished = [f for f in unfinished if f not in resting]
     lost = [f for f in unfinished if f.last_error]
     if lost and len(lost) == len(unfinished):
         state: State = "waiting" if lost[0].state == "unreachable" else "problem"
@@ -115,6 +114,14 @@ def _waiting(facts: Facts, active: Sequence[FederationInfo]) -> Standing:
         return Standing("waiting", _say("reading", "Reading your text before the next round."))
     names = _list([f.name for f in unfinished])
     return Standing("waiting", _say("waiting", f"Waiting for the next round of {names}.", name=names))
+
+
+def _rests(resting: Sequence[FederationInfo]) -> Sentence:
+    below = [f for f in resting if f.state == "below_floor"]
+    if below:
+        return _say("below_floor", below[0].last_error, federation=below[0].name)
+    names = _list([f.name for f in resting])
+    return _say("resting", f"No new round of {names} is begun: you set the share to 0.", name=names)
 
 
 def _say(code: str, text: str, **args: str | int | float) -> Sentence:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from core.api.errors import CoordinatorError, CorpusError
-from core.engine import asking, generations
+from core.engine import asking, generations, shares, slots
 from core.engine import journal as journals
 from core.engine.editions import check_edition
 from core.engine.journal import Journal
@@ -67,8 +68,9 @@ class MachineWork:
 
     @property
     def allowed(self) -> bool:
-        """Whether the governor lets a round begin."""
-        return self._room.governor.allowed
+        """Whether the governor lets a round begin, and the owner's weight does not have this federation rest."""
+        weight = self._room.ledger.weights().get(self._member.row.federation_id, 1.0)
+        return self._room.governor.allowed and weight > 0
 
     @property
     def may_send(self) -> bool:
@@ -80,14 +82,18 @@ class MachineWork:
         await self._room.governor.look()
 
     async def do(self, release: Release, journal: Journal, on_sealed: OnSealed) -> bool:
-        """Download, read, train and seal, in the one place to train."""
+        """Download, read, train and seal, in the one place to train.
+
+        Raises:
+            Rests: the owner's weight has this federation rest, and the round was not begun.
+        """
         work = Round(self._room, self._member, release, journal.instruction)
         if release.charge_id is None:
             check_time(self._member, journal)
             work.afford()
         if not self._text_is_there() or not (journal.corpora or self._room.corpora.settle(self._member.plans)):
             return False
-        async with self._room.governor.turn(begun=release.state == "training"):
+        async with self._room.governor.turn(self._member.row.federation_id, begun=release.state == "training"):
             if release.charge_id is None:
                 check_time(self._member, journal)
             base = await work.download()
@@ -96,6 +102,8 @@ class MachineWork:
             if not (journal.corpora or self._room.corpora.settle(self._member.plans)):
                 return False
             done = await work.train(base, self._pin(release, journal), public, on_sealed)
+            if done and self._asks_again_soon(journal):
+                self._room.governor.expect(self._member.row.federation_id)
         if not done:
             self._room.board.show(None)
         else:
@@ -111,6 +119,12 @@ class MachineWork:
         """Compile for the plan of this federation, once."""
         plans = TrainingPlans(self._room.home, self._room.config, self._room.governor)
         await plans.improve(self._member.config, self._member.plan.mechanism().unit)
+
+    def _asks_again_soon(self, journal: Journal) -> bool:
+        """Whether the next round can be here in a moment: there is one, and the update need not wait to set out."""
+        schedule, now = self._member.config.schedule, time.time()
+        wait = slots.opens_in(self._member.plan.unit, schedule, now, now)
+        return journal.instruction.server_round < schedule.rounds and wait < shares.EXPECTED_S
 
     def _pin(self, release: Release, journal: Journal) -> tuple[CorpusRef, ...]:
         """The shards this round trains with: those it began with, whatever was read since."""

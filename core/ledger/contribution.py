@@ -84,6 +84,15 @@ class ContributionBook(ReleaseBook):
         """Seconds of training noted since a Unix time."""
         return float(self._db.rows("SELECT COALESCE(SUM(seconds), 0.0) FROM contributions WHERE at >= ?", (at,))[0][0])
 
+    def seconds_by_federation(self, since: float) -> dict[str, float]:
+        """Seconds of training noted since a Unix time, for each federation that was given any."""
+        rows = self._db.rows(
+            "SELECT r.federation_id, SUM(c.seconds) FROM contributions c JOIN releases r ON r.release_id = c.release_id"
+            " WHERE c.at >= ? GROUP BY r.federation_id",
+            (since,),
+        )
+        return {federation_id: float(seconds) for federation_id, seconds in rows}
+
     def history(self, limit: int = 200, before: int = 0) -> list[HistoryRow]:
         """Rounds that were sealed or ended, newest first; those before a release, if one is named."""
         rows = self._db.rows(

@@ -22,6 +22,7 @@ _CHARGE_HEADS: Final = (
     "SELECT e.seq, e.hash FROM charges c JOIN releases r ON r.release_id = c.release_id JOIN entries e ON e.seq = c.seq"
 )
 _FINAL: Final = ("accepted", "refused", "late", "abandoned")
+MAX_WEIGHT: Final = 100.0
 _AFTER_FINAL: Final[dict[str, tuple[str, ...]]] = {"late": ("accepted", "refused"), "refused": ("accepted",)}
 """A late update may still be folded in, and a receipt overrules an earlier refusal; nothing else ends twice."""
 
@@ -33,7 +34,8 @@ class ReleaseBook(Book):
         """Note or change a federation. Its newest round never goes down."""
         content = msgspec.json.encode(row)
         self._db.run(
-            "INSERT INTO federations VALUES (?, ?, ?, ?, ?) ON CONFLICT (federation_id) DO UPDATE SET"
+            "INSERT INTO federations (federation_id, joined_at, left_at, high_water_round, content)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (federation_id) DO UPDATE SET"
             " left_at = excluded.left_at, content = excluded.content,"
             " high_water_round = MAX(high_water_round, excluded.high_water_round)",
             (row.federation_id, row.joined_at, row.left_at, row.high_water_round, content),
@@ -62,7 +64,8 @@ class ReleaseBook(Book):
         return _federation(row)
 
     def leave_federation(self, federation_id: str) -> None:
-        """Mark a federation as left and forget its invite; releases and charges stay, open releases are abandoned.
+        """Mark a federation as left; its invite and weight are forgotten, releases and charges stay, open releases are
+        abandoned.
 
         Raises:
             UsageError: it was never joined.
@@ -71,9 +74,32 @@ class ReleaseBook(Book):
             row = self.federation(federation_id)
             if row.left_at is None:
                 self.save_federation(msgspec.structs.replace(row, left_at=self._clock(), invite=""))
+                self._db.run("UPDATE federations SET weight = 1.0 WHERE federation_id = ?", (federation_id,))
             for release in self.open_releases():
                 if release.federation_id == federation_id:
                     self.mark(release.release_id, "abandoned", reason="You left the federation.")
+
+    def set_weight(self, federation_id: str, weight: float) -> None:
+        """Keep the owner's weight of a federation beside others, durably.
+
+        Args:
+            federation_id: one that this machine is in.
+            weight: 0 to 100; 1 for a federation that nothing was said of, and 0 for one that rests.
+
+        Raises:
+            UsageError: this machine is in no such federation.
+            ValueError: the weight is out of range.
+        """
+        if not 0.0 <= weight <= MAX_WEIGHT:
+            raise ValueError(f"a weight cannot be {weight}")
+        with self._db.transaction():
+            if federation_id not in self.weights():
+                raise UsageError("This machine is in no such federation.", "`hedgerow federations` shows all.")
+            self._db.run("UPDATE federations SET weight = ? WHERE federation_id = ?", (float(weight), federation_id))
+
+    def weights(self) -> dict[str, float]:
+        """The owner's weight of every federation that was not left."""
+        return dict(self._db.rows("SELECT federation_id, weight FROM federations WHERE left_at IS NULL"))
 
     def charge_head(self, release_id: int) -> Head:
         """The entry that charged a release.

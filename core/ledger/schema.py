@@ -67,7 +67,11 @@ _VERSION_2: Final = """
 ALTER TABLE corpora ADD COLUMN choice BLOB NOT NULL DEFAULT X'7B7D';
 """
 """What of a corpus is read and how much it weighs; texts of before keep what held then, an empty object."""
-MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = """
+ALTER TABLE federations ADD COLUMN weight REAL NOT NULL DEFAULT 1.0;
+"""
+"""The owner's weight of a federation beside others; those joined before keep the one that all had."""
+MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Step n leads from version n to n + 1; never edited once released."""
 
 

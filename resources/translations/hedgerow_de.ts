@@ -618,6 +618,14 @@
         <translation>von {0}</translation>
     </message>
     <message>
+        <source>{0} % of this machine asked, {1} % given in the last seven days ({2})</source>
+        <translation>{0} % dieses Rechners gewünscht, {1} % in den letzten sieben Tagen gegeben ({2})</translation>
+    </message>
+    <message>
+        <source>{0} % of this machine</source>
+        <translation>{0} % dieses Rechners</translation>
+    </message>
+    <message>
         <source>round {0}</source>
         <translation>Runde {0}</translation>
     </message>
@@ -632,6 +640,10 @@
     <message>
         <source>below your floor</source>
         <translation>unter Ihrer Untergrenze</translation>
+    </message>
+    <message>
+        <source>rests</source>
+        <translation>ruht</translation>
     </message>
     <message>
         <source>finished</source>
@@ -2346,6 +2358,10 @@
         <translation>Die Zahlen der Runde {round} sind gesendet. Die Bestätigung von {federation} steht noch aus.</translation>
     </message>
     <message>
+        <source>No new round of {name} is begun, because you set the share to 0. Raise it in Federations.</source>
+        <translation>Für {name} beginnt keine neue Runde, weil Sie den Anteil auf 0 gesetzt haben. Erhöhen Sie ihn unter Föderationen.</translation>
+    </message>
+    <message>
         <source>Your limits let training run.</source>
         <translation>Ihre Grenzen lassen das Training zu.</translation>
     </message>
@@ -2828,6 +2844,29 @@
     <message>
         <source>The session&apos;s folder cannot be written</source>
         <translation>In den Ordner der Sitzung lässt sich nicht schreiben</translation>
+    </message>
+</context>
+<context>
+    <name>ShareRow</name>
+    <message>
+        <source>rests</source>
+        <translation>ruht</translation>
+    </message>
+    <message>
+        <source>Share beside others</source>
+        <translation>Anteil neben anderen</translation>
+    </message>
+    <message>
+        <source>It rests: no new round is begun for it, one that was begun is finished.</source>
+        <translation>Sie ruht: Es beginnt keine neue Runde für sie, eine begonnene wird beendet.</translation>
+    </message>
+    <message>
+        <source>Alone it trains whatever stands here. Beside others twice the number is twice the time.</source>
+        <translation>Allein trainiert sie, was immer hier steht. Neben anderen ist die doppelte Zahl die doppelte Zeit.</translation>
+    </message>
+    <message>
+        <source>Twice the number is twice the time: {0} % asked, {1} % given in the last seven days.</source>
+        <translation>Die doppelte Zahl ist die doppelte Zeit: {0} % gewünscht, {1} % in den letzten sieben Tagen gegeben.</translation>
     </message>
 </context>
 <context>
@@ -3488,6 +3527,10 @@
     <message>
         <source>rests: below your floor</source>
         <translation>ruht: unter Ihrer Untergrenze</translation>
+    </message>
+    <message>
+        <source>rests: its share is 0</source>
+        <translation>ruht: ihr Anteil ist 0</translation>
     </message>
     <message>
         <source>finished</source>

@@ -618,6 +618,14 @@
         <translation>par {0}</translation>
     </message>
     <message>
+        <source>{0} % of this machine asked, {1} % given in the last seven days ({2})</source>
+        <translation>{0} % de cette machine demandés, {1} % donnés ces sept derniers jours ({2})</translation>
+    </message>
+    <message>
+        <source>{0} % of this machine</source>
+        <translation>{0} % de cette machine</translation>
+    </message>
+    <message>
         <source>round {0}</source>
         <translation>tour {0}</translation>
     </message>
@@ -632,6 +640,10 @@
     <message>
         <source>below your floor</source>
         <translation>sous votre plancher</translation>
+    </message>
+    <message>
+        <source>rests</source>
+        <translation>au repos</translation>
     </message>
     <message>
         <source>finished</source>
@@ -2346,6 +2358,10 @@
         <translation>Les nombres du tour {round} sont envoyés. {federation} doit encore les confirmer.</translation>
     </message>
     <message>
+        <source>No new round of {name} is begun, because you set the share to 0. Raise it in Federations.</source>
+        <translation>Aucun nouveau tour de {name} ne commence, car vous avez mis sa part à 0. Augmentez-la dans Fédérations.</translation>
+    </message>
+    <message>
         <source>Your limits let training run.</source>
         <translation>Vos limites laissent l’entraînement tourner.</translation>
     </message>
@@ -2828,6 +2844,29 @@
     <message>
         <source>The session&apos;s folder cannot be written</source>
         <translation>Impossible d’écrire dans le dossier de la session</translation>
+    </message>
+</context>
+<context>
+    <name>ShareRow</name>
+    <message>
+        <source>rests</source>
+        <translation>au repos</translation>
+    </message>
+    <message>
+        <source>Share beside others</source>
+        <translation>Part à côté des autres</translation>
+    </message>
+    <message>
+        <source>It rests: no new round is begun for it, one that was begun is finished.</source>
+        <translation>Elle est au repos&#xa0;: aucun nouveau tour ne commence, un tour commencé est fini.</translation>
+    </message>
+    <message>
+        <source>Alone it trains whatever stands here. Beside others twice the number is twice the time.</source>
+        <translation>Seule, elle entraîne quoi qu’il soit écrit ici. À côté d’autres, le double du nombre est le double du temps.</translation>
+    </message>
+    <message>
+        <source>Twice the number is twice the time: {0} % asked, {1} % given in the last seven days.</source>
+        <translation>Le double du nombre est le double du temps&#xa0;: {0} % demandés, {1} % donnés ces sept derniers jours.</translation>
     </message>
 </context>
 <context>
@@ -3488,6 +3527,10 @@
     <message>
         <source>rests: below your floor</source>
         <translation>au repos&#xa0;: sous votre plancher</translation>
+    </message>
+    <message>
+        <source>rests: its share is 0</source>
+        <translation>au repos&#xa0;: sa part est 0</translation>
     </message>
     <message>
         <source>finished</source>

@@ -224,6 +224,20 @@ def federation() -> FederationInfo:
     )
 
 
+def shared() -> Snapshot:
+    """Two federations that share the machine, the second with twice the weight."""
+    other = msgspec.structs.replace(
+        federation(),
+        federation_id="f2",
+        name="Open Recipes",
+        operator="Kitchen Table",
+        weight=2.0,
+        week_seconds=5 * HOUR,
+    )
+    one = msgspec.structs.replace(federation(), week_seconds=3 * HOUR)
+    return msgspec.structs.replace(training(), federations=[one, other])
+
+
 def progress(step: int = 305) -> RoundProgress:
     """The round in progress."""
     return RoundProgress(

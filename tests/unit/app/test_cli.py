@@ -40,6 +40,7 @@ from core.api.messages import (
     LimitsParams,
     LimitsView,
     ManifestView,
+    ShareParams,
     Snapshot,
     SnoozeParams,
     TermsView,
@@ -340,6 +341,37 @@ def test_a_membership_below_the_floor_says_what_can_be_done(home: Path, capsys: 
         assert cli.main(["federations"]) == 0
     assert "rests below your floor: You joined Common Prose with a limit of ε 8" in shown
     assert "below floor" in " ".join(capsys.readouterr().out.split())
+
+
+def test_shares_are_shown_where_several_share_the_machine(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = msgspec.structs.replace(JOINED, week_seconds=900.0)
+    other = msgspec.structs.replace(JOINED, federation_id="e" * 32, name="Recipes", weight=3.0, week_seconds=2_100.0)
+    with serving(home, scripted({"status": msgspec.structs.replace(SNAPSHOT, federations=[one, other])})):
+        assert cli.main(["federations"]) == 0
+    heading, first, second = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert heading[-8:] == ["weight", "asked", "given", "in", "7", "days", "last", "error"]
+    assert first[-6:] == ["0", "1", "25%", "30%", "15", "min"]
+    assert second[-6:] == ["0", "3", "75%", "70%", "35", "min"]
+
+
+def test_one_alone_has_no_share(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home, scripted({"status": msgspec.structs.replace(SNAPSHOT, federations=[JOINED])})):
+        assert cli.main(["federations"]) == 0
+    assert "%" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("typed", "said"), [("3", "weighs 3 beside the others"), ("0", "Common Prose rests")])
+def test_a_share_is_set_as_it_was_typed(home: Path, capsys: pytest.CaptureFixture[str], typed: str, said: str) -> None:
+    state = msgspec.structs.replace(SNAPSHOT, federations=[JOINED])
+    changed = msgspec.structs.replace(JOINED, weight=float(typed))
+    with serving(home, scripted({"status": state, "federation.share": changed})) as seen:
+        assert cli.main(["share", "Common Prose", typed]) == 0
+        assert said in capsys.readouterr().err
+        assert cli.main(["share", "f" * 32, typed, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["weight"] == float(typed)
+        assert cli.main(["share", "Common Prose", "101"]) == 2
+    sent = [request.params for request in seen if request.method == "federation.share"]
+    assert sent == [ShareParams(federation_id="f" * 32, weight=float(typed))] * 2
 
 
 def test_leave_finds_by_name_and_refuses_strangers(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 from support.children import interpreter
+from support.ledger_kit import RUN, attributes, begin, federation, prepared
 
 from core import jobs
+from core.engine import governor as governors
+from core.engine import shares
 from core.engine.children import Child
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.governor import Governor
+from core.engine.shares import Rests
 from core.hardware.limits import Readings, Reason
 from core.ledger.store import Ledger
 
@@ -38,7 +42,7 @@ def make(tmp_path: Path, ledger: Ledger, read: Callable[[float], Readings] = pla
 
 async def train(governor: Governor, tmp_path: Path, started: asyncio.Event) -> float:
     """Train until paused; returns when that was."""
-    async with governor.turn():
+    async with governor.turn("f"):
         child = await Child.start(
             "m", JOB, key=bytes(32), interpreter=interpreter(tmp_path, BUSY), log_path=tmp_path / "log"
         )
@@ -122,9 +126,9 @@ def test_what_keeps_new_rounds_away_lets_a_begun_one_go_on(tmp_path: Path, ledge
         await training
         governor._config.set_presence(Presence())
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2), governor.turn():
+            async with asyncio.timeout(0.2), governor.turn("f"):
                 raise AssertionError("a new round on a metered network")
-        async with asyncio.timeout(5), governor.turn(begun=True):
+        async with asyncio.timeout(5), governor.turn("f", begun=True):
             pass
 
     asyncio.run(main())
@@ -204,7 +208,7 @@ def test_a_snooze_ends_by_itself(tmp_path: Path, ledger: Ledger) -> None:
         governor._config.set_presence(Presence(snoozed_until=time.time() + 0.4))
         governor.reconsider()
         assert not governor.allowed
-        async with asyncio.timeout(5), governor.turn():
+        async with asyncio.timeout(5), governor.turn("f"):
             assert governor.allowed
         assert told.is_set()
 
@@ -214,11 +218,11 @@ def test_a_snooze_ends_by_itself(tmp_path: Path, ledger: Ledger) -> None:
 def test_one_trains_at_a_time(tmp_path: Path, ledger: Ledger) -> None:
     async def main() -> None:
         governor = make(tmp_path, ledger)
-        async with governor.turn():
+        async with governor.turn("f"):
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.2), governor.turn():
+                async with asyncio.timeout(0.2), governor.turn("f"):
                     raise AssertionError("two at once")
-        async with asyncio.timeout(1), governor.turn():
+        async with asyncio.timeout(1), governor.turn("f"):
             pass
 
     asyncio.run(main())
@@ -272,7 +276,7 @@ def test_a_round_that_waits_for_permission_lets_the_engine_sleep(tmp_path: Path,
         entered = asyncio.Event()
 
         async def wait() -> None:
-            async with governor.turn():
+            async with governor.turn("f"):
                 entered.set()
 
         waiting = asyncio.create_task(wait())
@@ -282,5 +286,151 @@ def test_a_round_that_waits_for_permission_lets_the_engine_sleep(tmp_path: Path,
         governor.reconsider()
         await asyncio.wait_for(entered.wait(), 5)
         await waiting
+
+    asyncio.run(main())
+
+
+async def _in_turn(governor: Governor, federation_id: str, order: list[str], begun: bool = False) -> None:
+    async with governor.turn(federation_id, begun=begun):
+        order.append(federation_id)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "seconds", "order"),
+    [
+        ((1.0, 1.0), (0.0, 0.0), ["fed", "fen"]),
+        ((1.0, 1.0), (5.0, 4.0), ["fen", "fed"]),
+        ((3.0, 1.0), (5.0, 4.0), ["fed", "fen"]),
+        ((0.1, 100.0), (0.0, 0.0), ["fed", "fen"]),
+    ],
+)
+def test_of_those_that_wait_the_one_furthest_behind_its_share_is_next(
+    tmp_path: Path, weights: tuple[float, ...], seconds: tuple[float, ...], order: list[str]
+) -> None:
+    ledger = prepared(tmp_path / "ledger.db")
+    ledger.save_federation(federation("fen"))
+    for one, weight, given in zip(("fed", "fen"), weights, seconds, strict=True):
+        ledger.set_weight(one, weight)
+        release = ledger.begin_release(one, RUN, 1, attributes())
+        ledger.add_contribution(release.release_id, 1, given, 0.0, False)
+
+    async def main() -> None:
+        governor, found = make(tmp_path, ledger), list[str]()
+        async with governor.turn("other"):
+            waiting = [asyncio.create_task(_in_turn(governor, one, found)) for one in ("fed", "fen")]
+            await asyncio.sleep(0.05)
+            assert found == [], "nobody is interrupted"
+            assert governor.busy
+        async with asyncio.timeout(5):
+            await asyncio.gather(*waiting)
+        assert found == order
+
+    asyncio.run(main())
+
+
+def test_seconds_of_an_open_round_count_for_its_federation(tmp_path: Path) -> None:
+    ledger = prepared(tmp_path / "ledger.db")
+    release = begin(ledger, 0)
+
+    async def main() -> None:
+        governor = make(tmp_path, ledger)
+        governor.note_seconds(release.release_id, 7.0)
+        assert governor.week_seconds() == {"fed": 7.0}
+        governor.forget_seconds(release.release_id)
+        assert governor.week_seconds() == {}
+
+    asyncio.run(main())
+
+
+def test_one_that_rests_begins_nothing_and_finishes_what_it_began(tmp_path: Path) -> None:
+    ledger = prepared(tmp_path / "ledger.db")
+
+    async def main() -> None:
+        governor, found = make(tmp_path, ledger), list[str]()
+        async with governor.turn("other"):
+            waiting = asyncio.create_task(_in_turn(governor, "fed", found))
+            await asyncio.sleep(0.05)
+            ledger.set_weight("fed", 0.0)
+            governor.reconsider()
+            with pytest.raises(Rests, match="share of this federation to 0"):
+                await asyncio.wait_for(waiting, 5)
+        async with asyncio.timeout(5):
+            await _in_turn(governor, "fed", found, begun=True)
+        assert found == ["fed"]
+        assert not governor.busy
+
+    asyncio.run(main())
+
+
+def test_the_trainer_is_kept_for_a_moment_for_who_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "EXPECTED_S", 0.6)
+    monkeypatch.setattr(governors, "TICK_S", 0.1)
+    ledger = prepared(tmp_path / "ledger.db")
+    ledger.save_federation(federation("fen"))
+    release = ledger.begin_release("fen", RUN, 1, attributes())
+    ledger.add_contribution(release.release_id, 1, 9.0, 0.0, False)
+
+    async def main() -> None:
+        governor, found = make(tmp_path, ledger), list[str]()
+        governor.expect("fed")
+        waiting = [asyncio.create_task(_in_turn(governor, "fen", found))]
+        await asyncio.sleep(0.3)
+        assert found == []
+        waiting.append(asyncio.create_task(_in_turn(governor, "fed", found)))
+        async with asyncio.timeout(5):
+            await asyncio.gather(*waiting)
+        assert found == ["fed", "fen"]
+        governor.expect("fed")
+        async with asyncio.timeout(5):
+            await _in_turn(governor, "fen", found)
+        assert found[2:] == ["fen"], "it never came, and nobody waits for ever"
+        governor.expect("fed")
+        ledger.set_weight("fed", 0.0)
+        async with asyncio.timeout(0.5):
+            await _in_turn(governor, "fen", found)
+
+    asyncio.run(main())
+
+
+def test_a_round_is_held_back_no_longer_than_a_moment_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "EXPECTED_S", 0.5)
+    monkeypatch.setattr(governors, "TICK_S", 0.05)
+    ledger = prepared(tmp_path / "ledger.db")
+    ledger.save_federation(federation("fen"))
+    release = ledger.begin_release("fen", RUN, 1, attributes())
+    ledger.add_contribution(release.release_id, 1, 9_000.0, 0.0, False)
+
+    async def main() -> None:
+        governor, found = make(tmp_path, ledger), list[str]()
+        governor.expect("fed")
+        waiting = asyncio.create_task(_in_turn(governor, "fen", found))
+        for _ in range(20):
+            await asyncio.sleep(0.2)
+            await _in_turn(governor, "fed", found)
+            governor.expect("fed")
+            if waiting.done():
+                break
+        assert 2 <= found.index("fen") <= 4, "rounds of a moment, each in time, do not hold it back for ever"
+
+    asyncio.run(main())
+
+
+def test_who_gives_up_waiting_leaves_the_trainer_to_the_next(tmp_path: Path) -> None:
+    ledger = prepared(tmp_path / "ledger.db")
+
+    async def main() -> None:
+        governor, found = make(tmp_path, ledger), list[str]()
+        async with governor.turn("other"):
+            first = asyncio.create_task(_in_turn(governor, "fed", found))
+            await asyncio.sleep(0.02)
+            second = asyncio.create_task(_in_turn(governor, "fen", found))
+            await asyncio.sleep(0.02)
+        first.cancel()
+        async with asyncio.timeout(1):
+            await second
+        assert found[-1] == "fen"
+        async with asyncio.timeout(1), governor.place():
+            assert governor.busy
 
     asyncio.run(main())

@@ -994,6 +994,70 @@ def test_pause_during_training_and_resume(tmp_path: Path) -> None:
     run(bench, what)
 
 
+def weigh(bench: Bench, weight: float) -> None:
+    """As the engine does when the owner says what the federation weighs."""
+    bench.house.ledger.set_weight(bench.one.member.row.federation_id, weight)
+    bench.house.governor.reconsider()
+    bench.one.kick()
+
+
+def test_one_that_rests_is_asked_nothing_until_it_weighs_something(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def what() -> None:
+        weigh(bench, 0.0)
+        await asyncio.sleep(0.3)
+        delivery = bench.wire.ask()
+        await asyncio.sleep(0.6)
+        assert bench.wire.waiting == [delivery], "offline to the coordinator, so that no round waits for it"
+        weigh(bench, 1.0)
+        await bench.state("sent")
+
+    run(bench, what)
+
+
+def test_a_round_begun_before_it_rested_is_finished_and_the_next_is_declined(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "slow")
+
+    async def what() -> None:
+        bench.wire.ask()
+        await bench.until(lambda: (now := bench.house.board.progress) is not None and now.step == 2, "training")
+        weigh(bench, 0.0)
+        await bench.house.governor.settled()
+        bench.house.config.set_presence(Presence(paused=True))
+        bench.house.governor.reconsider()
+        await bench.house.governor.settled()
+        bench.wire.ask(2)
+        bench.house.config.set_presence(Presence())
+        bench.house.governor.reconsider()
+        bench.one.kick()
+        release = await bench.state("sent")
+        assert (bench.starts(release), bench.charges()) == (2, 1), "over a pause too"
+        declined = await bench.state("abandoned", server_round=2)
+        assert "share of this federation to 0" in declined.reason
+        assert len(bench.wire.declined) == 1
+        assert not [notice for notice in bench.notices if notice.level == "error"], "the owner knows"
+        assert bench.charges() == 1
+
+    run(bench, what)
+
+
+def test_the_next_round_is_expected_where_there_is_one(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    expected: list[str] = []
+    bench.house.governor.expect = expected.append  # type: ignore[method-assign]
+
+    async def what() -> None:
+        mine = bench.one.member.row.federation_id
+        for number in range(1, CONFIG.schedule.rounds + 1):
+            bench.wire.ask(number)
+            accept(bench, await bench.state("sent", server_round=number))
+            await bench.state("accepted", server_round=number)
+        assert expected == [mine] * (CONFIG.schedule.rounds - 1), "after the last one nothing comes"
+
+    run(bench, what)
+
+
 def test_on_a_metered_network_a_finished_update_waits_and_no_round_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,17 @@ def changed(what: msgspec.Struct, **changes: object) -> object:
             "waiting",
             "next round of Moor.",
         ),
+        (facts(federations=[changed(MOOR, state="resting")]), "paused_rule", "No new round of Moor is begun"),
+        (
+            facts(federations=[changed(MOOR, name="Fen", state="resting"), MOOR]),
+            "waiting",
+            "next round of Moor.",
+        ),
+        (
+            facts(federations=[changed(MOOR, state="resting"), changed(MOOR, state="below_floor", last_error="Rose.")]),
+            "paused_rule",
+            "Rose.",
+        ),
         (facts(federations=[changed(MOOR, last_error="The clock is 2 hours behind.")]), "problem", "2 hours behind"),
         (facts(federations=[changed(MOOR, state="finished")]), "waiting", "has finished all its rounds"),
         (

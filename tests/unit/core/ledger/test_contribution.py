@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.ledger_kit import begin, prepared, seal
+from support.ledger_kit import RUN, attributes, begin, federation, prepared, seal
 
 from core.ledger.contribution import Work, week_start
 from core.ledger.store import Ledger
@@ -107,3 +107,17 @@ def test_weeks_survive_summer_time() -> None:
     sunday = dt.datetime(2026, 3, 29, 12, 0).timestamp()  # the clock went forward at 02:00
     assert dt.datetime.fromtimestamp(week_start(sunday)) == dt.datetime(2026, 3, 23)
     assert week_start(week_start(sunday)) == week_start(sunday)
+
+
+def test_seconds_are_told_apart_by_federation_and_time(ledger: Ledger, now: list[float]) -> None:
+    ledger.save_federation(federation("fen"))
+    mine = seal(ledger, 0).release_id
+    theirs = ledger.begin_release("fen", RUN, 0, attributes()).release_id
+    now[0] = WEDNESDAY - 8 * DAY
+    ledger.add_contribution(mine, 1, 100.0, 0.0, False)
+    now[0] = WEDNESDAY
+    assert ledger.seconds_by_federation(WEDNESDAY - 7 * DAY) == {}
+    ledger.add_contribution(mine, 1, 3.0, 0.0, False)
+    ledger.add_contribution(mine, 1, 4.0, 0.0, False)
+    ledger.add_contribution(theirs, 1, 5.0, 0.0, False)
+    assert ledger.seconds_by_federation(WEDNESDAY - 7 * DAY) == {"fed": 7.0, "fen": 5.0}

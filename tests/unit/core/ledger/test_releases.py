@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.ledger_kit import RUN, attributes, begin, charge, federation, prepared, seal
 
 from core.api.errors import CoordinatorError, PrivacyError, ReleaseMismatch, UsageError
+from core.ledger import schema
+from core.ledger.database import Database
 from core.ledger.store import Ledger
 
 
@@ -149,3 +152,41 @@ def test_leaving_forgets_the_invite_and_keeps_the_charges(ledger: Ledger) -> Non
     assert ledger.budgets()[0].releases == 1
     with pytest.raises(CoordinatorError, match="You left"):
         begin(ledger, 1)
+
+
+def test_a_weight_is_kept_whatever_else_changes_and_forgotten_when_leaving(tmp_path: Path) -> None:
+    with prepared(tmp_path / "ledger.db") as ledger:
+        ledger.save_federation(federation("other"))
+        assert ledger.weights() == {"fed": 1.0, "other": 1.0}
+        ledger.set_weight("fed", 0.25)
+        ledger.set_weight("other", 0)
+        ledger.save_federation(federation("fed", name="Renamed"))
+    with Ledger.open(tmp_path / "ledger.db", None) as ledger:
+        assert ledger.weights() == {"fed": 0.25, "other": 0.0}
+        ledger.leave_federation("fed")
+        assert ledger.weights() == {"other": 0.0}
+        with pytest.raises(UsageError, match="in no such federation"):
+            ledger.set_weight("fed", 1.0)
+        ledger.save_federation(federation("fed"))
+        assert ledger.weights() == {"fed": 1.0, "other": 0.0}
+
+
+@pytest.mark.parametrize("weight", [-1e-9, 100.1, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(ledger: Ledger, weight: float) -> None:
+    with pytest.raises(ValueError, match="weight"):
+        ledger.set_weight("fed", weight)
+    assert ledger.weights() == {"fed": 1.0}
+
+
+def test_a_ledger_of_before_weights_keeps_every_federation(tmp_path: Path) -> None:
+    path, row = tmp_path / "ledger.db", federation("fed", joined_at=5.0)
+    old = Database(path)
+    schema.prepare(old, schema.MIGRATIONS[:2])
+    old.run("INSERT INTO federations VALUES (?, ?, ?, ?, ?)", ("fed", 5.0, None, 7, msgspec.json.encode(row)))
+    old.close()
+    with Ledger.open(path, None) as ledger:
+        assert ledger.federations() == [msgspec.structs.replace(row, high_water_round=7)]
+        assert ledger.weights() == {"fed": 1.0}
+        ledger.set_weight("fed", 3.0)
+    with Ledger.open(tmp_path / "ledger.db.version-2", None) as kept:
+        assert kept.weights() == {"fed": 1.0}, "the copy beside it is as it was, and opens"
