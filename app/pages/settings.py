@@ -161,7 +161,7 @@ class SettingRow(QWidget):
         elif setting.help:
             words.addWidget(Label(theme, say(setting.help), Type.SMALL, "muted", wrap=True))
         self.control = self._make_control(theme)
-        if compact:
+        if compact and isinstance(self.control, Choice):
             self.control.setMaximumWidth(theme.px(40))
         self.control.setAccessibleName(say(setting.title))
         self.control.setAccessibleDescription(say(setting.help))
@@ -171,6 +171,7 @@ class SettingRow(QWidget):
         keep = self.reset.sizePolicy()
         keep.setRetainSizeWhenHidden(not compact)
         self.reset.setSizePolicy(keep)
+        self.reset.hide()
         line = QHBoxLayout(self)
         line.setContentsMargins(0, theme.px(1), 0, theme.px(1))
         line.setSpacing(theme.px(2))

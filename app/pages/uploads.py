@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelection
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QGridLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.pages.page import EmptyState, Page, ScrollColumn
 from app.stores.engine_store import EngineStore
@@ -192,10 +192,12 @@ class _Detail(ScrollColumn):
         facts = Panel(theme)
         line = row(self.title, gap=theme.px(2))
         line.addStretch(1)
-        line.addWidget(self.export)
         line.addWidget(self.copy)
         facts.body.addLayout(line)
-        facts.body.addWidget(self.note)
+        said = QHBoxLayout()
+        said.addWidget(self.note, 1)
+        said.addWidget(self.export)
+        facts.body.addLayout(said)
         facts.body.addWidget(Hairline())
         facts.body.addLayout(self._make_facts())
         layers = Panel(theme)

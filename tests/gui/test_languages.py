@@ -86,6 +86,8 @@ def test_no_page_cuts_a_text_off(language: str, size: tuple[int, int], bench: An
             one.window.open_page(page)
             if page == "doctor":
                 qtbot.waitUntil(one.window.page("doctor").panel.isVisible, timeout=5_000)
+            if page == "settings":
+                qtbot.waitUntil(lambda: not one.window.page("settings")._waiting, timeout=5_000)
             if page == "history":
                 qtbot.waitUntil(one.window.page("history").footprint.isVisible, timeout=5_000)
             if cut := settled(one.window, qtbot):

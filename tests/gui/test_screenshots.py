@@ -87,7 +87,7 @@ def test_screenshots_of_every_page(
         waits: dict[str, Callable[[], bool]] = {
             "uploads": lambda: one.window.page("uploads").detail.layers.isVisible(),
             "doctor": lambda: one.window.page("doctor").panel.isVisible(),
-            "settings": lambda: bool(one.window.page("settings")._values),
+            "settings": lambda: bool(one.window.page("settings")._values) and not one.window.page("settings")._waiting,
             "history": lambda: one.window.page("history").footprint.isVisible(),
             "compute": lambda: fill(one.window.page("compute")),
             "invite": lambda: one.window.page("federations").invite.go_on.isEnabled(),
@@ -101,7 +101,7 @@ def test_screenshots_of_every_page(
             qtbot.waitUntil(waits[page], timeout=5_000)
         if page == "first run":
             one.window.page(page).go(3)
-        qtbot.wait(30)
+        qtbot.wait(120 if page == "settings" else 30)
         save(at_scale(one.window, scale), folder / f"{page.replace(' ', '-')}-{theme}-{scale}x-{language}.png")
 
 
