@@ -29,12 +29,15 @@ def test_a_missing_gpu_is_no_fault_and_a_broken_one_is(
     monkeypatch: pytest.MonkeyPatch, state: str, gpus: list[Device], ok: bool, detail: str
 ) -> None:
     monkeypatch.setattr(doctor, "read_gpus", lambda: (state, gpus))
-    assert doctor._gpu()[:2] == (ok, detail)
+    found = doctor._gpu()
+    assert (found.ok, found.detail) == (ok, detail)
 
 
 def test_a_volume_that_was_set_aside_is_named(tmp_path: Path) -> None:
-    assert doctor._traffic(Volume(tmp_path / "volume.json"))[:2] == (True, "0.00 GB sent and received this month")
+    well = doctor._traffic(Volume(tmp_path / "volume.json"))
+    assert (well.ok, well.detail) == (True, "0.00 GB sent and received this month")
+    assert (well.code, well.args) == ("traffic", {"month_bytes": 0})
     (tmp_path / "volume.json").write_text("{")
-    ok, detail, _ = doctor._traffic(Volume(tmp_path / "volume.json"))
-    assert not ok
-    assert "volume.json is damaged" in detail
+    found = doctor._traffic(Volume(tmp_path / "volume.json"))
+    assert not found.ok
+    assert "volume.json is damaged" in found.detail
