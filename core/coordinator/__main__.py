@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write the model for transformers")
     export.add_argument("dir", type=Path)
     export.add_argument("out", type=Path)
+    export.add_argument("--run", action="store_true", help="instead: terms, seeds and every round, to run it again")
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true")
     return root
@@ -252,6 +253,12 @@ def _volunteers(count: int) -> str:
 
 
 def _export(options: argparse.Namespace) -> None:
+    if options.run:
+        from core.coordinator.replication import export_run
+
+        done = export_run(options.dir, options.out)
+        _show(options, done, f"The run, {done['rounds']} rounds so far, is in {done['dir']}")
+        return
     from core.coordinator.service import export
 
     made = export(options.dir, options.out)
