@@ -130,7 +130,7 @@ The run {config.run_id} of the federation {federation.federation_id}: {rounds} o
 | file | what |
 |---|---|
 | `manifest.json` | the terms as every volunteer saw and checked them; their hash is {federation.manifest_hash} |
-| `config.json` | the same terms unwrapped, from the model's shape to the schedule; the seed is {config.seed} |
+| `config.json` | the same terms unwrapped, from the model to the schedule; the seed is {config.seed} |
 | `tokenizer.json` | the tokenizer; its SHA-256 is {config.tokenizer.sha256} |
 | `rounds.jsonl` | every round: base, cohort, what came, the checkpoint after it, and how good it was |
 | `environment.json` | versions on the coordinator's machine |
