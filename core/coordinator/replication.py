@@ -136,6 +136,6 @@ The run {config.run_id} of the federation {federation.federation_id}: {rounds} o
 | `environment.json` | versions on the coordinator's machine |
 
 Initial weights follow from seed and shape; their checkpoint is {first or "not recorded"}.
-Volunteers are numbered in the order they joined. Their text, and with it the updates of their machines, is not here and cannot be: a new run with the
-same terms on other text is a replication, not a repetition.
+Volunteers are numbered in the order they joined. Their text, and with it the updates of their machines, is not here
+and cannot be: a new run with the same terms on other text is a replication, not a repetition.
 """
