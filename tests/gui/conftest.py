@@ -61,20 +61,21 @@ def _reading_font(qapp: QApplication) -> None:
     qapp.setFont(font)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
+def _collect_at_last() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
 def _collect_in_this_thread() -> Iterator[None]:
     """Rubbish with widgets in it must be taken out where widgets live, not in a thread of a fake engine."""
     gc.disable()
     yield
-    gc.enable()
-
-
-@pytest.fixture(autouse=True)
-def _collect_now_and_then() -> Iterator[None]:
-    yield
     _tests_run[0] += 1
     if _tests_run[0] % TESTS_A_COLLECTION == 0:
         gc.collect()
+    gc.enable()
 
 
 @pytest.fixture
