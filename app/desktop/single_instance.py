@@ -27,6 +27,7 @@ class SingleInstance(QObject):
     def __init__(self, home: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._address = _address(home)
+        self._callers: list[QLocalSocket] = []
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._on_connection)
@@ -38,7 +39,9 @@ class SingleInstance(QObject):
         if not socket.waitForConnected(_WAIT_MS):
             return False
         socket.write(invite.encode()[:_MOST_BYTES] + b"\n")
-        return socket.waitForBytesWritten(_WAIT_MS)
+        written = socket.waitForBytesWritten(_WAIT_MS)
+        socket.abort()
+        return written
 
     def listen(self) -> bool:
         """Become the first window."""
@@ -50,21 +53,39 @@ class SingleInstance(QObject):
 
     def close(self) -> None:
         """Close the door."""
+        for socket in list(self._callers):
+            self._let_go(socket)
         self._server.close()
 
     def _on_connection(self) -> None:
-        while (socket := self._server.nextPendingConnection()) is not None:
+        while self._server.hasPendingConnections():
+            socket = self._server.nextPendingConnection()
             socket.setReadBufferSize(_MOST_BYTES + 1)
-            socket.readyRead.connect(lambda s=socket: self._read(s))
-            socket.disconnected.connect(socket.deleteLater)
+            self._callers.append(socket)
+            # Methods, not functions that hold the socket: PySide frees those in the midst of the socket's destructor.
+            socket.readyRead.connect(self._listen)
+            socket.disconnected.connect(self._listen)
+        self._listen()
+
+    def _listen(self) -> None:
+        for socket in list(self._callers):
+            self._read(socket)
 
     def _read(self, socket: QLocalSocket) -> None:
         if socket.canReadLine():
             line = bytes(socket.readLine(_MOST_BYTES + 1).data()).decode("utf-8", "replace").strip()
-            socket.disconnectFromServer()
+            self._let_go(socket)
             self.called.emit(line)
-        elif socket.bytesAvailable() > _MOST_BYTES:
+        elif socket.bytesAvailable() > _MOST_BYTES or socket.state() == QLocalSocket.LocalSocketState.UnconnectedState:
+            self._let_go(socket)
+
+    def _let_go(self, socket: QLocalSocket) -> None:
+        """End a caller in silence."""
+        if socket in self._callers:
+            self._callers.remove(socket)
+            socket.blockSignals(True)
             socket.abort()
+            socket.deleteLater()
 
 
 def _address(home: Path) -> str:
