@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,11 @@ from support.live_federation import Coordinator, federation, wait_for
 from core.api.messages import HistoryParams, HistoryRow, ShareParams
 from core.engine import shares
 
-pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+CAMPAIGN = bool(os.environ.get("HEDGEROW_CAMPAIGN"))
+pytestmark = [
+    pytest.mark.slow, pytest.mark.e2e,
+    pytest.mark.skipif(not CAMPAIGN, reason="a minute of two federations; the decision has tests of its own"),
+]  # fmt: skip
 
 ROUNDS = 6
 WEIGHTS = {"Heavy": 3.0, "Light": 1.0}
@@ -63,7 +68,7 @@ def test_two_federations_are_given_what_they_weigh(tmp_path: Path, monkeypatch: 
                 assert (changed.weight, changed.week_seconds, changed.state) == (weight, 0.0, "active")
                 ids[name] = joined.federation_id
             one.call("start")
-            wait_for(lambda: len(trained(one)) >= ROUNDS, 120, "the rounds")
+            wait_for(lambda: len(trained(one)) >= ROUNDS, 300, "the rounds")
             one.call("pause")
             rounds = trained(one)
             told = {n: one.call("federation.share", ShareParams(federation_id=i, weight=0.0)) for n, i in ids.items()}
