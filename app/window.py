@@ -327,7 +327,6 @@ class MainWindow(QMainWindow):
         """Show a page."""
         page = self.page(key)
         self.rail.setVisible(key != FIRST_RUN)
-        self.bar.setVisible(key not in ("home", FIRST_RUN))
         self._stack.setCurrentWidget(page)
         self.rail.choose(key)
         self._on_changed()
@@ -431,6 +430,9 @@ class MainWindow(QMainWindow):
         store = self._store
         self.rail.foot.show_figures(store.rings(), store.given_text(), store.privacy_text())
         self.bar.show_view(store.view)
+        # The first run needs no state until the engine is lost, and then it is the only place that says so.
+        bare = self.current == "home" or (self.current == FIRST_RUN and store.lost_at is None)
+        self.bar.setVisible(not bare)
         if self._home is not None:
             self._home.offer_setup(self._first_run_open() and self._settings.first_run_step > 0)
 

@@ -48,6 +48,16 @@ def test_help_says_what_this_is_and_forgets_nothing(bench: Any) -> None:
     assert "lends your machine" in one.window.page("first run").title.title.text()
 
 
+def test_an_engine_that_is_lost_in_the_first_run_is_said(bench: Any, qtbot: Any) -> None:
+    one = bench(scenes.empty())
+    one.window.begin_first_run()
+    assert one.window.current == "first run"
+    assert not one.window.bar.isVisible()
+    one.engine.stop()
+    qtbot.waitUntil(one.window.bar.isVisible, timeout=5_000)
+    assert one.window.bar.button.isVisible()
+
+
 def test_pages_are_built_when_first_looked_at(bench: Any) -> None:
     one = bench()
     assert list(one.window._pages) == ["home"]
