@@ -73,7 +73,7 @@ tokenizer: $(READY) ## train the built-in tokenizer again; its hash must come ou
 
 campaign: $(READY) ## the long run: property, statistical, fault and attack tests with many more examples
 	HEDGEROW_CAMPAIGN=1 QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/property tests/statistical tests/fault tests/attack \
-		tests/unit/core/data tests/unit/core/training/test_round.py tests/integration/test_shares.py
+		tests/unit/core/data tests/unit/core/training/test_round.py tests/integration
 
 clean: ## remove what was made, .venv included
 	rm -rf $(VENV) build dist screenshots .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

@@ -43,3 +43,12 @@ def _scratch_folder_is_removed() -> Iterator[None]:
 def repository() -> Path:
     """The folder that holds ``pyproject.toml``."""
     return Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what only the long run does."""
+    if os.environ.get("HEDGEROW_CAMPAIGN"):
+        return
+    for item in items:
+        if item.get_closest_marker("campaign"):
+            item.add_marker(pytest.mark.skip(reason="long: make campaign"))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.live_federation import BASE_ENV, Coordinator, wait_for
+from support.live_federation import BASE_ENV, Coordinator, end_tree, wait_for
 from support.slow_link import SlowLink
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
@@ -88,9 +88,17 @@ def test_from_a_link_to_a_finished_round_and_out_again(scratch: Path) -> None:
     finally:
         coordinator.stop()
         link.close()
+        end(home)
     uninstall(home, environment)
     assert not home.exists()
     print(json.dumps(seen))
+
+
+def end(home: Path) -> None:
+    """Nothing of a test that failed goes on."""
+    for process in psutil.process_iter(["cmdline"]):
+        if str(home) in (process.info["cmdline"] or []):
+            end_tree(process.pid)
 
 
 def running(home: Path) -> list[str]:

@@ -22,7 +22,7 @@ TERMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("subspace", ["none", "public"])
+@pytest.mark.parametrize("subspace", ["none", pytest.param("public", marks=pytest.mark.campaign)])
 def test_documents_are_what_is_counted_and_charged(tmp_path: Path, subspace: str) -> None:
     terms = TERMS
     if subspace == "public":

@@ -26,6 +26,7 @@ def write_text(folder: Path, word: str) -> Path:
     return folder
 
 
+@pytest.mark.campaign
 def test_a_household_is_one_volunteer_and_survives_its_own_death(tmp_path: Path) -> None:
     with federation(tmp_path, volunteers=2, **TERMS) as (larger, people, _):
         larger.start()

@@ -25,6 +25,7 @@ def uploads(one: EngineHere) -> list[UploadInfo]:
     return [upload for upload in found if upload.state == "accepted"]
 
 
+@pytest.mark.campaign
 def test_no_round_begins_that_would_not_fit_the_month(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.mkdir()

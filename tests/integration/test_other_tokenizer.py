@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 PROSE = "The hedge along the lane is older than the lane. Number {0} was planted by somebody who liked thorns.\n\n"
 
 
+@pytest.mark.campaign
 def test_text_is_read_once_more_with_the_federations_tokenizer(tmp_path: Path) -> None:
     tokenizer = tmp_path / "small.json"
     tokenizer.write_bytes(train(iter([PROSE * 50]), vocab_size=260))

@@ -71,6 +71,7 @@ def pause_and_resume(one: EngineHere, server_round: int) -> None:
     one.call("resume")
 
 
+@pytest.mark.campaign
 def test_two_devices_share_a_round_and_send_one_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "PAUSE_S", 30.0)  # a busy machine must not turn the pause into a kill
     strategy = ["local"]

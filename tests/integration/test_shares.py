@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,11 +16,7 @@ from support.live_federation import Coordinator, federation, wait_for
 from core.api.messages import HistoryParams, HistoryRow, ShareParams
 from core.engine import shares
 
-CAMPAIGN = bool(os.environ.get("HEDGEROW_CAMPAIGN"))
-pytestmark = [
-    pytest.mark.slow, pytest.mark.e2e,
-    pytest.mark.skipif(not CAMPAIGN, reason="a minute of two federations; the decision has tests of its own"),
-]  # fmt: skip
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.campaign]
 
 ROUNDS = 6
 WEIGHTS = {"Heavy": 3.0, "Light": 1.0}
