@@ -9,6 +9,7 @@ import functools
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
+from app.children.ending import end
 from core.api import completion
 from core.api.errors import EngineError, HedgerowError
 from core.api.messages import ModelHere
@@ -57,12 +58,7 @@ class CompletionProcess(QObject):
         """End the child, if one is at work; nothing more is told of it."""
         process, self._process = self._process, None
         self._waiting = b""
-        if process is not None:
-            process.blockSignals(True)
-            if process.state() != QProcess.ProcessState.NotRunning:
-                process.kill()
-                process.waitForFinished(1_000)
-            process.deleteLater()
+        end(process)
 
     def _read(self) -> None:
         if self._process is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QProcess, QTimer
 from PySide6.QtNetwork import QAbstractSocket, QHostAddress, QNetworkInterface, QTcpServer
 
+from app.children.ending import end
 from core.api import hosting
 from core.api.errors import EngineError, HedgerowError
 from core.api.messages import Message
@@ -97,12 +98,7 @@ class HostProcess(QObject):
     def _end(self) -> None:
         self._patience.stop()
         process, self._process = self._process, None
-        if process is not None:
-            process.blockSignals(True)
-            if process.state() != QProcess.ProcessState.NotRunning:
-                process.kill()
-                process.waitForFinished(1_000)
-            process.deleteLater()
+        end(process)
 
     def _read(self) -> None:
         if self._process is not None:

@@ -10,6 +10,7 @@ import functools
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
+from app.children.ending import end
 from core.api import preview
 from core.api.errors import EngineError, HedgerowError
 from core.api.messages import PreviewTicket
@@ -55,12 +56,7 @@ class PreviewProcess(QObject):
         self._patience.stop()
         process, self._process = self._process, None
         self._output = b""
-        if process is not None:
-            process.blockSignals(True)
-            if process.state() != QProcess.ProcessState.NotRunning:
-                process.kill()
-                process.waitForFinished(1_000)
-            process.deleteLater()
+        end(process)
 
     def _read(self) -> None:
         if self._process is not None:

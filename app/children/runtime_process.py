@@ -9,6 +9,7 @@ import functools
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
+from app.children.ending import end
 from core.api import interpreter, runtime
 from core.api.errors import EngineError, HedgerowError
 from core.api.runtime import RuntimeStatus, State, Step
@@ -73,14 +74,7 @@ class RuntimeProcess(QObject):
         """End the child at once; nothing more is told of it."""
         process, self._process = self._process, None
         self._waiting, self.step = b"", None
-        if process is not None:
-            process.blockSignals(True)
-            if process.state() != QProcess.ProcessState.NotRunning:
-                process.terminate()
-                if not process.waitForFinished(CANCEL_MS):
-                    process.kill()
-                    process.waitForFinished(1_000)
-            process.deleteLater()
+        end(process, CANCEL_MS)
 
     def _start(self, arguments: list[str], *, installing: bool) -> None:
         try:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QItemSelection, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QHideEvent, QResizeEvent
+from PySide6.QtGui import QDesktopServices, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QStackedWidget
 
 from app.children.host_process import HostProcess, free_port
@@ -121,6 +121,14 @@ class HostPage(Page):
     def entered(self) -> None:
         """Look at every federation of the folder."""
         self._look_now()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Coordinators run without an engine, so they are looked at without one."""
+        super().showEvent(event)
+        self._look_now()
+
+    def _on_changed(self) -> None:
+        """Nothing here comes from the engine: its snapshots need no look into the folder."""
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Nobody looks, so nothing is asked."""

@@ -117,6 +117,27 @@ def test_a_port_that_is_taken_is_named_with_the_next_free_one(bench: Any, qtbot:
             running.stop(place)
 
 
+def test_a_snapshot_of_the_engine_makes_nobody_look_into_the_folder(bench: Any, qtbot: Any) -> None:
+    one, page = opened(bench)
+    looked: list[int] = []
+    page._places = lambda: (looked.append(1), [])[1]
+    one.store.changed.emit()
+    one.store.changed.emit()
+    assert looked == []
+
+
+def test_without_an_engine_federations_are_looked_at_all_the_same(bench: Any, qtbot: Any) -> None:
+    one = bench(scenes.empty())
+    folder = hosting.home_of_hosted(one.settings.home)
+    (folder / "broken").mkdir(parents=True)
+    (folder / "broken" / hosting.SETTINGS_FILE).write_text("not = [toml")
+    one.engine.stop()
+    qtbot.waitUntil(lambda: not one.store.connected, timeout=5_000)
+    one.window.open_page("host")
+    page = one.window.page("host")
+    qtbot.waitUntil(page.trouble.isVisible, timeout=30_000)
+
+
 def test_a_broken_folder_is_one_sentence(bench: Any, qtbot: Any) -> None:
     one = bench(scenes.empty())
     folder = hosting.home_of_hosted(one.settings.home)
