@@ -20,7 +20,7 @@ from pathlib import Path
 from core import vault
 from core.aggregation import MeanAccumulator
 from core.config import FederationConfig
-from core.coordinator.outer_optimizer import outer_step
+from core.coordinator.learning.outer_optimizer import outer_step
 from core.data.packing import Packer
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import CorpusRef, DPRecord, Job, PrivacyPlan, Sealed, ShardRef, TrainJob

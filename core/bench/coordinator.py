@@ -28,12 +28,12 @@ from core.config import (
     ScheduleConfig,
     TokenizerSpec,
 )
-from core.coordinator.admission import Admission, RawReply
-from core.coordinator.conductor import Conductor
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
-from core.coordinator.letters import Answer, Letter
-from core.coordinator.updates import UpdateReader
+from core.coordinator.learning.updates import UpdateReader
+from core.coordinator.rounds.admission import Admission, RawReply
+from core.coordinator.rounds.conductor import Conductor
+from core.coordinator.rounds.letters import Answer, Letter
 from core.federation.identity import NodeKey, key_id
 from core.federation.protocol import ReplySeal, SpooledUpdate, metrics_hash, read_instruction
 from core.model.layout import parameter_shapes

@@ -13,13 +13,13 @@ import tomli_w
 
 from core.api.errors import StorageError
 from core.config import FederationConfig
-from core.coordinator import certificates
-from core.coordinator.blobs import sync_folder, write_durably
 from core.coordinator.home import FOLDERS, Federation, Home, HostSettings
-from core.coordinator.model_files import put_checkpoint, values_of
-from core.coordinator.schema import Checkpoint
-from core.coordinator.store import Store
+from core.coordinator.learning.model_files import put_checkpoint, values_of
+from core.coordinator.records.blobs import sync_folder, write_durably
+from core.coordinator.records.schema import Checkpoint
+from core.coordinator.records.store import Store
 from core.coordinator.superlink import make_keys
+from core.coordinator.web import certificates
 from core.federation.identity import FederationKey
 from core.federation.manifest import seal_manifest
 from core.model.initialise import seeded_weights

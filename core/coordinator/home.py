@@ -27,9 +27,9 @@ import msgspec
 
 from core.api.errors import HedgerowError, StorageError, UsageError
 from core.config import FederationConfig, Frozen
-from core.coordinator.blobs import BlobStore
-from core.coordinator.spool import Spool
-from core.coordinator.store import Store
+from core.coordinator.records.blobs import BlobStore
+from core.coordinator.records.store import Store
+from core.coordinator.web.spool import Spool
 from core.federation.identity import FederationKey, federation_id
 from core.federation.manifest import open_manifest
 

@@ -18,8 +18,8 @@ import msgspec
 
 from core.api.errors import StorageError, UsageError
 from core.coordinator.home import Federation
-from core.coordinator.schema import Assignment, Checkpoint, Round
-from core.coordinator.store import Store
+from core.coordinator.records.schema import Assignment, Checkpoint, Round
+from core.coordinator.records.store import Store
 
 PACKAGES = ("hedgerow", "flwr", "torch", "numpy", "safetensors", "tokenizers")
 README = "README.md"

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from core.api.errors import CoordinatorError, StorageError
 from core.coordinator.home import Federation
-from core.coordinator.store import Store
+from core.coordinator.records.store import Store
 
 STOP_WAIT_S = 45.0
 """A supervisor ends four processes in order; each has ten seconds before it is killed."""

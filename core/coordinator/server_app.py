@@ -22,14 +22,14 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.serverapp import Grid, ServerApp
 
 from core.api.errors import HedgerowError, UpdateError
-from core.coordinator.admission import Admission, RawReply
-from core.coordinator.conductor import Conductor
 from core.coordinator.home import Federation
-from core.coordinator.letters import Answer, Letter
+from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.processes import MAX_LOG_BYTES, started
-from core.coordinator.schema import Sign
-from core.coordinator.store import SERVER_APP, Store
-from core.coordinator.updates import UpdateReader
+from core.coordinator.records.schema import Sign
+from core.coordinator.records.store import SERVER_APP, Store
+from core.coordinator.rounds.admission import Admission, RawReply
+from core.coordinator.rounds.conductor import Conductor
+from core.coordinator.rounds.letters import Answer, Letter
 from core.federation.protocol import (
     INSTRUCTION,
     MAX_MESSAGE_UPDATE,

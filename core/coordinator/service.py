@@ -15,14 +15,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from core.api.errors import CoordinatorError, StorageError, UsageError
-from core.coordinator import certificates
-from core.coordinator.evaluation import Evaluator
 from core.coordinator.home import Federation
-from core.coordinator.model_files import ModelFiles
+from core.coordinator.learning.evaluation import Evaluator
+from core.coordinator.learning.model_files import ModelFiles
+from core.coordinator.records.schema import Checkpoint, Event, RollRow, Round
+from core.coordinator.records.store import Store
 from core.coordinator.running import is_running, leave_mark, take_mark
-from core.coordinator.schema import Checkpoint, Event, RollRow, Round
-from core.coordinator.store import Store
 from core.coordinator.supervisor import Stopping, Supervisor
+from core.coordinator.web import certificates
 from core.federation.invite import TOKEN_BYTES, Invite, encode
 from core.model.export import export_huggingface
 

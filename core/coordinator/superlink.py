@@ -28,9 +28,9 @@ from google.protobuf.message import DecodeError, Message
 
 from core.api import interpreter
 from core.api.errors import CoordinatorError
-from core.coordinator import certificates
-from core.coordinator.blobs import write_durably
 from core.coordinator.home import Home
+from core.coordinator.records.blobs import write_durably
+from core.coordinator.web import certificates
 
 HOST = "127.0.0.1"
 SERVER_APP = "core.coordinator.server_app:app"

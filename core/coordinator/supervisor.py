@@ -15,12 +15,11 @@ from typing import Any
 
 from core.api import interpreter
 from core.api.errors import CoordinatorError, from_code
-from core.coordinator.agenda import agenda_of
-from core.coordinator.enrolment import Enrolment
 from core.coordinator.home import Federation
 from core.coordinator.processes import Child, end_exactly, lives, rotate
-from core.coordinator.schema import Sign
-from core.coordinator.store import SERVER_APP, Store
+from core.coordinator.records.schema import Sign
+from core.coordinator.records.store import SERVER_APP, Store
+from core.coordinator.rounds.agenda import agenda_of
 from core.coordinator.superlink import (
     Control,
     compact_database,
@@ -29,6 +28,7 @@ from core.coordinator.superlink import (
     superexec_command,
     superlink_command,
 )
+from core.coordinator.web.enrolment import Enrolment
 
 SUPERLINK_START_S = 60.0
 GATEWAY_START_S = 30.0
@@ -145,7 +145,7 @@ class Supervisor:
 
     def _start_gateway(self) -> None:
         self.gateway.command = [
-            *interpreter.command("core.coordinator.gateway"), str(self._federation.home.root),
+            *interpreter.command("core.coordinator.web.gateway"), str(self._federation.home.root),
             "--listen", self.address or self._listen, "--superlink", str(self.port),
         ]  # fmt: skip
         process = self.gateway.start(pipe=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from core import vault
-from core.coordinator.agenda import FORWARDED
+from core.coordinator.rounds.agenda import FORWARDED
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore
 from core.engine.membership import Membership

@@ -16,8 +16,8 @@ from typing import Final
 from core import vault
 from core.api.errors import CoordinatorError, StorageError, UpdateError
 from core.coordinator.home import Federation
-from core.coordinator.schema import Errand, Mean
-from core.coordinator.store import PRESENT, Store
+from core.coordinator.records.schema import Errand, Mean
+from core.coordinator.records.store import PRESENT, Store
 from core.engine import base, plans, progress
 from core.engine.base import Base
 from core.engine.journal import Journal

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flwr.proto import control_pb2, fab_pb2
 
 from core.api.errors import ClockError, CoordinatorError
-from core.coordinator import certificates
+from core.coordinator.web import certificates
 from core.federation.fleet import Delivery, Fleet, Session
 from core.federation.identity import NodeKey
 from core.federation.transport import Endpoint, RegistrationLost, Transport, Unreachable

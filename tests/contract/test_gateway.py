@@ -26,12 +26,12 @@ from flwr.proto import fleet_pb2, heartbeat_pb2, node_pb2
 from core.api.errors import CoordinatorError
 from core.config import FederationConfig, ModelSpec, PrivacyTerms, ScheduleConfig, TokenizerSpec, TrainingConfig
 from core.coordinator import superlink
-from core.coordinator.enrolment import Enrolment
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.processes import Child
-from core.coordinator.schema import Assignment, Round
-from core.coordinator.store import Store
+from core.coordinator.records.schema import Assignment, Round
+from core.coordinator.records.store import Store
+from core.coordinator.web.enrolment import Enrolment
 from core.federation.identity import NodeKey, key_id, sign_request, verify_federation
 from core.federation.invite import GATEWAY_NAME
 from core.federation.manifest import open_manifest
@@ -133,7 +133,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     environment = superlink.environment(home)
     link = Child("superlink", superlink.superlink_command(home, port), environment, home.log_path("superlink"))
     command = [
-        *(sys.executable, "-m", "core.coordinator.gateway", str(home.root)),
+        *(sys.executable, "-m", "core.coordinator.web.gateway", str(home.root)),
         *("--listen", "127.0.0.1:0", "--superlink", str(port)),
     ]
     gateway = Child("gateway", command, environment, home.log_path("gateway"))
@@ -400,7 +400,7 @@ def test_a_wrong_name_is_not_trusted(site: Site) -> None:
 
 def test_a_taken_port_is_named(site: Site) -> None:
     command = [
-        *(sys.executable, "-m", "core.coordinator.gateway", str(site.federation.home.root)),
+        *(sys.executable, "-m", "core.coordinator.web.gateway", str(site.federation.home.root)),
         *("--listen", "{}:{}".format(*site.address), "--superlink", "1"),
     ]
     second = Child("second", command, dict(os.environ), site.federation.home.log_path("second"))

@@ -27,8 +27,8 @@ from support.real_round import KEY, real_job, sealed_bytes, write_words
 
 from core.aggregation import MeanAccumulator, partial_mean
 from core.config import CodecConfig, FederationConfig, OuterConfig, PrivacyTerms, ScheduleConfig
-from core.coordinator.outer_optimizer import outer_step
-from core.coordinator.rounds import sample_cohort
+from core.coordinator.learning.outer_optimizer import outer_step
+from core.coordinator.rounds.decisions import sample_cohort
 from core.coordinator.service import export
 from core.data.packing import Packer
 from core.data.store import Shard

@@ -22,13 +22,14 @@ import pytest
 from support.slow_link import SlowLink
 
 from core.config import FederationConfig, ModelSpec, PrivacyTerms, ScheduleConfig, TokenizerSpec, TrainingConfig
-from core.coordinator import certificates, superlink
+from core.coordinator import superlink
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
+from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.processes import Child
-from core.coordinator.schema import Assignment, Round
-from core.coordinator.store import Store
-from core.coordinator.updates import UpdateReader
+from core.coordinator.records.schema import Assignment, Round
+from core.coordinator.records.store import Store
+from core.coordinator.web import certificates
 from core.federation.gateway import Gateway
 from core.federation.identity import HEADER_DIGEST, NodeKey, key_id, sign_request
 from core.federation.invite import GATEWAY_NAME
@@ -123,7 +124,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     federation = found(tmp_path_factory.mktemp("receiving") / "f", terms(), HostSettings(), TOKENIZER)
     home = federation.home
     command = [
-        *(sys.executable, "-m", "core.coordinator.gateway", str(home.root)),
+        *(sys.executable, "-m", "core.coordinator.web.gateway", str(home.root)),
         *("--listen", "127.0.0.1:0", "--superlink", str(superlink.free_port())),
     ]
     child = Child("gateway", command, superlink.environment(home), home.log_path("gateway"))

@@ -151,9 +151,11 @@ def test_killed_while_a_large_update_goes_up(tmp_path: Path, text: Path, victim:
         if victim == "engine":
             one.kill()
         else:
-            (gateway,) = coordinator.children("core.coordinator.gateway")
+            (gateway,) = coordinator.children("core.coordinator.web.gateway")
             gateway.kill()
-            wait_for(lambda: coordinator.children("core.coordinator.gateway") not in ([], [gateway]), 60, "a new one")
+            wait_for(
+                lambda: coordinator.children("core.coordinator.web.gateway") not in ([], [gateway]), 60, "a new one"
+            )
         assert part.stat().st_size >= there, "what had come is kept"
         sent = link.up_bytes
         link.bytes_per_s = 0.0

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from core.coordinator import certificates
+from core.coordinator.web import certificates
 from core.federation.invite import GATEWAY_NAME
 from core.federation.transport import Endpoint
 

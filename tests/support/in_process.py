@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 
 from core.config import FederationConfig
-from core.coordinator.admission import Admission, RawReply
-from core.coordinator.conductor import Conductor
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
-from core.coordinator.letters import Answer, Letter
-from core.coordinator.model_files import ModelFiles
-from core.coordinator.store import Store
-from core.coordinator.updates import UpdateReader
+from core.coordinator.learning.model_files import ModelFiles
+from core.coordinator.learning.updates import UpdateReader
+from core.coordinator.records.store import Store
+from core.coordinator.rounds.admission import Admission, RawReply
+from core.coordinator.rounds.conductor import Conductor
+from core.coordinator.rounds.letters import Answer, Letter
 from core.federation.identity import NodeKey, key_id
 from core.federation.protocol import ReplySeal, TrainInstruction, metrics_hash, read_instruction
 from core.postprocess.compression.codec import encode

@@ -29,7 +29,7 @@ from support.tiny_round import SPEC, TOKENS, Windows
 
 from core.api.errors import HedgerowError, StorageError
 from core.config import CodecConfig, PrivacyTerms, TrainingConfig
-from core.coordinator import certificates
+from core.coordinator.web import certificates
 from core.engine import group, machine, rounds, slots, training_plans
 from core.engine.board import Board
 from core.engine.children import ChildDied

@@ -12,8 +12,8 @@ import pytest
 from core.api.errors import UsageError
 from core.coordinator.__main__ import main
 from core.coordinator.home import Federation
+from core.coordinator.records.schema import Assignment, Round
 from core.coordinator.replication import export_run
-from core.coordinator.schema import Assignment, Round
 from core.federation.manifest import open_manifest
 
 

@@ -13,8 +13,8 @@ from core.api.errors import CoordinatorError, UsageError
 from core.coordinator import running
 from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation
+from core.coordinator.records.store import Store, token_hash
 from core.coordinator.service import Service, export, invite, status
-from core.coordinator.store import Store, token_hash
 from core.data.public import check_public
 from core.federation.invite import parse
 

@@ -24,7 +24,7 @@ from support.joined import KEY, House, config
 from core import vault
 from core.api.errors import InviteError
 from core.api.messages import FederationInfo, Notice
-from core.coordinator import certificates
+from core.coordinator.web import certificates
 from core.engine import leftovers, plans, rounds, sending
 from core.engine import participation as participations
 from core.engine.config_store import Presence

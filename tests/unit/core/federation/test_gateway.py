@@ -16,7 +16,7 @@ import pytest
 from support.https import Asked, Site, site
 
 from core.api.errors import CoordinatorError, InviteError, StorageError, UsageError
-from core.coordinator import certificates
+from core.coordinator.web import certificates
 from core.federation import gateway as gateways
 from core.federation.gateway import Gateway
 from core.federation.identity import HEADER_DIGEST, FederationKey, NodeKey, verify_request

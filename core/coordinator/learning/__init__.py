@@ -1,0 +1,1 @@
+"""What becomes of admitted updates: mean, outer step, checkpoint, evaluation."""

@@ -1,0 +1,1 @@
+"""What is durable: tables and content-addressed files."""

@@ -1,0 +1,132 @@
+"""Which round comes next, and from which weights: a federation's own agenda, or the errands of a household.
+
+A household's federation has no model of its own. A larger one gives it a round to do, with base, shard, steps and
+deadline; its machines do it, and the mean of their updates goes back as one update. See ``core.household``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.config import FederationConfig
+from core.coordinator.records.schema import Round
+from core.coordinator.records.store import Store
+
+GATHER_S = 20.0
+"""Longest that an errand waits for more machines than the quorum; the deadline is somebody else's."""
+FORWARDED = "forwarded"
+"""Named value that the forwarder sets once the larger federation will ask for nothing more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A round that may begin."""
+
+    server_round: int
+    base_hash: str
+    base_bytes: int
+    step_clock: int
+    deadline_at: float | None = None
+    """Unix seconds; ``None`` counts the terms' deadline from the moment the cohort is there."""
+    shard: str = ""
+    """What everybody trains; empty: as the lottery has it."""
+
+
+class Agenda(Protocol):
+    """What the conductor works through."""
+
+    fixed: bool
+    """Whether deadlines are somebody else's, so that no round may be extended."""
+
+    def finished(self) -> bool:
+        """Whether nothing will come any more."""
+
+    def next(self) -> Opening | None:
+        """The next round; ``None`` while there is none to begin. Asked only while no round is open."""
+
+    def local_steps(self, server_round: int) -> int:
+        """Optimiser steps of a round that was opened."""
+
+    def patience_s(self) -> float:
+        """How long to wait for a full cohort once the quorum is there."""
+
+
+class OwnAgenda:
+    """Round after round from the newest checkpoint, as many as the terms plan."""
+
+    fixed = False
+
+    def __init__(self, config: FederationConfig, store: Store) -> None:
+        self._config = config
+        self._store = store
+
+    def finished(self) -> bool:
+        """Whether the last planned round is over."""
+        rounds = self._store.rounds()
+        return bool(rounds) and rounds[-1].state != "open" and self._last(rounds) >= self._config.schedule.rounds
+
+    def next(self) -> Opening:
+        """The round after the last, from the newest checkpoint."""
+        rounds, base = self._store.rounds(), self._store.latest_checkpoint()
+        closed = sum(1 for item in rounds if item.state == "closed")
+        return Opening(
+            server_round=1 + self._last(rounds),
+            base_hash=base.sha256,
+            base_bytes=base.size_bytes,
+            step_clock=closed * self._config.training.local_steps,
+        )
+
+    def local_steps(self, server_round: int) -> int:
+        """As the terms say."""
+        return self._config.training.local_steps
+
+    def patience_s(self) -> float:
+        """One deadline."""
+        return self._config.schedule.deadline_s
+
+    @staticmethod
+    def _last(rounds: list[Round]) -> int:
+        return rounds[-1].server_round if rounds else 0
+
+
+class ErrandAgenda:
+    """What the forwarder wrote down, in the order of the larger federation's rounds; gaps are rounds without us."""
+
+    fixed = True
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def finished(self) -> bool:
+        """Whether the forwarder is done, and no round is open."""
+        return self._store.meta(FORWARDED) == "1" and self._store.open_round() is None
+
+    def next(self) -> Opening | None:
+        """The newest errand that was not begun; one it overtook is nobody's any more."""
+        errand, rounds = self._store.newest_errand(), self._store.rounds()
+        if errand is None or (rounds and errand.server_round <= rounds[-1].server_round):
+            return None
+        return Opening(
+            server_round=errand.server_round,
+            base_hash=errand.base_hash,
+            base_bytes=errand.base_bytes,
+            step_clock=errand.step_clock,
+            deadline_at=errand.deadline_at,
+            shard=errand.shard,
+        )
+
+    def local_steps(self, server_round: int) -> int:
+        """As the larger federation asked."""
+        errand = self._store.errand(server_round)
+        assert errand is not None
+        return errand.local_steps
+
+    def patience_s(self) -> float:
+        """Short: who is away misses the round."""
+        return GATHER_S
+
+
+def agenda_of(config: FederationConfig, store: Store) -> Agenda:
+    """The agenda that a federation's terms ask for."""
+    return ErrandAgenda(store) if config.forwards_to.federation_id else OwnAgenda(config, store)

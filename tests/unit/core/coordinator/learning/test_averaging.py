@@ -1,0 +1,157 @@
+"""The outer step over files gives the bits of the outer step in memory, and holds slices alone."""
+
+from __future__ import annotations
+
+import contextlib
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.aggregation import MeanAccumulator
+from core.api.errors import UpdateError
+from core.config import CodecConfig, OuterConfig
+from core.coordinator.learning.averaging import Mean, OuterStepSlices, UpdateLost
+from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
+from core.coordinator.records.schema import Assignment
+from core.model.checkpoint_io import StoredWeights, encoded_parts, open_weights, write_weights
+from core.postprocess.compression.codec import EncodedUpdate, Held, decode, encode
+from core.update import Array, ModelUpdate
+
+SHAPES = {"b": (5,), "a": (3, 4)}
+CODEC = CodecConfig(name="int8", block_size=16)
+
+
+def weights(seed: int, shapes: dict[str, tuple[int, ...]] = SHAPES) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def assigned(number: int) -> Assignment:
+    return Assignment(server_round=1, key_id=f"{number:064x}", nonce=bytes(16))
+
+
+def encoded(update: dict[str, Array]) -> EncodedUpdate:
+    payload = encode(ModelUpdate(update), CODEC)
+    return EncodedUpdate(Held(payload), ModelUpdate(update).shapes, CODEC)
+
+
+class OverFiles:
+    """The streamed step, from files and into files."""
+
+    def __init__(self, folder: Path, config: OuterConfig, base: dict[str, Array]) -> None:
+        self.folder, self.config = folder, config
+        self.shapes = {name: array.shape for name, array in base.items()}
+        self.momentum: Path | None = None
+        self.count = 0
+        self.model = folder / "0"
+        write_weights(self.model, base)
+
+    def _write(self, values: object) -> Path:
+        self.count += 1
+        path = self.folder / str(self.count)
+        with path.open("wb") as stream:
+            stream.writelines(encoded_parts(self.shapes, values))  # type: ignore[arg-type]
+        return path
+
+    @contextlib.contextmanager
+    def _opened(self, path: Path | None) -> Iterator[StoredWeights | None]:
+        if path is None:
+            yield None
+            return
+        with open_weights(path, self.shapes) as stored:
+            yield stored
+
+    def step(self, updates: list[EncodedUpdate], *, damped: bool = False) -> OuterStep:
+        mean = Mean([(assigned(i), one) for i, one in enumerate(updates)], list(self.shapes), damped=damped)
+        with self._opened(self.model) as base, self._opened(self.momentum) as old:
+            assert base is not None
+            slices = OuterStepSlices(self.config, base, mean, old, lambda: None)
+            after = self._write(slices.momentum) if slices.keeps_momentum else None
+            with self._opened(after) as momentum:
+                model = self._write(slices.weights(momentum))
+        self.model, self.momentum = model, after
+        with self._opened(model) as found, self._opened(after) as kept:
+            assert found is not None
+            norms = {"pseudo_gradient_norm": mean.norm.value(), "model_norm": slices.norm.value()}
+            return OuterStep(dict(found), None if kept is None else dict(kept), norms)
+
+
+@pytest.mark.parametrize("optimizer", ["fedavg", "fedmom"])
+def test_rounds_over_files_give_the_bits_of_rounds_in_memory(tmp_path: Path, optimizer: str) -> None:
+    config = OuterConfig(optimizer=optimizer, learning_rate=0.7, momentum=0.9)  # type: ignore[arg-type]
+    files = OverFiles(tmp_path, config, weights(0))
+    known = OuterStep(weights(0), None, {})
+    for number in range(3):
+        updates = [weights(10 * number + i) for i in (1, 2, 3)]
+        total = MeanAccumulator(SHAPES)
+        for update in updates:
+            total.add(decode(encode(ModelUpdate(update), CODEC), SHAPES, CODEC))
+        known = outer_step(config, known.weights, total.mean(), known.momentum)
+        found = files.step([encoded(update) for update in updates])
+        assert {n: a.tobytes() for n, a in found.weights.items()} == {n: a.tobytes() for n, a in known.weights.items()}
+        assert (found.momentum is None) == (known.momentum is None)
+        for name, array in (known.momentum or {}).items():
+            assert (found.momentum or {})[name].tobytes() == array.tobytes()
+        assert found.metrics == known.metrics
+
+
+def test_a_part_that_nobody_trained_stays_to_the_bit(tmp_path: Path) -> None:
+    base = weights(0)
+    files = OverFiles(tmp_path, OuterConfig(learning_rate=0.5, momentum=0.9), base)
+    first = files.step([encoded({"a": weights(1)["a"]})])
+    assert first.momentum is not None
+    assert first.weights["b"].tobytes() == base["b"].tobytes()
+    assert not first.momentum["b"].any()
+    assert first.momentum["a"].any()
+    second = files.step([encoded({"b": weights(2)["b"]})])
+    assert second.momentum is not None
+    assert second.weights["a"].tobytes() == first.weights["a"].tobytes()
+    assert second.momentum["a"].tobytes() == first.momentum["a"].tobytes(), "momentum waits for its shard"
+    assert second.metrics["model_norm"] == pytest.approx(ModelUpdate(second.weights).norm())
+
+
+def test_few_trainers_move_their_part_by_less(tmp_path: Path) -> None:
+    config = OuterConfig(optimizer="fedavg", learning_rate=1.0)
+    (tmp_path / "whole").mkdir()
+    whole = OverFiles(tmp_path / "whole", config, weights(0)).step([encoded(weights(1))])
+    damped = OverFiles(tmp_path, config, weights(0)).step([encoded(weights(1))], damped=True)
+    for name, array in weights(0).items():
+        np.testing.assert_allclose(3 * (array - damped.weights[name]), array - whole.weights[name], atol=1e-6)
+
+
+def test_a_step_into_infinity_and_a_lost_update_are_told_apart(tmp_path: Path) -> None:
+    huge = {name: np.full(shape, 3e38, np.float32) for name, shape in SHAPES.items()}
+    files = OverFiles(tmp_path, OuterConfig(optimizer="fedavg", learning_rate=10.0), weights(0))
+    with pytest.raises(UpdateError, match="not finite"):
+        files.step([encoded(huge)])
+
+    class Broken(Held):
+        def read(self, start: int, stop: int) -> memoryview:
+            raise UpdateError("The disk broke.")
+
+    lost = encoded(weights(1))
+    lost._source = Broken(b"")
+    with pytest.raises(UpdateLost, match="The disk broke") as error:
+        files.step([encoded(weights(1)), lost])
+    assert error.value.assignment.key_id == assigned(1).key_id
+
+
+def test_a_step_holds_slices_and_never_the_model(tmp_path: Path) -> None:
+    shapes = {"embedding": (3_000, 2_000), "head": (3_000, 2_000)}
+    files = OverFiles(tmp_path, OuterConfig(momentum=0.9), weights(0, shapes))
+    updates = [encoded(weights(i, shapes)) for i in (1, 2)]
+    tracemalloc.start()
+    try:
+        mean = Mean([(assigned(i), one) for i, one in enumerate(updates)], list(shapes), damped=False)
+        with files._opened(files.model) as base:
+            assert base is not None
+            slices = OuterStepSlices(files.config, base, mean, None, lambda: None)
+            with files._opened(files._write(slices.momentum)) as momentum:
+                files._write(slices.weights(momentum))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 << 20, "the model has 48 MB"
