@@ -295,6 +295,15 @@ class CodecConfig(Frozen, frozen=True, kw_only=True):
         _between("codec.block_size", self.block_size, 16, 65_536)
 
 
+class DownlinkTerms(Frozen, frozen=True, kw_only=True):
+    """How checkpoints reach the volunteers; see ``core.postprocess.compression.delta``."""
+
+    mode: Literal["whole", "delta"] = "whole"
+    """``delta``: whoever holds the last one gets what the next differs by, and the model is what that leads to."""
+    codec: CodecConfig = CodecConfig()
+    """How a difference is written; what it leaves out is sent later."""
+
+
 class ScheduleConfig(Frozen, frozen=True, kw_only=True):
     """Rounds: how many, how many volunteers, how long."""
 
@@ -353,6 +362,7 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
     shard: ShardConfig = ShardConfig()
     privacy: PrivacyTerms
     codec: CodecConfig = CodecConfig()
+    downlink: DownlinkTerms = DownlinkTerms()
     schedule: ScheduleConfig
     forwards_to: LargerFederation = LargerFederation()
     """Where the mean of every round goes on to, as one update; the household it comes from keeps no model."""
@@ -371,6 +381,10 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
                 f"shard.count is {self.shard.count}, but a model of {self.model.num_layers} blocks has at most "
                 f"{self.model.num_layers + 1} parts"
             )
+        if self.downlink.mode == "delta" and self.shard.mode != "full":
+            raise ValueError("downlink.mode is 'delta', but volunteers who train shards fetch parts, which have none")
+        if self.downlink.mode == "whole" and self.downlink != DownlinkTerms():
+            raise ValueError("downlink.codec is for differences, but whole checkpoints are sent")
         if len({shard.sha256 for shard in self.public_data}) != len(self.public_data):
             raise ValueError("public_data names a shard twice")
         if self.privacy.subspace.kind == "public" and not self.public_data:

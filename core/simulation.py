@@ -11,6 +11,7 @@ nothing is charged; a volunteer trains in ``core.engine``. Example::
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from pathlib import Path
 from core import vault
 from core.aggregation import MeanAccumulator
 from core.config import FederationConfig
+from core.coordinator.learning.model_files import values_of
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.data.packing import Packer
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
@@ -29,6 +31,7 @@ from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer
 from core.postprocess.base import build_chain
+from core.postprocess.compression.delta import Sending, Values
 from core.training.evaluation import score, text_windows
 from core.training.plan import use_threads
 from core.training.round import SEALED_CONTEXT, TrainingRound
@@ -170,6 +173,7 @@ class Simulation:
         self.plans = list(plans or [PrivacyPlan(unit="none")] * len(self.clients))
         self.weights: dict[str, Array] = seeded_weights(config.model, config.seed)
         self._momentum: dict[str, Array] | None = None
+        self._held_back: dict[str, Array] | None = None
         self._shapes = parameter_shapes(config.model)
         self._chain = build_chain(config.privacy, config.codec)
         self._tokenizer = Tokenizer.load(builtin_tokenizer_path())
@@ -205,7 +209,7 @@ class Simulation:
             if sealed.mean_loss is not None and plan.unit == "none":
                 losses.append(sealed.mean_loss)
         moved = outer_step(self.config.outer, self.weights, total.mean(), self._momentum)
-        self.weights, self._momentum = moved.weights, moved.momentum
+        self.weights, self._momentum = self._sent(moved.weights), moved.momentum
         bits, nats = self.measure()
         return ClosedRound(
             server_round=self._round,
@@ -217,6 +221,19 @@ class Simulation:
             seconds=time.monotonic() - began,
             updates=tuple(hashes),
         )
+
+    def _sent(self, stepped: dict[str, Array]) -> dict[str, Array]:
+        """What volunteers hold after the coordinator sent these weights."""
+        if self.config.downlink.mode == "whole":
+            return stepped
+        held_back = None if self._held_back is None else values_of(self._held_back)
+        sending = Sending(self._shapes, values_of(self.weights), values_of(stepped), held_back)
+        _, sent = sending.encode(self.config.downlink.codec)
+        self._held_back = self._whole(sending.left(sent))
+        return self._whole(sent.after(values_of(self.weights)))
+
+    def _whole(self, values: Values) -> dict[str, Array]:
+        return {name: values(name, 0, math.prod(shape)).reshape(shape) for name, shape in self._shapes.items()}
 
     def decode(self, payload: bytes) -> ModelUpdate:
         """A sealed update as the coordinator reads it."""

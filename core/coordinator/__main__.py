@@ -60,6 +60,10 @@ def parser() -> argparse.ArgumentParser:
         create.add_argument(name, type=float)
     create.add_argument("--shards", type=int, default=1, metavar="N", help="parts of the model that are trained apart")
     create.add_argument("--codec", default="int8", choices=("int8", "fp32"))
+    create.add_argument(
+        "--downlink", default="whole", choices=("whole", "int8"),
+        help="send whole checkpoints, or what the next differs by, written by a codec",
+    )  # fmt: skip
     create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
     create.add_argument("--upload-slot", default="60s", help="updates set out at multiples of this, where noise hides")
     create.add_argument("--tokenizer", type=Path, metavar="PATH")
@@ -146,6 +150,7 @@ def _create(options: argparse.Namespace) -> None:
         outer_momentum=options.outer_momentum,
         clip_norm=options.clip_norm,
         codec=options.codec,
+        downlink=options.downlink,
         deadline_s=duration_s(options.deadline),
         upload_slot_s=duration_s(options.upload_slot),
         seed=options.seed,

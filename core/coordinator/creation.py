@@ -17,6 +17,7 @@ import msgspec
 from core.api.errors import HedgerowError, UsageError
 from core.config import (
     CodecConfig,
+    DownlinkTerms,
     FederationConfig,
     ModelSpec,
     OuterConfig,
@@ -38,6 +39,7 @@ from core.model.presets import num_parameters, preset
 from core.model.recipes import default_outer, default_rounds, default_training
 from core.model.shard import divide
 from core.postprocess.compression.codec import encoded_size
+from core.postprocess.compression.delta import SENDING_BYTES
 
 MAX_EVALUATION_BYTES = 64 << 20
 MAX_TOKENIZER_BYTES = 16 << 20
@@ -78,6 +80,8 @@ class Choices:
     outer_momentum: float | None = None
     clip_norm: float | None = None
     codec: Literal["int8", "fp32"] = "int8"
+    downlink: Literal["whole", "int8"] = "whole"
+    """How checkpoints reach volunteers: whole, or as differences written by a codec."""
     deadline_s: float = 3_600.0
     upload_slot_s: float = 60.0
     seed: int | None = None
@@ -176,6 +180,7 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
             shard=ShardConfig(mode="full" if choices.shards == 1 else "blocks", count=choices.shards),
             privacy=privacy,
             codec=CodecConfig(name=choices.codec),
+            downlink=_downlink(choices),
             schedule=ScheduleConfig(
                 rounds=default_rounds(choices.preset) if choices.rounds is None else choices.rounds,
                 cohort_size=choices.cohort,
@@ -192,6 +197,12 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
         raise UsageError(f"The federation cannot be made: {error}.", "Change that option.") from error
 
 
+def _downlink(choices: Choices) -> DownlinkTerms:
+    if choices.downlink == "whole":
+        return DownlinkTerms()
+    return DownlinkTerms(mode="delta", codec=CodecConfig(name=choices.downlink))
+
+
 def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None:
     """Refuse by arithmetic, before a weight is drawn, a model that this machine cannot hold.
 
@@ -202,13 +213,17 @@ def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None
     Raises:
         UsageError: naming what is too large, with both figures.
     """
-    name, needed = config.model.preset, FOUNDING_BYTES * num_parameters(config.model)
-    if 0 < machine_bytes < needed:
-        raise UsageError(
-            f"Making the first weights of {name} takes about {needed / 1e9:.1f} GB of memory, but this machine has "
-            f"{machine_bytes / 1e9:.1f} GB.",
-            "Choose a smaller preset.",
-        )
+    name, parameters = config.model.preset, num_parameters(config.model)
+    needs = {"Making the first weights of": FOUNDING_BYTES * parameters}
+    if config.downlink.mode == "delta":
+        needs["Writing the differences between checkpoints of"] = SENDING_BYTES * parameters
+    for what, needed in needs.items():
+        if 0 < machine_bytes < needed:
+            raise UsageError(
+                f"{what} {name} takes about {needed / 1e9:.1f} GB of memory, but this machine has "
+                f"{machine_bytes / 1e9:.1f} GB.",
+                "Choose a smaller preset, or send whole checkpoints." if len(needs) > 1 else "Choose a smaller preset.",
+            )
 
 
 def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:

@@ -1,4 +1,7 @@
-"""The base weights of a round on this machine: one file, or the parts that a shard needs and has not got yet."""
+"""The base weights of a round on this machine: one file, or the parts that a shard needs and has not got yet.
+
+Where the federation sends differences and an older checkpoint is still here, see ``core.engine.deltas``.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Final, NamedTuple
 from core import jobs, vault
 from core.api.errors import CoordinatorError, StorageError
 from core.config import FederationConfig
+from core.engine import deltas
 from core.federation.gateway import Gateway
 from core.federation.protocol import TrainInstruction
 from core.model.parts import Wanted, read_index, wanted
@@ -47,7 +51,9 @@ async def fetch(
     """
     name, size = instruction.base_hash, instruction.base_bytes
     whole = config.shard.mode == "full"
-    path = await gateway.fetch_blob(name, folder, size, progress if whole else None)
+    path = await deltas.fetch(gateway, folder, instruction, config, progress) if instruction.deltas else None
+    if path is None:
+        path = await gateway.fetch_blob(name, folder, size, progress if whole else None)
     if path.stat().st_size != size:
         raise CoordinatorError(f"{config.name} announced weights of another size.", "They are not used.")
     if whole:

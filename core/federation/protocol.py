@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -40,12 +40,24 @@ MAX_MESSAGE_UPDATE = 32 << 20
 """Bytes of the largest update that travels inside a Flower message."""
 MAX_PIECE = 4 << 20
 """Bytes of the largest piece of a file that goes up."""
+MAX_DELTAS = 8
+"""Rounds that a volunteer may have missed and still catch up without the whole checkpoint."""
+_DELTA_BYTES = 64
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Capability = Literal["any", "blocks", "embedding"]
 PUBLIC_METRICS = ("steps",)
 """Sent under every unit: fixed by the instruction, so it says nothing about the text."""
 OPEN_METRICS = ("steps", "tokens", "loss", "seconds")
 """Sent only where the unit is ``none``."""
+
+
+class Delta(NamedTuple):
+    """A file that leads from one checkpoint to the next; see ``core.postprocess.compression.delta``."""
+
+    parent: str
+    """SHA-256 of the checkpoint that it starts from."""
+    sha256: str
+    """Of the file itself."""
 
 
 class TrainInstruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +70,8 @@ class TrainInstruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     base_hash: str
     """SHA-256 of the base checkpoint blob; where volunteers train shards, of the index of its parts."""
     base_bytes: int
+    deltas: bytes = b""
+    """How the base can be made from an older one, newest step first: for each, the 32 bytes of both its hashes."""
     shard: str = "full"
     step_clock: int
     local_steps: int
@@ -81,10 +95,24 @@ class TrainInstruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             raise ValueError("base_bytes or nonce is out of range")
         if any(len(value) != 64 for value in (self.manifest_hash, self.base_hash)) or len(self.run_id) != 32:
             raise ValueError("a hash has the wrong length")
+        if len(self.deltas) % _DELTA_BYTES or len(self.deltas) > MAX_DELTAS * _DELTA_BYTES:
+            raise ValueError("deltas is not a short list of pairs of hashes")
+
+    @property
+    def delta_chain(self) -> tuple[Delta, ...]:
+        """Differences, newest first: the first leads to the base, each other to the parent of the one before it."""
+        starts = range(0, len(self.deltas), _DELTA_BYTES)
+        pairs = (self.deltas[at : at + _DELTA_BYTES].hex() for at in starts)
+        return tuple(Delta(pair[:64], pair[64:]) for pair in pairs)
 
     def to_record(self) -> dict[str, Any]:
         """As a flat dictionary of scalars and bytes."""
         return msgspec.structs.asdict(self)
+
+
+def packed(chain: Sequence[Delta]) -> bytes:
+    """Differences as an instruction carries them."""
+    return b"".join(bytes.fromhex(delta.parent + delta.sha256) for delta in chain)
 
 
 def read_instruction(record: Mapping[str, Any]) -> TrainInstruction:

@@ -19,6 +19,7 @@ from core.api.errors import StorageError, UpdateError
 from core.coordinator.home import Federation
 from core.coordinator.learning.averaging import Mean, OuterStepSlices, UpdateLost
 from core.coordinator.learning.model_files import ModelFiles
+from core.coordinator.learning.publishing import publish
 from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.records.schema import Assignment, Checkpoint, Round
 from core.coordinator.records.store import Store
@@ -46,23 +47,24 @@ class Closer:
         before = self._store.latest_checkpoint()
         with ExitStack() as files:
             base = files.enter_context(self._files.opened(current.base_hash))
-            old = files.enter_context(self._files.opened_momentum(before.momentum))
+            old = files.enter_context(self._files.opened_state(before.momentum))
             mean = self._mean(files, accepted, damped=self._config.shard.mode != "full")
             step = OuterStepSlices(self._config.outer, base, mean, old, self._beat)
             momentum = ""
             try:
                 if step.keeps_momentum:
-                    momentum = self._files.put_momentum(step.momentum)
-                with self._files.opened_momentum(momentum) as after:
-                    sha256, size_bytes = self._files.put_weights(step.weights(after))
+                    momentum = self._files.put_state(step.momentum)
+                with self._files.opened_state(momentum) as after:
+                    published = publish(self._files, base, step.weights(after), before.residual)
             except UpdateError as error:
                 self.give_up(current, error.message)
                 self.sweep()
                 return
         now = time.time()
         checkpoint = Checkpoint(
-            server_round=current.server_round, sha256=sha256, size_bytes=size_bytes, momentum=momentum, created_at=now
-        )
+            server_round=current.server_round, momentum=momentum, created_at=now, parent=current.base_hash,
+            **published._asdict(),
+        )  # fmt: skip
         losses = [item.loss for item in accepted if item.loss is not None]
         closed = dataclasses.replace(
             current,
@@ -75,9 +77,9 @@ class Closer:
             pseudo_gradient_norm=mean.norm.value(),
             model_norm=step.norm.value(),
         )
-        receipts = [(item.key_id, self.receipt(item, sha256)) for item in accepted]
+        receipts = [(item.key_id, self.receipt(item, published.sha256)) for item in accepted]
         self._store.close_round(closed, checkpoint, receipts)
-        self._forget(accepted, before.momentum, keep=momentum)
+        self._forget(accepted, before.state, keep=checkpoint.state)
 
     def _mean(self, files: ExitStack, accepted: Sequence[Assignment], *, damped: bool) -> Mean:
         """The mean of what was accepted, read from the files as it is asked for."""
@@ -100,11 +102,11 @@ class Closer:
             receipts.append((item.key_id, self.receipt(unused)))
         closed = dataclasses.replace(current, state="void", closed_at=time.time(), reason=reason)
         self._store.close_round(closed, None, receipts)
-        self._forget(accepted, "", keep="")
+        self._forget(accepted)
 
     def sweep(self) -> None:
-        """Remove what a crash left behind: volunteers' updates of ended rounds, momentum that no checkpoint names."""
-        self._sweep_but({self._store.latest_checkpoint().momentum})
+        """Remove what a crash left behind: volunteers' updates of ended rounds, state that no checkpoint names."""
+        self._sweep_but(set(self._store.latest_checkpoint().state))
 
     def _sweep_but(self, kept: set[str]) -> None:
         current = self._store.open_round()
@@ -114,14 +116,12 @@ class Closer:
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 
-    def _forget(self, accepted: Sequence[Assignment], momentum: str, *, keep: str) -> None:
-        """Remove single volunteers' updates and the last momentum, now that the checkpoint is durable."""
+    def _forget(self, accepted: Sequence[Assignment], state: Sequence[str] = (), *, keep: Sequence[str] = ()) -> None:
+        """Remove single volunteers' updates and the last step's state, now that the checkpoint is durable."""
         private = self._federation.home.private
-        for item in accepted:
-            if item.update_sha256 != keep:  # the mean of one machine of a household may be its very bytes
-                private.remove(item.update_sha256)
-        if momentum and momentum != keep:
-            private.remove(momentum)
+        for sha256 in (*(item.update_sha256 for item in accepted), *state):
+            if sha256 not in keep:  # the mean of one machine of a household may be its very bytes
+                private.remove(sha256)
 
     def receipt(self, item: Assignment, checkpoint_hash: str = "") -> Receipt:
         """What became of an assignment, signed with the federation key."""

@@ -69,7 +69,7 @@ class HouseholdCloser(Closer):
             tokens=sum(item.tokens for item in accepted), seconds=now - current.started_at, loss=loss,
         )  # fmt: skip
         self._store.close_round(closed, outcome, [(item.key_id, self.receipt(item)) for item in accepted])
-        self._forget(accepted, "", keep=sha256)
+        self._forget(accepted, keep=(sha256,))
 
     def sweep(self) -> None:
         """As in any federation; the newest mean stays until the next, for the forwarder to fetch."""

@@ -1,4 +1,4 @@
-"""Checkpoints and outer momentum as safetensors blobs: read with all checks, written durably.
+"""Checkpoints and the outer step's state as safetensors blobs: read with all checks, written durably.
 
 Where volunteers train shards a checkpoint is an index that names one blob per unit of the model, whole and narrow; a
 unit that did not move is the blob it was. Otherwise it is one blob.
@@ -29,6 +29,7 @@ class ModelFiles:
         self._blobs = federation.home.blobs
         self._private = federation.home.private
         self.shapes = parameter_shapes(self._config.model)
+        self.downlink = self._config.downlink
 
     @contextmanager
     def opened(self, sha256: str) -> Iterator[Stored]:
@@ -82,9 +83,13 @@ class ModelFiles:
         """Store a checkpoint durably while it is made; returns hash and size in bytes of what names it."""
         return put_checkpoint(self._blobs, self._config, values)
 
+    def put_delta(self, payload: bytes) -> str:
+        """Store what a checkpoint differs by from its base, to be served; returns its hash."""
+        return self._blobs.put(payload)
+
     @contextmanager
-    def opened_momentum(self, sha256: str) -> Iterator[Stored | None]:
-        """The outer momentum after the last step, read as a checkpoint is; ``None`` where there is none yet.
+    def opened_state(self, sha256: str) -> Iterator[Stored | None]:
+        """Private state of the size of the model, such as outer momentum; ``None`` where there is none yet.
 
         Raises:
             ModelError: not the federation's model.
@@ -96,8 +101,8 @@ class ModelFiles:
         with open_weights(self._private.path(sha256), self.shapes) as stored:
             yield stored
 
-    def put_momentum(self, values: Values) -> str:
-        """Store the momentum durably while it is made; returns its hash."""
+    def put_state(self, values: Values) -> str:
+        """Store private state durably while it is made; returns its hash."""
         return self._private.put_parts(encoded_parts(self.shapes, values))[0]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.federation.protocol import Capability
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 MIGRATIONS = {
     1: """
 ALTER TABLE volunteers ADD COLUMN capability TEXT NOT NULL DEFAULT 'any';
@@ -29,6 +29,12 @@ CREATE TABLE means (
 ALTER TABLE volunteers ADD COLUMN ledger BLOB NOT NULL DEFAULT X'';
 ALTER TABLE volunteers ADD COLUMN ledger_round INTEGER NOT NULL DEFAULT 0;
 """,
+    4: """
+ALTER TABLE checkpoints ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+ALTER TABLE checkpoints ADD COLUMN delta TEXT NOT NULL DEFAULT '';
+ALTER TABLE checkpoints ADD COLUMN delta_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE checkpoints ADD COLUMN residual TEXT NOT NULL DEFAULT '';
+""",
 }
 """Version → what makes the next one of it."""
 
@@ -45,7 +51,9 @@ CREATE TABLE volunteers (
 ) STRICT;
 CREATE TABLE checkpoints (
     server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, momentum TEXT NOT NULL,
-    created_at REAL NOT NULL, loss REAL, bits_per_byte REAL, evaluation TEXT NOT NULL DEFAULT ''
+    created_at REAL NOT NULL, loss REAL, bits_per_byte REAL, evaluation TEXT NOT NULL DEFAULT '',
+    parent TEXT NOT NULL DEFAULT '', delta TEXT NOT NULL DEFAULT '', delta_bytes INTEGER NOT NULL DEFAULT 0,
+    residual TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE rounds (
     server_round INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('open', 'closed', 'void')),
@@ -131,6 +139,18 @@ class Checkpoint:
     bits_per_byte: float | None = None
     evaluation: str = ""
     """Empty: not evaluated; ``ok``; or why it failed."""
+    parent: str = ""
+    """The checkpoint its round started from."""
+    delta: str = ""
+    """The blob that leads here from ``parent``, and its size; empty where only the whole is served."""
+    delta_bytes: int = 0
+    residual: str = ""
+    """Private blob: what the differences so far have left out; empty if there are none."""
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Private blobs that the next step needs."""
+        return tuple(name for name in (self.momentum, self.residual) if name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from core.coordinator.records.schema import (
     Volunteer,
 )
 from core.federation.identity import key_id as key_id_of
-from core.federation.protocol import Capability, Receipt
+from core.federation.protocol import MAX_DELTAS, Capability, Delta, Receipt
 
 SERVER_APP = "server_app"
 PRESENT = "present"
@@ -147,6 +147,18 @@ class Store(Database):
         if not rows:
             raise StorageError(f"{self._path} names no checkpoint.", "Restore the folder from a backup.")
         return Checkpoint(**rows[0])
+
+    def deltas_to(self, sha256: str) -> list[Delta]:
+        """The differences that lead to a checkpoint from its forebears, newest first."""
+        found: list[Delta] = []
+        while len(found) < MAX_DELTAS:
+            query = "SELECT parent, delta FROM checkpoints WHERE sha256 = ? ORDER BY server_round DESC LIMIT 1"
+            rows = self._read(query, (sha256,))
+            if not rows or not rows[0]["delta"]:
+                break
+            found.append(Delta(rows[0]["parent"], rows[0]["delta"]))
+            sha256 = rows[0]["parent"]
+        return found
 
     def set_evaluation(self, server_round: int, loss: float | None, bits_per_byte: float | None, outcome: str) -> None:
         """Note how good a checkpoint is on the coordinator's own text, or why that could not be measured."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from core.coordinator.home import Federation
 from core.coordinator.learning.averaging import UpdateLost
 from core.coordinator.learning.forwarding import closer_of
+from core.coordinator.learning.publishing import delta_bytes, worth_it
 from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.records.schema import Assignment, Round, Volunteer
 from core.coordinator.records.store import PRESENT, Store
@@ -36,7 +37,7 @@ from core.coordinator.rounds.decisions import (
 from core.coordinator.rounds.judging import Judge
 from core.coordinator.rounds.letters import Letter, Transport
 from core.coordinator.rounds.lottery import alone, draw_shards
-from core.federation.protocol import NONCE_BYTES, TrainInstruction
+from core.federation.protocol import NONCE_BYTES, TrainInstruction, packed
 
 TICK_S = 0.2
 ARRIVING_S = 60.0
@@ -65,6 +66,7 @@ class Conductor:
         self._closer = closer_of(federation, store, updates, beat)
         self._judge = Judge(federation, store, admission, self._closer)
         self._shards = updates.shards()
+        self._delta_bytes = delta_bytes(federation.config)
         self._sent: set[tuple[int, str, bytes]] = set()
         self._counted = -1
 
@@ -185,6 +187,7 @@ class Conductor:
         wanted = set(key_ids)
         volunteers = {item.key_id: item for item in self._store.volunteers()}
         schedule, local_steps = self._config.schedule, self._agenda.local_steps(current.server_round)
+        deltas = packed(worth_it(self._store.deltas_to(current.base_hash), self._delta_bytes, current.base_bytes))
         letters = []
         for item in self._store.assignments(current.server_round):
             volunteer = volunteers.get(item.key_id)
@@ -196,6 +199,7 @@ class Conductor:
                 manifest_hash=self._federation.manifest_hash,
                 base_hash=current.base_hash,
                 base_bytes=current.base_bytes,
+                deltas=deltas,
                 shard=item.shard,
                 step_clock=current.step_clock,
                 local_steps=local_steps,

@@ -71,6 +71,7 @@ OTHER: dict[str, Any] = {
     "privacy.subspace.density": 0.5,
     "codec.name": "fp32",
     "codec.block_size": 128,
+    "downlink.mode": "delta",
     "schedule.cohort_size": 3,
     "schedule.quorum": 1,
     "schedule.deadline_s": 60.0,
@@ -86,6 +87,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Fields that cannot change alone."""
 UNCHANGEABLE = {
+    "downlink.codec.name", "downlink.codec.block_size",
     "protocol_version", "groups.backbone", "groups.key_layers", "shard.count", "forwards_to.federation_id",
     "forwards_to.manifest_hash",
 }  # fmt: skip

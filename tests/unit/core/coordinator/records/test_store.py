@@ -196,6 +196,8 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
         database.execute(f"ALTER TABLE volunteers DROP COLUMN {column}")
     for column in ("shard", "steps", "tokens"):
         database.execute(f"ALTER TABLE assignments DROP COLUMN {column}")
+    for column in ("parent", "delta", "delta_bytes", "residual"):
+        database.execute(f"ALTER TABLE checkpoints DROP COLUMN {column}")
     database.execute("DROP TABLE errands")
     database.execute("DROP TABLE means")
     database.execute("PRAGMA user_version=1")

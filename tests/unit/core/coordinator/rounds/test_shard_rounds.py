@@ -87,7 +87,7 @@ def test_a_shard_nobody_trains_keeps_its_weights_momentum_and_blobs(house: Calla
     here = house(2, 5, outer=OuterConfig(learning_rate=0.5, momentum=0.9))
     here.conductor().run()
     files, blobs = here.files, here.federation.home.blobs
-    with files.opened_momentum(here.store.latest_checkpoint().momentum) as stored:
+    with files.opened_state(here.store.latest_checkpoint().momentum) as stored:
         assert stored is not None
         momentum = dict(stored)
     checkpoints = here.store.checkpoints()
