@@ -1,7 +1,8 @@
 """Taking part in one federation: stay online, take messages over, do the rounds, send, wait for receipts.
 
-Two loops. ``_listen`` speaks with the coordinator every few seconds and never does work; ``_work`` does one release
-after another and never waits for a message. They meet in the ledger.
+Three loops. ``_listen`` speaks with the coordinator every few seconds and never does work; ``_work`` trains one release
+after another, and ``_deliver`` sends what was sealed, so that a slow line does not keep the next round waiting where it
+came before the last was there. None waits for another; they meet in the ledger.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ DISK_RETRY_S = 20.0
 SEND_RETRY_S = 15.0
 MAX_DEATHS = 4
 _RECEIPT_GRACE_S = 300.0
+TO_TRAIN = ("assigned", "training")
+"""States of a release that is not sealed yet."""
 _REMEMBERED = 16
 """Newest releases that may still be asked for again."""
 log = logging.getLogger("hedgerow.participation")
@@ -58,6 +61,7 @@ class Participation:
         self._sender = Sender(desk, member, work)
         self._inbox = Inbox(desk.home / "rounds" / f"inbox-{member.row.federation_id}")
         self._wake = asyncio.Event()
+        self._deliver_wake = asyncio.Event()
         self._kick = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._beat_at = 0.0
@@ -81,7 +85,7 @@ class Participation:
         """Begin to take part."""
         self.count_budget()
         self._again = {release.release_id for release in self._unanswered()}
-        self._tasks = [asyncio.create_task(self._forever(loop)) for loop in (self._listen, self._work)]
+        self._tasks = [asyncio.create_task(self._forever(loop)) for loop in (self._listen, self._work, self._deliver)]
 
     async def stop(self) -> None:
         """Stop; whatever was begun goes on next time."""
@@ -91,7 +95,11 @@ class Participation:
     def kick(self) -> None:
         """Look again now: the owner resumed, a corpus became ready, the budget rose."""
         self._kick.set()
+        self._look_again()
+
+    def _look_again(self) -> None:
         self._wake.set()
+        self._deliver_wake.set()
 
     @property
     def finished(self) -> bool:
@@ -249,7 +257,7 @@ class Participation:
         journals.save(ledger, release.release_id, journal)
         if release.state not in OPEN_STATES or release.state == "sent":
             self._again.add(release.release_id)
-        self._wake.set()
+        self._look_again()
         self.on_change()
 
     async def _decline(self, delivery: Delivery) -> None:
@@ -283,10 +291,7 @@ class Participation:
         self._rounds.ended(ended)
         leftovers.forget(self._desk.home, ended)
         leftovers.drop_old(self._desk.home, self._desk.ledger, self._desk.config.limits.disk_gb * 1e9)
-        shown = self._desk.board.progress
-        if shown is not None and (shown.federation_id, shown.server_round) == (
-            release.federation_id, release.server_round,
-        ):  # fmt: skip
+        if progress.shown(self._desk.board, release):
             self._desk.board.show(None)
         self.on_change()
 
@@ -295,18 +300,26 @@ class Participation:
     async def _work(self) -> None:
         while True:
             self._wake.clear()
-            release = self._next()
+            release = next((one for one in self._open() if one.state in TO_TRAIN), None)
             if release is None and not self.finished:
                 await self._rounds.between()
-            rest = REFUSED_RETRY_S if self._orphans else 3_600.0
-            await _wait(self._wake, rest if release is None else await self._advance(release))
+            await _wait(self._wake, 3_600.0 if release is None else await self._advance(release))
 
-    def _next(self) -> Release | None:
-        """The oldest release with something to do; first of all one that is asked for again."""
+    async def _deliver(self) -> None:
+        while True:
+            self._deliver_wake.clear()
+            release = self._to_send()
+            rest = REFUSED_RETRY_S if self._orphans else 3_600.0
+            await _wait(self._deliver_wake, rest if release is None else await self._advance(release))
+
+    def _to_send(self) -> Release | None:
+        """The oldest release that was sealed and not sent; first of all one that is asked for again."""
         if self._again:
             return self._desk.ledger.release(min(self._again))
         pending = [r for r in self._open() if r.state != "sent"]
         for release in pending:
+            if release.state in TO_TRAIN:
+                continue
             journal = journals.load(self._desk.ledger, release.release_id)
             if journal is None or self._orphans.get(release.release_id) != journal.delivery.message_id:
                 return release
@@ -323,12 +336,12 @@ class Participation:
             return POLL_S
         again = release.release_id in self._again
         try:
-            if not again and release.state in ("assigned", "training"):
+            if not again and release.state in TO_TRAIN:
                 if not self._compared and release.charge_id is None:
                     return POLL_S
-                if not await self._train(release, journal):
-                    return POLL_S
-                release = self._desk.ledger.release(release.release_id)
+                done = await self._train(release, journal)
+                self._deliver_wake.set()
+                return 0.0 if done else POLL_S
             await self._rounds.look()
             if not self._rounds.may_send:  # sealed and kept; the owner's rule about the network says when
                 progress.show(self._desk.board, self.member, release, journal.instruction, "uploading")

@@ -1,4 +1,7 @@
-"""A round as the window shows it."""
+"""A round as the window shows it.
+
+One is shown at a time, and while one is trained it is that one, whatever is sent beside it.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,27 @@ from core.engine.membership import Membership
 from core.federation.protocol import TrainInstruction
 from core.ledger.rows import Release
 
+_AT_WORK = ("download", "training", "sealing")
+
+
+def update(board: Board, release: Release, **fields: object) -> None:
+    """Change what the board says of a round, if that is the one it shows."""
+    if shown(board, release):
+        board.update(**fields)
+
+
+def shown(board: Board, release: Release) -> bool:
+    """Whether the board is about this round."""
+    now = board.progress
+    return now is not None and (now.federation_id, now.server_round) == (release.federation_id, release.server_round)
+
 
 def show(
     board: Board, member: Membership, release: Release, instruction: TrainInstruction, phase: str, **fields: object
 ) -> None:
-    """Put a round on the board."""
+    """Put a round on the board, unless another is being trained."""
+    if phase not in _AT_WORK and not shown(board, release) and board.progress and board.progress.phase in _AT_WORK:
+        return
     progress = RoundProgress(
         federation_id=member.row.federation_id,
         federation_name=member.row.name,

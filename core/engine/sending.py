@@ -100,7 +100,7 @@ class Sender:
 
             async def before(done: int, total: int) -> None:
                 nonlocal looked_at
-                board.update(done_bytes=done, total_bytes=total)
+                progress.update(board, release, done_bytes=done, total_bytes=total)
                 if done < total and time.monotonic() - looked_at >= TICK_S:
                     await self._work.look()
                     looked_at = time.monotonic()
@@ -137,7 +137,7 @@ class Sender:
             ledger.mark(release.release_id, "uploading")
         for done, total in fleet.steps(session, body):
             if body:
-                self._desk.board.update(done_bytes=done, total_bytes=total)
+                progress.update(self._desk.board, release, done_bytes=done, total_bytes=total)
             await fleet.push_next(session, body)
             if not self._note(release, session):
                 return Outcome.ASKED_AGAIN

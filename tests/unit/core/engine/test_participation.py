@@ -872,6 +872,36 @@ def test_somebody_else_at_the_address_costs_no_finished_update(tmp_path: Path) -
     run(bench, what)
 
 
+def test_the_next_round_is_trained_while_the_last_is_still_on_its_way(tmp_path: Path) -> None:
+    """Where a federation closes rounds without waiting for everybody, a slow line costs the machine no time."""
+    bench = Bench(tmp_path)
+    line = asyncio.Event()
+    push = bench.wire.push_next
+
+    async def slowly(session: Session, payload: bytes) -> None:
+        await line.wait()
+        await push(session, payload)
+
+    bench.wire.push_next = slowly  # type: ignore[method-assign]
+
+    async def play() -> None:
+        bench.wire.ask()
+        one = bench.begin()
+        await bench.state("uploading")
+        bench.wire.ask(server_round=2)
+        second = await bench.state("sealed", server_round=2)
+        first = await bench.state("uploading")
+        assert bench.house.board.progress is not None
+        line.set()
+        await bench.state("sent")
+        await bench.state("sent", server_round=2)
+        assert [seal["update_sha256"] for *_, seal in bench.wire.announced] == [first.sha256, second.sha256]
+        assert bench.charges() == 2
+        await one.stop()
+
+    asyncio.run(play())
+
+
 def test_too_late_is_said(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.wire.late = True
