@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from typing import Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from core.api.errors import ClockError, CoordinatorError, HedgerowError, InviteError, ManifestError, UsageError
+from core.coordinator.web.patience import PATIENCE_S, longest_s
 
-BODY_IDLE_S: Final = 30.0
 _STATUS = {ClockError: 401, InviteError: 403, ManifestError: 409, UsageError: 400, CoordinatorError: 503}
 
 
@@ -25,11 +25,12 @@ class Refusal(Exception):
 
 
 async def bounded(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body, counted while it streams, each piece within ``BODY_IDLE_S``."""
-    count, stream = 0, request.stream()
+    """The body, counted while it streams; each piece within ``PATIENCE_S``, and all of it at a bearable rate."""
+    count, stream, began = 0, request.stream(), time.monotonic()
     while True:
+        left = began + longest_s(count) - time.monotonic()
         try:
-            chunk = await asyncio.wait_for(anext(stream), BODY_IDLE_S)
+            chunk = await asyncio.wait_for(anext(stream), min(PATIENCE_S, max(0.0, left)))
         except StopAsyncIteration:
             return
         except TimeoutError as error:

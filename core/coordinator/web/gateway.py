@@ -8,6 +8,7 @@ from the request, after the sender's key was found in the enrolment table and wi
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import binascii
 import json
@@ -15,6 +16,7 @@ import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -35,6 +37,7 @@ from core.coordinator.home import Federation
 from core.coordinator.superlink import HOST, Control, client_context
 from core.coordinator.web.bodies import Refusal, bounded, refused
 from core.coordinator.web.enrolment import Enrolment
+from core.coordinator.web.patience import longest_s
 from core.coordinator.web.receiving import Receiver
 from core.coordinator.web.serving import listen, serve
 from core.coordinator.web.status_page import CONTENT_SECURITY_POLICY, StatusView, render
@@ -112,7 +115,10 @@ class Gateway:
         for name, value in SECURITY_HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault("cache-control", "no-store")
-        await response(scope, receive, send)
+        length = response.headers.get("content-length", "")
+        with suppress(TimeoutError):  # whoever reads slower than that is let go
+            async with asyncio.timeout(longest_s(int(length) if length.isdecimal() else 0)):
+                await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         raw: bytes = request.scope["raw_path"]
@@ -215,10 +221,12 @@ class Gateway:
 
     async def _blob(self, request: Request) -> Response:
         path = self._federation.home.blobs.path(request.scope["raw_path"].decode("ascii").removeprefix("/blobs/"))
-        if not await run_in_threadpool(path.is_file):
+        try:
+            found = await run_in_threadpool(path.stat)
+        except OSError:
             return Response(status_code=404)
         headers = {"cache-control": "public, max-age=31536000, immutable"}
-        return FileResponse(path, media_type="application/octet-stream", headers=headers)
+        return FileResponse(path, media_type="application/octet-stream", headers=headers, stat_result=found)
 
     async def _put(self, request: Request) -> Response:
         return await self._receiver.put(request, request.scope["raw_path"].decode("ascii").removeprefix("/blobs/"))

@@ -2,7 +2,7 @@
 
 Nothing of a body is read before its sender proved to be a volunteer of whom an update of exactly that size is awaited.
 So what can be put on the disk is bounded by what was asked for: per node, one update for each open assignment. One
-piece of a node is written at a time, and a node that is silent in the middle of one is let go after ``BODY_IDLE_S``;
+piece of a node is written at a time, and a node that is silent in the middle of one is let go after ``PATIENCE_S``;
 neither holds up anybody else.
 """
 

@@ -16,6 +16,7 @@ from core.api.errors import CoordinatorError, UsageError
 from core.coordinator.home import Federation
 from core.coordinator.records.blobs import write_durably
 from core.coordinator.web import certificates
+from core.coordinator.web.patience import Patient, allow_connections
 from core.federation.invite import GATEWAY_NAME
 
 
@@ -84,7 +85,7 @@ def serve(app: ASGIApp, federation: Federation, bound: socket.socket, ready: Cal
         app,
         ssl_certfile=str(certificate),
         ssl_keyfile=str(key),
-        http="h11",
+        http=Patient,
         ws="none",
         lifespan="off",
         server_header=False,
@@ -94,6 +95,7 @@ def serve(app: ASGIApp, federation: Federation, bound: socket.socket, ready: Cal
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,
     )
+    allow_connections()
     config.load()
     assert config.ssl is not None
     config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2

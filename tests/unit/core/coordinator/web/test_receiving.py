@@ -85,7 +85,7 @@ def test_a_disk_without_room_is_named_before_and_while_it_fills(site: Site, monk
 
 
 def test_who_is_silent_is_let_go_and_what_came_is_kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_IDLE_S", 0.05)
+    monkeypatch.setattr(bodies, "PATIENCE_S", 0.05)
 
     async def ask() -> int:
         """Speak ASGI itself: a client would wait for its own body."""
