@@ -54,6 +54,12 @@ def _coordinator() -> list[Row]:
     return measure()
 
 
+def _crowd() -> list[Row]:
+    from core.bench.crowd import measure
+
+    return measure()
+
+
 def _gui() -> list[Row]:
     from core.bench.gui import measure
 
@@ -68,6 +74,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "round": _round,
     "engine": _engine,
     "coordinator": _coordinator,
+    "crowd": _crowd,
     "gui": _gui,
 }
 

@@ -53,6 +53,19 @@ def test_a_charge_is_measured_beside_a_bare_commit() -> None:
 
 
 @pytest.mark.slow
+def test_a_coordinator_is_measured_under_a_crowd() -> None:
+    from core.bench.crowd import measure
+
+    rows = {row.metric: row.value or 0.0 for row in measure(sizes=(3,), rounds=2, strangers=0)}
+    assert set(rows) == {
+        "3 volunteers: a round", "3 volunteers: coordinator, peak PSS", "3 volunteers: service, peak PSS",
+        "3 volunteers: SuperLink, peak PSS", "3 volunteers: gateway, peak PSS", "3 volunteers: SuperExec, peak PSS",
+        "3 volunteers: ServerApp, peak PSS", "3 volunteers: coordinator, processor time per update",
+    }  # fmt: skip
+    assert all(value > 0 for value in rows.values())
+
+
+@pytest.mark.slow
 def test_a_document_step_is_measured_beside_the_plain_step() -> None:
     from core.bench.private_step import measure
 
