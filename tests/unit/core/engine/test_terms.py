@@ -71,6 +71,9 @@ OTHER: dict[str, Any] = {
     "privacy.subspace.density": 0.5,
     "codec.name": "fp32",
     "codec.block_size": 128,
+    "codec.chunk_size": 2_048,
+    "codec.kept": 32,
+    "codec.index_code": "elias-fano",
     "schedule.cohort_size": 3,
     "schedule.quorum": 1,
     "schedule.deadline_s": 60.0,
@@ -80,6 +83,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "privacy.unit": {"privacy.unit": "document"},
     "privacy.relation": {"privacy.unit": "none", "privacy.relation": "none"},
     "shard.mode": {"shard.mode": "blocks", "shard.count": 2},
+    "codec.error_feedback": {"privacy.unit": "none", "privacy.relation": "none", "codec.error_feedback": 0.95},
     "forwards_to.name": {
         "forwards_to.name": "Moor", "forwards_to.federation_id": "a" * 32, "forwards_to.manifest_hash": "b" * 64,
     },
