@@ -18,6 +18,8 @@ PROTOCOL_VERSION: Final = 1
 MAX_TEXT = 2_000
 MIN_MBIT_S: Final = 0.5
 """Slower, and one piece of an update would take longer than a coordinator keeps its upload session."""
+MAX_COMBINADIC: Final = 1 << 19
+"""Chunk size times values kept, above which the tables of a ranked index set would pass 70 MB."""
 MAX_PUBLIC_SHARD_BYTES: Final = 64 << 20
 """Of one public token shard."""
 MAX_PUBLIC_SHARDS: Final = 4_096
@@ -27,6 +29,7 @@ Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 ShortText = Annotated[str, Meta(min_length=1, max_length=120)]
 LongText = Annotated[str, Meta(max_length=MAX_TEXT)]
 UnitOfPrivacy = Literal["document", "record", "corpus", "none"]
+CodecName = Literal["fp32", "bf16", "int8", "int4", "int2", "sign", "topk", "dct"]
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -282,17 +285,41 @@ class PrivacyTerms(Frozen, frozen=True, kw_only=True):
 class CodecConfig(Frozen, frozen=True, kw_only=True):
     """How an update becomes bytes. Fixed rate and fixed size, so that size says nothing about the text."""
 
-    name: Literal["fp32", "int8"] = "int8"
+    name: CodecName = "int8"
+    """``fp32`` to ``sign`` keep all values in fewer bits; ``topk`` and ``dct`` keep the few largest of each chunk."""
     block_size: int = 256
-    """Values that share one scale."""
+    """Values that share one scale (``int8`` to ``sign``); 64 suits ``int4``."""
+    chunk_size: int = 4_096
+    """Values of which the largest are kept (``topk``, ``dct``); a square of a power of two for ``dct``."""
+    kept: int = 64
+    """How many of a chunk."""
+    index_code: Literal["combinadic", "elias-fano", "packed"] = "combinadic"
+    """How their places are written: in the fewest bits, nearly so, or as plain numbers."""
+    error_feedback: float = 0.0
+    """What a round leaves out goes into the next, times this: 0 not at all, 1 all of it. Unit ``none`` only."""
+
+    @property
+    def sparse(self) -> bool:
+        """Whether most values are left out."""
+        return self.name in ("topk", "dct")
 
     def __post_init__(self) -> None:
         """Bound every number.
 
         Raises:
-            ValueError: a number is out of range.
+            ValueError: a number is out of range, or two contradict each other.
         """
         _between("codec.block_size", self.block_size, 16, 65_536)
+        _between("codec.chunk_size", self.chunk_size, 256, 65_536)
+        _between("codec.kept", self.kept, 1, self.chunk_size // 2)
+        _between("codec.error_feedback", self.error_feedback, 0.0, 1.0)
+        if self.name == "dct" and self.chunk_size not in (256, 1_024, 4_096, 16_384, 65_536):
+            raise ValueError(f"codec.chunk_size is {self.chunk_size}, but dct needs a square of a power of two")
+        if self.index_code == "combinadic" and self.chunk_size * self.kept > MAX_COMBINADIC:
+            raise ValueError(
+                f"codec.index_code is combinadic, but chunk_size {self.chunk_size} times kept {self.kept} is above "
+                f"{MAX_COMBINADIC}; elias-fano has no such limit"
+            )
 
 
 class DownlinkTerms(Frozen, frozen=True, kw_only=True):
@@ -301,7 +328,16 @@ class DownlinkTerms(Frozen, frozen=True, kw_only=True):
     mode: Literal["whole", "delta"] = "whole"
     """``delta``: whoever holds the last one gets what the next differs by, and the model is what that leads to."""
     codec: CodecConfig = CodecConfig()
-    """How a difference is written; what it leaves out is sent later."""
+    """How a difference is written; what it leaves out is sent later, whatever ``error_feedback`` says of updates."""
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning here.
+
+        Raises:
+            ValueError: a decay where nothing decays.
+        """
+        if self.codec.error_feedback:
+            raise ValueError("downlink.codec.error_feedback is for updates; of a difference nothing is ever dropped")
 
 
 class ScheduleConfig(Frozen, frozen=True, kw_only=True):
@@ -389,6 +425,10 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
             raise ValueError("public_data names a shard twice")
         if self.privacy.subspace.kind == "public" and not self.public_data:
             raise ValueError("privacy.subspace is found in public text, and the federation has none")
+        if self.privacy.unit != "none" and self.codec.sparse:
+            raise ValueError(f"codec.name is {self.codec.name!r}, but top-k of a noised update selects noise")
+        if self.privacy.unit != "none" and self.codec.error_feedback:
+            raise ValueError("codec.error_feedback carries what noise does not cover; it is for unit 'none' only")
         if self.groups != ParameterGroups():
             raise ValueError("parameter groups other than one backbone are not supported by this version")
 

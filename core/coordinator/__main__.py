@@ -13,10 +13,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from core.api import interpreter
 from core.api.errors import HedgerowError, UsageError
+from core.config import CodecName
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -59,10 +60,16 @@ def parser() -> argparse.ArgumentParser:
     for name in ("--learning-rate", "--clip-norm", "--outer-lr", "--outer-momentum"):
         create.add_argument(name, type=float)
     create.add_argument("--shards", type=int, default=1, metavar="N", help="parts of the model that are trained apart")
-    create.add_argument("--codec", default="int8", choices=("int8", "fp32"))
+    create.add_argument("--codec", default="int8", choices=get_args(CodecName), metavar="NAME")
+    create.add_argument("--kept", type=int, default=64, metavar="K", help="largest values of a chunk: topk and dct")
+    create.add_argument("--chunk-size", type=int, default=4_096, metavar="N", help="values of which so many are kept")
     create.add_argument(
-        "--downlink", default="whole", choices=("whole", "int8"),
-        help="send whole checkpoints, or what the next differs by, written by a codec",
+        "--error-feedback", type=float, default=0.0, metavar="DECAY",
+        help="share of what a round leaves out that goes into the next: 1 for all of it, 0.95 for topk in long runs",
+    )  # fmt: skip
+    create.add_argument(
+        "--downlink", default="whole", choices=("whole", *get_args(CodecName)), metavar="CODEC",
+        help="send what the next checkpoint differs by, written by a codec, in place of the whole",
     )  # fmt: skip
     create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
     create.add_argument("--upload-slot", default="60s", help="updates set out at multiples of this, where noise hides")
@@ -151,6 +158,9 @@ def _create(options: argparse.Namespace) -> None:
         clip_norm=options.clip_norm,
         codec=options.codec,
         downlink=options.downlink,
+        kept=options.kept,
+        chunk_size=options.chunk_size,
+        error_feedback=options.error_feedback,
         deadline_s=duration_s(options.deadline),
         upload_slot_s=duration_s(options.upload_slot),
         seed=options.seed,

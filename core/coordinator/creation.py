@@ -17,6 +17,7 @@ import msgspec
 from core.api.errors import HedgerowError, UsageError
 from core.config import (
     CodecConfig,
+    CodecName,
     DownlinkTerms,
     FederationConfig,
     ModelSpec,
@@ -79,8 +80,11 @@ class Choices:
     outer_lr: float | None = None
     outer_momentum: float | None = None
     clip_norm: float | None = None
-    codec: Literal["int8", "fp32"] = "int8"
-    downlink: Literal["whole", "int8"] = "whole"
+    codec: CodecName = "int8"
+    kept: int = 64
+    chunk_size: int = 4_096
+    error_feedback: float = 0.0
+    downlink: Literal["whole"] | CodecName = "whole"
     """How checkpoints reach volunteers: whole, or as differences written by a codec."""
     deadline_s: float = 3_600.0
     upload_slot_s: float = 60.0
@@ -179,7 +183,7 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
             outer=_outer(choices),
             shard=ShardConfig(mode="full" if choices.shards == 1 else "blocks", count=choices.shards),
             privacy=privacy,
-            codec=CodecConfig(name=choices.codec),
+            codec=_codec(choices),
             downlink=_downlink(choices),
             schedule=ScheduleConfig(
                 rounds=default_rounds(choices.preset) if choices.rounds is None else choices.rounds,
@@ -200,7 +204,8 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
 def _downlink(choices: Choices) -> DownlinkTerms:
     if choices.downlink == "whole":
         return DownlinkTerms()
-    return DownlinkTerms(mode="delta", codec=CodecConfig(name=choices.downlink))
+    codec = CodecConfig(name=choices.downlink, kept=choices.kept, chunk_size=choices.chunk_size)
+    return DownlinkTerms(mode="delta", codec=codec)
 
 
 def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None:
@@ -228,7 +233,7 @@ def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None
 
 def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:
     """The usual time after a deadline, or what the largest update takes over a slow line."""
-    codec = CodecConfig(name=choices.codec)
+    codec = _codec(choices)
     largest = max(encoded_size(shard.shapes(), codec) for shard in divide(model, choices.shards))
     usual, longest = ScheduleConfig(rounds=1, cohort_size=1, quorum=1).upload_allowance_s, 7 * 86_400.0
     return min(longest, max(usual, float(math.ceil(largest / SLOW_UPLINK_BYTES_PER_S))))
@@ -253,6 +258,12 @@ def _model(choices: Choices, vocab_size: int) -> ModelSpec:
     longest = max(spec.max_seq_len, choices.seq_len or 0)
     rows = spec.vocab_size if nearly_full else vocab_size
     return msgspec.structs.replace(spec, vocab_size=rows, max_seq_len=longest)
+
+
+def _codec(choices: Choices) -> CodecConfig:
+    return CodecConfig(
+        name=choices.codec, kept=choices.kept, chunk_size=choices.chunk_size, error_feedback=choices.error_feedback
+    )
 
 
 def _outer(choices: Choices) -> OuterConfig:

@@ -16,6 +16,7 @@ Order of a valid chain: ``[[reduce →] bound → noise [→ lift] | verified DP
 | a subspace without its bound and noise between | what is bounded must be what is released |
 | compression before the mechanism | what is bounded and noised must be what is released |
 | a codec of variable rate beside a guarantee | the size of its bytes depends on the text |
+| a sparse codec beside a guarantee | top-k of a noised update selects noise |
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import Literal, Protocol
 
 from core.config import CodecConfig, PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
-from core.postprocess.compression.codec import EncodedUpdate, Flat, Held, Source
+from core.postprocess.compression.base import Flat
+from core.postprocess.compression.codec import EncodedUpdate, Held, Source
 from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.postprocess.privacy.links import AddGaussian, BoundUpdate, Lift, NoGuarantee, Reduce, VerifyDPRecord
@@ -78,6 +80,8 @@ class Chain:
         _check_mechanism(roles)
         if "no_guarantee" not in roles and not self._compress.fixed_rate:
             raise ValueError("a codec of variable rate tells by its size what the noise hides")
+        if "no_guarantee" not in roles and self._compress.sparse:
+            raise ValueError("top-k of a noised update selects noise")
 
     def encode(
         self, update: ModelUpdate, record: DPRecord | None = None, noise: CsprngNormal | None = None

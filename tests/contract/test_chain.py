@@ -138,6 +138,15 @@ def test_a_codec_of_variable_rate_is_refused_beside_a_guarantee(monkeypatch: pyt
     assert Chain(links("none"), elastic).codec == elastic
 
 
+@pytest.mark.parametrize("name", ["topk", "dct"])
+def test_a_sparse_codec_is_refused_beside_a_guarantee(name: str) -> None:
+    sparse = CodecConfig(name=name)  # type: ignore[arg-type]
+    for order in (("bound", "noise"), ("verified",), ("forwarded",)):
+        with pytest.raises(ValueError, match="selects noise"):
+            Chain(links(*order), sparse)
+    assert Chain(links("none"), sparse).codec == sparse
+
+
 def test_an_unknown_codec_is_refused() -> None:
     with pytest.raises(ValueError, match="no codec"):
         Chain(links("none"), CodecConfig(name="zip"))  # type: ignore[arg-type]

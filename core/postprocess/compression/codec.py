@@ -2,8 +2,11 @@
 
 ::
 
-    magic "HGUP" · version u8 · codec u8 · reserved u16 = 0 · block size u32 · values u64 · layout hash 32
-    payload (length fixed by codec, block size and number of values) · sha256 of everything before it, 32
+    magic "HGUP" · version u8 · codec u8 · index code u8 · reserved u8 = 0 · block size u32 · chunk size u32
+    kept u32 · values u64 · layout hash 32
+    payload (length fixed by codec, settings and number of values) · sha256 of everything before it, 32
+
+A dense codec has 0 for index code, chunk size and kept, a sparse one for block size.
 
 All integers little-endian. The receiver knows the layout from the manifest, so the whole length is known before a
 byte is read, nothing is allocated from what the sender claims, and a byte more or less is refused. Every value can be
@@ -16,27 +19,27 @@ import hashlib
 import math
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.api.errors import UpdateError
 from core.config import CodecConfig
-from core.postprocess.compression.quantization import LEVELS, dequantize_int8, quantize_int8
+from core.postprocess.compression import quantization as dense
+from core.postprocess.compression.base import Codec, Flat
+from core.postprocess.compression.index_sets import INDEX_CODES
+from core.postprocess.compression.sparse import DCT, TOPK
 from core.update import ModelUpdate, layout_hash
 
 MAGIC = b"HGUP"
-VERSION = 1
+VERSION = 2
 DIGEST_BYTES = 32
 SLICE: Final = 1 << 20
 """Values decoded at a time."""
+LARGEST: Final = 2.0**100
+"""Of a value's magnitude; what rounding or a sum over a chunk makes of it is still finite."""
 _PIECE: Final = 4 << 20
-_HEADER = struct.Struct("<4sBBHIQ32s")
-
-Flat = NDArray[np.float32]
-Read = Callable[[int, int], bytes | memoryview]
-"""Bytes from a start to a stop."""
+_HEADER = struct.Struct("<4sBBBBIIIQ32s")
 
 
 class Source(Protocol):
@@ -70,51 +73,16 @@ def source_sha256(source: Source, stop: int | None = None) -> bytes:
     return digest.digest()
 
 
-class Codec(NamedTuple):
-    """One way to write a flat vector."""
-
-    wire_id: int
-    fixed_rate: bool
-    """Whether the size depends on layout and settings alone; under DP nothing else may be used."""
-    payload_size: Callable[[int, int], int]
-    """(values, block size) → bytes."""
-    write: Callable[[Flat, int], bytes]
-    read: Callable[[Read, int, int, int, int], Flat]
-    """(read from the payload, first value, value after the last, values in all, block size) → those values."""
-
-
-def _write_fp32(values: Flat, _block: int) -> bytes:
-    return values.astype("<f4").tobytes()
-
-
-def _read_fp32(read: Read, start: int, stop: int, _count: int, _block: int) -> Flat:
-    return np.frombuffer(read(4 * start, 4 * stop), dtype="<f4").astype(np.float32)
-
-
-def _blocks(count: int, block: int) -> int:
-    return -(-count // block)
-
-
-def _write_int8(values: Flat, block: int) -> bytes:
-    scales, codes = quantize_int8(values, block)
-    return scales.astype("<f4").tobytes() + codes.tobytes()
-
-
-def _read_int8(read: Read, start: int, stop: int, count: int, block: int) -> Flat:
-    first, split = start // block, 4 * _blocks(count, block)
-    scales = np.frombuffer(read(4 * first, 4 * _blocks(stop, block)), dtype="<f4").astype(np.float32)
-    codes = np.frombuffer(read(split + start, split + stop), dtype=np.int8)
-    if codes.size and int(codes.min()) < -LEVELS:
-        raise UpdateError("The update holds a code that no encoder writes.")
-    if scales.size and (not np.isfinite(scales).all() or float(scales.min()) < 0):
-        raise UpdateError("The update holds a scale that is negative or not finite.")
-    with np.errstate(over="ignore"):
-        return dequantize_int8(scales, codes, block, skip=start - first * block)
-
-
+_int4, _int2, _sign = dense.Int4(), dense.Int2(), dense.Sign()
 CODECS: dict[str, Codec] = {
-    "fp32": Codec(1, True, lambda count, _block: 4 * count, _write_fp32, _read_fp32),
-    "int8": Codec(2, True, lambda count, block: 4 * _blocks(count, block) + count, _write_int8, _read_int8),
+    "fp32": Codec(1, True, False, lambda count, _config: 4 * count, dense.write_fp32, dense.read_fp32),
+    "int8": Codec(2, True, False, dense.int8_size, dense.write_int8, dense.read_int8),
+    "bf16": Codec(3, True, False, lambda count, _config: 2 * count, dense.write_bf16, dense.read_bf16),
+    "int4": Codec(4, True, False, _int4.payload_size, _int4.write, _int4.read),
+    "int2": Codec(5, True, False, _int2.payload_size, _int2.write, _int2.read),
+    "sign": Codec(6, True, False, _sign.payload_size, _sign.write, _sign.read),
+    "topk": Codec(7, True, True, TOPK.payload_size, TOPK.write, TOPK.read),
+    "dct": Codec(8, True, True, DCT.payload_size, DCT.write, DCT.read),
 }
 """Every codec a manifest may name, so every value of ``CodecConfig.name``."""
 
@@ -125,20 +93,27 @@ def _count(shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 def encoded_size(shapes: Mapping[str, tuple[int, ...]], config: CodecConfig) -> int:
     """Exact bytes of an encoded update of this layout."""
-    return _HEADER.size + CODECS[config.name].payload_size(_count(shapes), config.block_size) + DIGEST_BYTES
+    return _HEADER.size + CODECS[config.name].payload_size(_count(shapes), config) + DIGEST_BYTES
+
+
+def _header(shapes: Mapping[str, tuple[int, ...]], config: CodecConfig) -> bytes:
+    codec = CODECS[config.name]
+    index, block = (INDEX_CODES[config.index_code].wire_id, 0) if codec.sparse else (0, config.block_size)
+    chunk, kept = (config.chunk_size, config.kept) if codec.sparse else (0, 0)
+    fields = (codec.wire_id, index, 0, block, chunk, kept, _count(shapes), layout_hash(shapes))
+    return _HEADER.pack(MAGIC, VERSION, *fields)
 
 
 def encode(update: ModelUpdate, config: CodecConfig) -> bytes:
     """Write an update. The same update gives the same bytes.
 
     Raises:
-        UpdateError: a value is not finite.
+        UpdateError: a value is not finite, or so large that rounding could make it so.
     """
-    if not update.is_finite():
+    values = update.flat()
+    if not np.isfinite(values).all() or max(-values.min(initial=0.0), values.max(initial=0.0)) > LARGEST:
         raise UpdateError("The update is not finite.", "The round is abandoned; nothing was sent.")
-    codec = CODECS[config.name]
-    header = _HEADER.pack(MAGIC, VERSION, codec.wire_id, 0, config.block_size, update.size, layout_hash(update.shapes))
-    body = header + codec.write(update.flat(), config.block_size)
+    body = _header(update.shapes, config) + CODECS[config.name].write(values, config)
     return body + hashlib.sha256(body).digest()
 
 
@@ -170,12 +145,11 @@ class EncodedUpdate:
         if source_sha256(source, end) != bytes(source.read(end, expected)):
             raise UpdateError("The update was damaged on its way.")
         codec = CODECS[config.name]
-        wanted = (MAGIC, VERSION, codec.wire_id, 0, config.block_size, count, layout_hash(shapes))
-        if _HEADER.unpack(source.read(0, _HEADER.size)) != wanted:
+        if bytes(source.read(0, _HEADER.size)) != _header(shapes, config):
             raise UpdateError("The update has another format, codec or layout than the federation's.")
         self.shapes = dict(shapes)
         self.count = count
-        self._source, self._codec, self._block, self._after = source, codec, config.block_size, after
+        self._source, self._codec, self._config, self._after = source, codec, config, after
 
     def values(self, start: int, stop: int) -> Flat:
         """The values from ``start`` to ``stop`` of the flat vector; at most ``SLICE`` are best.
@@ -187,7 +161,7 @@ class EncodedUpdate:
         def read(first: int, after: int) -> bytes | memoryview:
             return self._source.read(_HEADER.size + first, _HEADER.size + after)
 
-        found = self._after(self._codec.read(read, start, stop, self.count, self._block))
+        found = self._after(self._codec.read(read, start, stop, self.count, self._config))
         if not np.isfinite(found).all():
             raise UpdateError("The update is not finite.")
         return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from core.config import CodecConfig
-from core.postprocess.compression.codec import CODECS, EncodedUpdate, Flat, Source, encode
+from core.postprocess.compression.base import Flat
+from core.postprocess.compression.codec import CODECS, EncodedUpdate, Source, encode
 from core.update import ModelUpdate
 
 
@@ -25,6 +26,11 @@ class Compress:
     def fixed_rate(self) -> bool:
         """Whether the number of bytes depends on the layout alone."""
         return CODECS[self.codec.name].fixed_rate
+
+    @property
+    def sparse(self) -> bool:
+        """Whether most values are left out."""
+        return CODECS[self.codec.name].sparse
 
     def forward(self, update: ModelUpdate) -> bytes:
         """Client: the bytes to seal.

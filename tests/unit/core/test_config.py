@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from support.federation import config, raw_config
 
-from core.config import FederationConfig, Limits, ModelSpec, NodeConfig, PrivacyTerms, ScheduleConfig
+from core.config import CodecConfig, FederationConfig, Limits, ModelSpec, NodeConfig, PrivacyTerms, ScheduleConfig
 
 
 def read(content: dict[str, Any]) -> FederationConfig:
@@ -48,6 +48,11 @@ def test_what_was_written_is_read_back() -> None:
         ("privacy.max_sampling_prob", 1.5),
         ("codec.name", "pickle"),
         ("codec.block_size", 1),
+        ("codec.chunk_size", 1 << 20),
+        ("codec.kept", 2_049),
+        ("codec.kept", 0),
+        ("codec.index_code", "gzip"),
+        ("codec.error_feedback", 1.5),
         ("schedule.quorum", 3),
         ("schedule.rounds", 0),
         ("schedule.deadline_s", 1e9),
@@ -102,6 +107,29 @@ def test_the_sections_must_agree() -> None:
         ModelSpec(preset="x", vocab_size=512, num_layers=1, d_model=48, num_heads=5, d_ff=64, max_seq_len=64)
     with pytest.raises(ValueError, match="quorum"):
         ScheduleConfig(rounds=1, cohort_size=1, quorum=2)
+
+
+@pytest.mark.parametrize(
+    ("codec", "sentence"),
+    [
+        ({"codec.name": "topk"}, "selects noise"),
+        ({"codec.name": "dct"}, "selects noise"),
+        ({"codec.error_feedback": 0.95}, "unit 'none' only"),
+    ],
+)
+def test_what_noise_does_not_cover_is_refused_beside_it(codec: dict[str, object], sentence: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=sentence):
+        read(raw_config(**codec))
+    plain = {"privacy.unit": "none", "privacy.relation": "none"}
+    assert read(raw_config(**codec, **plain)).privacy.unit == "none"
+
+
+def test_a_codec_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(ValueError, match="square of a power of two"):
+        CodecConfig(name="dct", chunk_size=2_048)
+    with pytest.raises(ValueError, match="elias-fano has no such limit"):
+        CodecConfig(name="topk", kept=256)
+    assert CodecConfig(name="topk", kept=256, index_code="elias-fano").sparse
 
 
 def test_configurations_cannot_be_changed() -> None:

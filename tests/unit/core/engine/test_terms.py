@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from support.federation import raw_config
 
-from core.config import FederationConfig
+from core.config import CodecConfig, FederationConfig
 from core.engine import terms
 from core.engine.plans import Plan
 
@@ -72,6 +72,9 @@ OTHER: dict[str, Any] = {
     "codec.name": "fp32",
     "codec.block_size": 128,
     "downlink.mode": "delta",
+    "codec.chunk_size": 2_048,
+    "codec.kept": 32,
+    "codec.index_code": "elias-fano",
     "schedule.cohort_size": 3,
     "schedule.quorum": 1,
     "schedule.deadline_s": 60.0,
@@ -81,13 +84,14 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "privacy.unit": {"privacy.unit": "document"},
     "privacy.relation": {"privacy.unit": "none", "privacy.relation": "none"},
     "shard.mode": {"shard.mode": "blocks", "shard.count": 2},
+    "codec.error_feedback": {"privacy.unit": "none", "privacy.relation": "none", "codec.error_feedback": 0.95},
     "forwards_to.name": {
         "forwards_to.name": "Moor", "forwards_to.federation_id": "a" * 32, "forwards_to.manifest_hash": "b" * 64,
     },
 }  # fmt: skip
 """Fields that cannot change alone."""
 UNCHANGEABLE = {
-    "downlink.codec.name", "downlink.codec.block_size",
+    *(f"downlink.codec.{field}" for field in CodecConfig.__struct_fields__),
     "protocol_version", "groups.backbone", "groups.key_layers", "shard.count", "forwards_to.federation_id",
     "forwards_to.manifest_hash",
 }  # fmt: skip
