@@ -7,7 +7,7 @@ import pytest
 from support.federation import config
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig
+from core.config import CodecConfig, CodecName
 from core.coordinator.learning.model_files import values_of
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
@@ -44,24 +44,25 @@ def test_a_slice_is_what_the_whole_holds() -> None:
     assert np.array_equal(after(name, 3, size - 1), after(name, 0, size)[3 : size - 1])
 
 
-def test_what_is_left_out_is_sent_later() -> None:
+@pytest.mark.parametrize("name", ["int8", "int4", "int2", "sign", "topk", "dct"])
+def test_what_is_left_out_is_sent_later(name: CodecName) -> None:
     """After any number of rounds, what was sent and what is held back add up to what was to be sent."""
     generator = np.random.default_rng(3)
     held: dict[str, Array] = seeded_weights(MODEL, 1)
-    exact = {name: array.astype(np.float64) for name, array in held.items()}
+    exact = {key: array.astype(np.float64) for key, array in held.items()}
     residual: dict[str, Array] | None = None
     for _ in range(5):
         step = {n: generator.normal(0, 0.01, s).astype(np.float32) for n, s in SHAPES.items()}
-        exact = {name: exact[name] + step[name] for name in SHAPES}
-        stepped = {name: held[name] + step[name] for name in SHAPES}
+        exact = {key: exact[key] + step[key] for key in SHAPES}
+        stepped = {key: held[key] + step[key] for key in SHAPES}
         before = None if residual is None else values_of(residual)
         sending = Sending(SHAPES, values_of(held), values_of(stepped), before)
-        _, sent = sending.encode(CodecConfig(name="int8", block_size=65_536))
+        _, sent = sending.encode(CodecConfig(name=name))
         residual, held = whole(sending.left(sent)), whole(sent.after(values_of(held)))
     assert residual is not None
     assert any(np.abs(array).max() > 1e-6 for array in residual.values())
-    for name in SHAPES:
-        assert np.allclose(held[name] + residual[name], exact[name], atol=1e-6)
+    for key in SHAPES:
+        assert np.allclose(held[key] + residual[key], exact[key], atol=1e-6)
 
 
 def test_weights_that_are_not_finite_are_not_sent() -> None:
