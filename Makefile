@@ -48,7 +48,7 @@ imports: $(READY) ## the import rules
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest tests/architecture
 
-bench: $(READY) ## measure; ARGS names one of train data privacy codec round engine coordinator crowd gui
+bench: $(READY) ## measure; ARGS names one of train data privacy codec round engine coordinator crowd uplink gui
 	$(BIN)/hedgerow bench $(or $(ARGS),round)
 
 screenshots: $(READY) ## a picture of every page, light and dark, into screenshots/

@@ -74,7 +74,7 @@ def host(context: typer.Context) -> None:
 
 
 def bench(context: typer.Context) -> None:
-    """Measure: train, data, privacy, codec, round, engine, coordinator, crowd or gui."""
+    """Measure: train, data, privacy, codec, round, engine, coordinator, crowd, uplink or gui."""
     become("core.bench", context.args)
 
 

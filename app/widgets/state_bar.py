@@ -162,6 +162,8 @@ class StatePanel(Panel):
         return words[progress.phase], share
 
     def _forecast(self, progress: RoundProgress) -> str:
+        if progress.phase == "uploading" and progress.eta_s is not None:
+            return self.tr("{0} left").format(figures.forecast(progress.eta_s))
         leaves = self.tr("then {0} of numbers leave this machine").format(figures.size(progress.upload_bytes))
         if progress.phase not in ("download", "reading", "training", "sealing"):
             return ""

@@ -60,6 +60,12 @@ def _crowd() -> list[Row]:
     return measure()
 
 
+def _uplink() -> list[Row]:
+    from core.bench.uplink import measure
+
+    return measure()
+
+
 def _gui() -> list[Row]:
     from core.bench.gui import measure
 
@@ -75,6 +81,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "engine": _engine,
     "coordinator": _coordinator,
     "crowd": _crowd,
+    "uplink": _uplink,
     "gui": _gui,
 }
 

@@ -36,13 +36,13 @@ class Host:
         """
         self._ask("create", str(self.folder), *arguments)
 
-    def start(self) -> dict[str, Any]:
+    def start(self, listen: str = "127.0.0.1:0") -> dict[str, Any]:
         """Run it and wait until its gateway listens; its further events go to ``events``.
 
         Raises:
             CoordinatorError: it ended, or did not get ready in a minute.
         """
-        command = (*interpreter.command(_MODULE), "run", str(self.folder), "--listen", "127.0.0.1:0")
+        command = (*interpreter.command(_MODULE), "run", str(self.folder), "--listen", listen)
         self._process = self._children.start("coordinator", (*command, "--json", "--keep-serving"))
         threading.Thread(target=self._follow, args=(self._process,), daemon=True).start()
         try:

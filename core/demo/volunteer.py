@@ -58,12 +58,13 @@ class VolunteerEngine:
         try:
             os.write(writer, secrets.token_urlsafe(32).encode())
             os.close(writer)
-            command = (
-                *interpreter.command("core.engine"), "--home", str(self.home), "--passphrase-fd", str(reader)
-            )  # fmt: skip
+            command = (*self._command(), "--home", str(self.home), "--passphrase-fd", str(reader))
             self._process = self._children.start(self.name.replace(" ", "-"), command, inherited=(reader,))
         finally:
             os.close(reader)
+
+    def _command(self) -> tuple[str, ...]:
+        return tuple(interpreter.command("core.engine"))
 
     def prepare(self, threads: int) -> CorpusInfo:
         """Attach, set the limits, and have the text read.

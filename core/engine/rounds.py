@@ -96,11 +96,8 @@ class Round:
         """
         self.show("download", total_bytes=self._instruction.base_bytes)
 
-        def progress(done: int, total: int) -> None:
-            self._room.board.update(done_bytes=done, total_bytes=total)
-
         folder, config = self._room.home / "blobs", self._member.config
-        return await base.fetch(self._member.gateway, folder, self._instruction, config, self._shard, progress)
+        return await base.fetch(self._member.gateway, folder, self._instruction, config, self._shard, self._came)
 
     async def prepare(self, *, read: bool) -> None:
         """Have the federation's tokenizer and the text read with it; nothing to do for the engine's own.
@@ -121,12 +118,14 @@ class Round:
         """Fetch the federation's public text, if this round reads it; raises as ``download`` does."""
         if not self._member.reads_public:
             return None
-
-        def progress(done: int, total: int) -> None:
-            self._room.board.update(done_bytes=done, total_bytes=total)
-
         folder = folder_of(self._room.home, self._member.row.federation_id)
-        return await self._member.public.fetch(folder, progress)
+        return await self._member.public.fetch(folder, self._came)
+
+    def _came(self, done: int, total: int) -> None:
+        """Show how far a download is."""
+        rate = self._member.transport.traffic.line.down_bytes_per_s
+        eta_s = (total - done) / rate if rate else None
+        self._room.board.update(done_bytes=done, total_bytes=total, eta_s=eta_s)
 
     async def train(
         self,

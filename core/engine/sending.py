@@ -100,7 +100,7 @@ class Sender:
 
             async def before(done: int, total: int) -> None:
                 nonlocal looked_at
-                progress.update(board, release, done_bytes=done, total_bytes=total)
+                progress.update(board, release, done_bytes=done, total_bytes=total, eta_s=self._left_s(total - done))
                 if done < total and time.monotonic() - looked_at >= TICK_S:
                     await self._work.look()
                     looked_at = time.monotonic()
@@ -137,7 +137,8 @@ class Sender:
             ledger.mark(release.release_id, "uploading")
         for done, total in fleet.steps(session, body):
             if body:
-                progress.update(self._desk.board, release, done_bytes=done, total_bytes=total)
+                left_s = self._left_s(total - done)
+                progress.update(self._desk.board, release, done_bytes=done, total_bytes=total, eta_s=left_s)
             await fleet.push_next(session, body)
             if not self._note(release, session):
                 return Outcome.ASKED_AGAIN
@@ -146,6 +147,11 @@ class Sender:
             ledger.mark(release.release_id, "sent")
         self._show(release, journal, "receipt", done_bytes=release.size_bytes, total_bytes=release.size_bytes)
         return Outcome.SENT
+
+    def _left_s(self, count: int) -> float | None:
+        """Seconds that so many bytes will take, as far as the line is known."""
+        rate = self._member.transport.traffic.line.up_bytes_per_s
+        return count / rate if rate else None
 
     @staticmethod
     def _open_session(journal: Journal) -> Session | None:

@@ -17,6 +17,8 @@ PIECE: Final = 16 << 10
 """Bytes of a paced upload between two looks at the clock."""
 UNPACED: Final = 64 << 10
 """Bytes handed to the line at a time where there is no limit, so that TLS holds no second copy of a whole body."""
+LARGE: Final = 64 << 10
+"""Bytes of a transfer from which on its time says something about the line, not about the way there and back."""
 HANDSHAKE: Final = (1_000, 3_000)
 """About what a new TLS connection sends and receives before the first request."""
 _BYTES_PER_MBIT: Final = 125_000.0
@@ -62,6 +64,33 @@ class Bucket:
             await self._sleep(-self._room / self._rate)
 
 
+class Line:
+    """What the line carries, by what it carried: each large transfer counts as much as all before it.
+
+    Waits for the owner's own limit and for the other side are in it, so it is what the next transfer can expect.
+    """
+
+    def __init__(self) -> None:
+        self.up_bytes_per_s = 0.0
+        """0 until something large was sent."""
+        self.down_bytes_per_s = 0.0
+        """0 until something large was received."""
+
+    def went_up(self, count: int, seconds: float) -> None:
+        """Note a body that was sent and answered."""
+        if count >= LARGE and seconds > 0:
+            self.up_bytes_per_s = _blended(self.up_bytes_per_s, count / seconds)
+
+    def came_down(self, count: int, seconds: float) -> None:
+        """Note an answer that was read to its end."""
+        if count >= LARGE and seconds > 0:
+            self.down_bytes_per_s = _blended(self.down_bytes_per_s, count / seconds)
+
+
+def _blended(before: float, now: float) -> float:
+    return (before + now) / 2 if before else now
+
+
 class Traffic:
     """Both directions of one engine."""
 
@@ -73,6 +102,7 @@ class Traffic:
         """
         self.up = Bucket()
         self.down = Bucket()
+        self.line = Line()
         self._count = count
 
     def limit(self, up_mbit_s: float, down_mbit_s: float) -> None:

@@ -136,8 +136,10 @@ class Transport:
         """Send one request and read its answer piecewise; errors as for ``request``."""
         where = self.endpoint.address
         try:
+            began = time.monotonic()
             request = await self._request(method, path, body, headers)
             response = await self._client.send(request, stream=True)
+            self.traffic.line.went_up(len(body), time.monotonic() - began)
             try:
                 self._note(response)
                 await self.traffic.received(header_bytes(response.headers))
@@ -157,9 +159,12 @@ class Transport:
 
     async def pieces(self, response: httpx.Response, size: int) -> AsyncIterator[bytes]:
         """The body of an answer in pieces of ``size`` bytes, read no faster than the owner's rate."""
+        count, began = 0, time.monotonic()
         async for piece in response.aiter_bytes(size):
             await self.traffic.received(len(piece))
+            count += len(piece)
             yield piece
+        self.traffic.line.came_down(count, time.monotonic() - began)
 
     async def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Request:
         paced = len(body) > (PIECE if self.traffic.up.limited else UNPACED)

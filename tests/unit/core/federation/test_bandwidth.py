@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.https import Site, site
 
-from core.federation.bandwidth import BURST_S, HANDSHAKE, PIECE, Bucket, Traffic, header_bytes
+from core.federation.bandwidth import BURST_S, HANDSHAKE, LARGE, PIECE, Bucket, Line, Traffic, header_bytes
 from core.federation.gateway import Gateway
 from core.federation.transport import Transport
 
@@ -142,3 +142,36 @@ def test_a_paced_download_is_the_same_file(here: Site, tmp_path: Path) -> None:
         return time.monotonic() - began
 
     assert asyncio.run(fetch()) >= 0.3 - BURST_S
+
+
+def test_a_line_is_known_by_what_it_carried() -> None:
+    line = Line()
+    line.went_up(LARGE - 1, 0.001)
+    assert line.up_bytes_per_s == 0.0, "a small one says how far away the other side is"
+    line.went_up(1_000_000, 2.0)
+    assert line.up_bytes_per_s == 500_000.0
+    line.went_up(1_000_000, 1.0)
+    assert line.up_bytes_per_s == 750_000.0
+    line.came_down(1_000_000, 0.1)
+    assert (line.up_bytes_per_s, line.down_bytes_per_s) == (750_000.0, 10_000_000.0)
+
+
+def test_both_directions_are_measured_as_they_are_used(tmp_path: Path) -> None:
+    with site(tmp_path) as here:
+        here.give("POST", "/", b"ok")
+        here.give("GET", "/much", bytes(300_000))
+
+        async def main() -> tuple[float, float]:
+            traffic = Traffic()
+            traffic.limit(8.0, 0.0)
+            transport = Transport(here.endpoint, traffic=traffic)
+            try:
+                await transport.request("POST", "/", body=bytes(1_000_000), headers={}, max_bytes=10)
+                await transport.request("GET", "/much", headers={}, max_bytes=1_000_000)
+            finally:
+                await transport.close()
+            return traffic.line.up_bytes_per_s, traffic.line.down_bytes_per_s
+
+        up, down = asyncio.run(main())
+        assert 0.3e6 < up < 1.5e6, "what the owner allows is what the next one can expect"
+        assert down > 0

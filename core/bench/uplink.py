@@ -1,0 +1,174 @@
+"""``hedgerow bench uplink``: how much of the time a volunteer computes behind a line of 20 Mb/s up and 100 Mb/s down.
+
+The volunteer's engine lives in a network namespace of its own, at the other end of a pair of virtual cables, each
+shaped by a token bucket (``tbf``). Everything else is a real federation: one volunteer, preset 10m, rounds as long as
+the chosen steps take. Needs root, ``ip`` and ``tc``; where one is missing the rows say *not run*.
+
+Share = seconds of computing, as the engine counts them, over the time from the end of the first round to the end of the
+last: downloads, starting the trainer, checkpoints, sealing, upload, the coordinator's step and every wait are in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from core.api import interpreter
+from core.api.messages import Snapshot
+from core.bench.rows import Row
+from core.demo.host import Host
+from core.demo.processes import Children
+from core.demo.text import default_text, split
+from core.demo.volunteer import VolunteerEngine
+
+UP: Final = "20mbit"
+DOWN: Final = "100mbit"
+HERE, THERE = "10.77.0.1", "10.77.0.2"
+ROUNDS: Final = 4
+STEPS: Final = 30
+LONGEST_S: Final = 3_000.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is sent, and how."""
+
+    name: str
+    options: tuple[str, ...]
+
+
+VARIANTS: Final = (
+    Variant("int8 up, whole checkpoints down", ("--codec", "int8")),
+    Variant("top-k up, int8 differences down", ("--codec", "topk", "--error-feedback", "0.95", "--downlink", "int8")),
+)
+
+
+class ShapedEngine(VolunteerEngine):
+    """An engine at the far end of the line."""
+
+    def __init__(self, namespace: str, home: Path, texts: Path, children: Children) -> None:
+        super().__init__("volunteer 1", home, texts, children)
+        self._namespace = namespace
+
+    def _command(self) -> tuple[str, ...]:
+        return ("ip", "netns", "exec", self._namespace, *interpreter.command("core.engine"))
+
+
+def measure(preset: str = "10m", steps: int = STEPS, rounds: int = ROUNDS) -> list[Row]:
+    """Each variant in turn, on a line of its own."""
+    reason = _missing()
+    rows = []
+    for variant in VARIANTS:
+        what = f"{variant.name}: share of the time spent computing, {preset}, {steps} steps a round"
+        gate, aim, anchor = "≥ 90 %", "≥ 95 %", "Covenant 94.5 % at 110 Mb/s"
+        if reason:
+            rows.append(Row(metric=f"{what} ({reason})", unit="%", anchor=anchor, gate=gate, aim=aim))
+            continue
+        computed_s, wall_s = _run(variant, preset, steps, rounds)
+        share = 100 * computed_s / wall_s
+        rows += [
+            Row(metric=what, unit="%", value=round(share, 1), anchor=anchor, gate=gate, aim=aim, holds=share >= 90.0),
+            Row(metric=f"{variant.name}: computing in one round", unit="s", value=round(computed_s / (rounds - 1), 1)),
+            Row(metric=f"{variant.name}: one round", unit="s", value=round(wall_s / (rounds - 1), 1)),
+        ]
+    return rows
+
+
+def _missing() -> str:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return "needs root"
+    missing = [name for name in ("ip", "tc") if shutil.which(name) is None]
+    return f"no {missing[0]} here" if missing else ""
+
+
+@contextmanager
+def shaped_line() -> Iterator[str]:
+    """A namespace at the other end of a shaped line; its name.
+
+    Raises:
+        RuntimeError: the kernel refused a part of it.
+    """
+    name = f"hedgerow-bench-{os.getpid()}"
+    near, far = f"hb{os.getpid() % 100_000}a", f"hb{os.getpid() % 100_000}b"
+    inside = ("ip", "netns", "exec", name)
+    try:
+        for command in (
+            ("ip", "netns", "add", name),
+            ("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", name),
+            ("ip", "addr", "add", f"{HERE}/30", "dev", near),
+            ("ip", "link", "set", near, "up"),
+            (*inside, "ip", "addr", "add", f"{THERE}/30", "dev", far),
+            (*inside, "ip", "link", "set", far, "up"),
+            (*inside, "ip", "link", "set", "lo", "up"),
+            ("tc", "qdisc", "add", "dev", near, "root", "tbf", "rate", DOWN, "burst", "64kb", "latency", "100ms"),
+            (*inside, "tc", "qdisc", "add", "dev", far, "root", "tbf", "rate", UP, "burst", "32kb", "latency", "100ms"),
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        yield name
+    finally:
+        for command in (("ip", "link", "del", near), ("ip", "netns", "del", name)):
+            subprocess.run(command, capture_output=True, check=False)
+
+
+def _run(variant: Variant, preset: str, steps: int, rounds: int) -> tuple[float, float]:
+    """Seconds of computing, and seconds, of all rounds but the first."""
+    with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as scratch, shaped_line() as namespace:
+        folder = Path(scratch)
+        texts = folder / "texts"
+        texts.mkdir()
+        for number, document in enumerate(split(default_text(), 1).shares[0]):
+            (texts / f"{number}.txt").write_text(document.text, "utf-8")
+        children = Children(folder / "logs")
+        try:
+            host = Host(folder / "federation", children)
+            host.create(
+                (
+                    "--name", "bench", "--preset", preset, "--privacy", "none", "--rounds", str(rounds), "--cohort",
+                    "1", "--quorum", "1", "--local-steps", str(steps), "--deadline", "2h", *variant.options,
+                )
+            )  # fmt: skip
+            host.start(f"{HERE}:0")
+            engine = ShapedEngine(namespace, folder / "home", texts, children)
+            engine.start()
+            engine.prepare(threads=1)
+            engine.follow()
+            engine.join(host.invite(1), 8.0)
+            return _watched(host, engine, rounds)
+        finally:
+            children.stop()
+
+
+def _watched(host: Host, engine: VolunteerEngine, rounds: int) -> tuple[float, float]:
+    """Follow the rounds; what was computed is looked up as each one ends."""
+    computed: list[float] = []
+    ended: list[float] = []
+    end = time.monotonic() + LONGEST_S
+    while len(ended) < rounds:
+        if time.monotonic() > end:
+            raise RuntimeError("the rounds did not end in time")
+        host.check()
+        engine.check()
+        event = host.events.get(timeout=LONGEST_S)
+        if event.get("event") == "round_closed":
+            ended.append(time.monotonic())
+            computed.append(_computed_s(engine))
+    return computed[-1] - computed[0], ended[-1] - ended[0]
+
+
+def _computed_s(engine: VolunteerEngine) -> float:
+    found: Snapshot | None = None
+    while not engine.snapshots.empty():
+        found = engine.snapshots.get()
+    if found is None:
+        found = engine.snapshots.get(timeout=60)
+    return float(found.contribution.gpu_seconds)
