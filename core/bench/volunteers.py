@@ -30,6 +30,7 @@ from core.update import ModelUpdate
 
 POLL_S: Final = 2.0
 HEARTBEAT_S: Final = 30.0
+BUSY_HEARTBEAT_S: Final = 120.0
 STARTS_S: Final = 10.0
 """Over which volunteers come in; nobody starts hundreds of machines in one second."""
 
@@ -73,16 +74,16 @@ class _Volunteer:
         try:
             answer = await self._gateway.enrol(self._invite.token, self._opened.sha256)
             fleet = Fleet(self._transport, self._key, int(answer.node_id))
-            done, beat_at = 0, 0.0
-            while done < self._opened.config.schedule.rounds:
-                with suppress(Unreachable):
-                    if time.monotonic() >= beat_at:
-                        await fleet.heartbeat(HEARTBEAT_S)
-                        beat_at = time.monotonic() + HEARTBEAT_S
-                    delivery = await fleet.pull()
-                    if delivery is not None:
-                        done = await self._answer(fleet, delivery)
-                await asyncio.sleep(POLL_S)
+            beats, done = asyncio.create_task(_beat(fleet)), 0
+            try:
+                while done < self._opened.config.schedule.rounds:
+                    with suppress(Unreachable):
+                        delivery = await fleet.pull()
+                        if delivery is not None:
+                            done = await self._answer(fleet, delivery)
+                    await asyncio.sleep(max(POLL_S, self._transport.poll_s))
+            finally:
+                beats.cancel()
         finally:
             await self._transport.close()
 
@@ -101,7 +102,7 @@ class _Volunteer:
             await fleet.push_next(session, payload)
         receipt = None
         while receipt is None:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(max(POLL_S, self._transport.poll_s))
             receipt = await self._gateway.receipt(sha256, self._invite.federation_key)
         return instruction.server_round
 
@@ -118,6 +119,14 @@ class _Volunteer:
             base_hash=instruction.base_hash, shard=instruction.shard, update_sha256=sha256,
             metrics_sha256=metrics_hash(metrics), public_key=b"",
         ).signed_by(self._key)  # fmt: skip
+
+
+async def _beat(fleet: Fleet) -> None:
+    """As an engine does while a round is open."""
+    while True:
+        with suppress(Unreachable):
+            await fleet.heartbeat(BUSY_HEARTBEAT_S)
+        await asyncio.sleep(HEARTBEAT_S)
 
 
 def slow_strangers(link: str, count: int, seconds: float) -> None:

@@ -47,6 +47,10 @@ ARRIVING_S = 1.5
 ONLINE_CACHE_S = 3.0
 PULL_INTERVAL_S = 1.0
 """Between two looks for one reply; each costs the SuperLink about 20 ms of CPU, which on a small machine trains."""
+LOOKS_PER_S = 16
+LOOK_SHARE = 0.02
+LONGEST_INTERVAL_S = 30.0
+PUSHED_AT_ONCE = 32
 PUSH_TRIES = 5
 log = logging.getLogger("core.coordinator")
 
@@ -125,7 +129,7 @@ class GridTransport:
         self._online: frozenset[str] = frozenset()
         self._online_at = 0.0
         self._broken: BaseException | None = None
-        self._interval_s = PULL_INTERVAL_S
+        self._crowd_s = 0.0
 
     def online(self) -> frozenset[str]:
         """Node ids that send heartbeats; a grid that fails for a moment leaves the last answer standing."""
@@ -140,35 +144,30 @@ class GridTransport:
         return self._online
 
     def send(self, letters: Sequence[Letter]) -> None:
-        """Push each letter and start its pulling thread."""
-        self._interval_s = min(5.0, max(PULL_INTERVAL_S, len(letters) / 16))
-        for letter in letters:
-            record = RecordDict({INSTRUCTION: ConfigRecord(dict(letter.record))})
-            message = Message(
-                record,
-                dst_node_id=int(letter.node_id),
-                message_type=MESSAGE_TYPE,
-                ttl=letter.ttl_s,
-                group_id=str(letter.server_round),
-            )
-            message_id = self._push(message)
-            if not message_id:
-                self._answers.put(Answer(letter=letter, reply=None, error="The SuperLink did not take the message."))
-                continue
-            log.info("round %s: sent to %s", letter.server_round, letter.key_id[:12])
-            threading.Thread(target=self._pull, args=(letter, message_id), daemon=True).start()
+        """Push the letters, many at a time, and start a pulling thread for each."""
+        self._crowd_s = len(letters) / LOOKS_PER_S
+        for start in range(0, len(letters), PUSHED_AT_ONCE):
+            some = letters[start : start + PUSHED_AT_ONCE]
+            for letter, message_id in zip(some, self._push([_message(letter) for letter in some]), strict=True):
+                if not message_id:
+                    error = "The SuperLink did not take the message."
+                    self._answers.put(Answer(letter=letter, reply=None, error=error))
+                    continue
+                log.info("round %s: sent to %s", letter.server_round, letter.key_id[:12])
+                threading.Thread(target=self._pull, args=(letter, message_id), daemon=True).start()
 
-    def _push(self, message: Message) -> str:
+    def _push(self, messages: Sequence[Message]) -> list[str]:
+        """The id of each message, empty where it was not taken."""
         for attempt in range(PUSH_TRIES):
             try:
-                pushed = list(self._grid.push_messages([message]))
-                return str(pushed[0]) if pushed and pushed[0] else ""
+                pushed = [message_id or "" for message_id in self._grid.push_messages(messages)]
+                return pushed if len(pushed) == len(messages) else [""] * len(messages)
             except httpx.HTTPError as error:
                 self._judge(error)
                 self._raise_if_broken()
                 log.warning("push failed (%s), try %s", error, attempt + 1)
                 time.sleep(0.5 * (attempt + 1))
-        return ""
+        return [""] * len(messages)
 
     def answers(self) -> list[Answer]:
         """What has come since the last call."""
@@ -187,7 +186,7 @@ class GridTransport:
             )
 
     def _pull(self, letter: Letter, message_id: str) -> None:
-        slot = (letter.server_round, letter.key_id, letter.nonce)
+        slot, began = (letter.server_round, letter.key_id, letter.nonce), time.monotonic()
         while self._broken is None:
             with self._lock:
                 self._pulling[slot] = time.monotonic()
@@ -205,7 +204,7 @@ class GridTransport:
             if messages:
                 self._answers.put(_answer(letter, messages[0]))
                 return
-            time.sleep(self._interval_s)
+            time.sleep(look_again_s(time.monotonic() - began, self._crowd_s))
 
     def _judge(self, error: httpx.HTTPError) -> None:
         """401 and 403 are the end of this run; anything else passes."""
@@ -215,6 +214,26 @@ class GridTransport:
     def _raise_if_broken(self) -> None:
         if self._broken is not None:
             raise RuntimeError("this Flower run has ended") from self._broken
+
+
+def look_again_s(waited_s: float, crowd_s: float) -> float:
+    """Seconds until a reply is looked for again: a small part of what it took so far, more where many are waited for.
+
+    Args:
+        waited_s: since the message was sent.
+        crowd_s: what looking for everybody takes at the rate that a small machine bears.
+    """
+    return min(LONGEST_INTERVAL_S, max(PULL_INTERVAL_S, crowd_s, waited_s * LOOK_SHARE))
+
+
+def _message(letter: Letter) -> Message:
+    return Message(
+        RecordDict({INSTRUCTION: ConfigRecord(dict(letter.record))}),
+        dst_node_id=int(letter.node_id),
+        message_type=MESSAGE_TYPE,
+        ttl=letter.ttl_s,
+        group_id=str(letter.server_round),
+    )
 
 
 def _answer(letter: Letter, message: Message) -> Answer:

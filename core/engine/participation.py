@@ -34,6 +34,7 @@ from core.federation.transport import RegistrationLost, Unreachable, WrongServer
 from core.ledger.rows import OPEN_STATES, Release
 
 POLL_S = 2.0
+BUSY_POLL_S = 8.0
 REST_POLL_S = 15.0
 HEARTBEAT_S = 30.0
 BUSY_HEARTBEAT_S = 120.0
@@ -140,7 +141,7 @@ class Participation:
     async def _listen(self) -> None:
         failures = 0
         while True:
-            delay = REST_POLL_S if self.finished else POLL_S
+            delay = REST_POLL_S if self.finished else max(self._poll_s(), self.member.transport.poll_s)
             if not self._rounds.allowed and not self._open():
                 # Offline to the coordinator, so that no round waits for a machine that rests.
                 delay = REFUSED_RETRY_S
@@ -166,6 +167,10 @@ class Participation:
                     delay = POLL_S * 2
                     self._fail(str(error), unreachable=False)
             await _wait(self._kick, delay)
+
+    def _poll_s(self) -> float:
+        """While a round is trained there is nothing to be asked but the same again."""
+        return BUSY_POLL_S if any(release.state in TO_TRAIN for release in self._open()) else POLL_S
 
     async def _enrolled_again(self, error: RegistrationLost) -> bool:
         """Ask for this key's node id once more: a coordinator that lost its database gives everybody a new one."""

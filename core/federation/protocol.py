@@ -40,6 +40,9 @@ MAX_MESSAGE_UPDATE = 32 << 20
 """Bytes of the largest update that travels inside a Flower message."""
 MAX_PIECE = 4 << 20
 """Bytes of the largest piece of a file that goes up."""
+HEADER_POLL = "hedgerow-poll"
+"""Seconds after which a volunteer is welcome to ask again, on every answer of Flower's routes."""
+MAX_POLL_S = 30.0
 MAX_DELTAS = 8
 """Rounds that a volunteer may have missed and still catch up without the whole checkpoint."""
 _DELTA_BYTES = 64

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.api.errors import ClockError, CoordinatorError, InviteError
 from core.federation.bandwidth import PIECE, UNPACED, Traffic, header_bytes
+from core.federation.protocol import HEADER_POLL, MAX_POLL_S
 
 CLOCK_AHEAD_S = 4.0
 """Flower refuses a timestamp more than 5 s in its future; ``date`` has a resolution of one second."""
@@ -91,6 +92,8 @@ class Transport:
         self.skew_s = 0.0
         """Their clock minus ours, from the newest answer, to about a second."""
         self.last_contact_at: float | None = None
+        self.poll_s = 0.0
+        """How long they ask us to wait between two questions."""
         # The other side drops idle connections after 5 s; a streamed body cannot be repeated on a dead one.
         limits = httpx.Limits(max_connections=8, keepalive_expiry=2.0)
         self._client = httpx.AsyncClient(
@@ -179,6 +182,9 @@ class Transport:
 
     def _note(self, response: httpx.Response) -> None:
         self.last_contact_at = time.time()
+        wished = response.headers.get(HEADER_POLL, "")
+        if wished.isascii() and wished.isdecimal() and len(wished) < 4:
+            self.poll_s = min(MAX_POLL_S, float(wished))
         try:
             date = parsedate_to_datetime(response.headers["date"]).timestamp()
         except (KeyError, ValueError, TypeError, OverflowError):

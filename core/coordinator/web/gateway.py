@@ -42,7 +42,7 @@ from core.coordinator.web.receiving import Receiver
 from core.coordinator.web.serving import listen, serve
 from core.coordinator.web.status_page import CONTENT_SECURITY_POLICY, StatusView, render
 from core.federation.identity import key_id, verify_request
-from core.federation.protocol import LedgerSeen
+from core.federation.protocol import HEADER_POLL, MAX_POLL_S, LedgerSeen
 
 FLEET_LIMITS = {
     "activate-node": 4_096,
@@ -72,6 +72,8 @@ SECURITY_HEADERS = {
     "strict-transport-security": "max-age=31536000",
 }
 
+ASKED_PER_S = 16
+MIN_POLL_S = 2.0
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -159,6 +161,7 @@ class Gateway:
         except httpx.TransportError:
             return Response(status_code=503, headers={"retry-after": "2"})
         kept = {key: answer.headers[key] for key in _RETURNED if key in answer.headers}
+        kept[HEADER_POLL] = f"{poll_s(self._online()):.0f}"
         return StreamingResponse(
             answer.aiter_raw(), answer.status_code, headers=kept, background=BackgroundTask(answer.aclose)
         )
@@ -234,9 +237,12 @@ class Gateway:
     async def _status(self, request: Request) -> Response:
         return HTMLResponse(await run_in_threadpool(self._render))
 
+    def _online(self) -> int:
+        recent = time.time() - ONLINE_S
+        return sum(1 for at in self._seen.values() if at > recent)
+
     def _render(self) -> str:
         config = self._federation.config
-        recent = time.time() - ONLINE_S
         return render(
             StatusView(
                 name=config.name,
@@ -246,12 +252,17 @@ class Gateway:
                 unit=config.privacy.unit,
                 rounds_planned=config.schedule.rounds,
                 volunteers=len(self._store.volunteers()),
-                online=sum(1 for at in self._seen.values() if at > recent),
+                online=self._online(),
                 rounds=self._store.rounds(),
                 checkpoints=self._store.checkpoints(),
                 arriving=self._federation.home.spool.size(),
             )
         )
+
+
+def poll_s(online: int) -> float:
+    """Seconds between two questions of one volunteer, so that all of them together ask as often as a few do."""
+    return min(MAX_POLL_S, max(MIN_POLL_S, online / ASKED_PER_S))
 
 
 def main(arguments: list[str] | None = None) -> int:

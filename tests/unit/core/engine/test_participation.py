@@ -338,6 +338,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(participations, "REST_POLL_S", 0.1)
     monkeypatch.setattr(participations, "BACKOFF_S", (0.1, 0.3))
     monkeypatch.setattr(participations, "REFUSED_RETRY_S", 0.2)
+    monkeypatch.setattr(participations, "BUSY_POLL_S", 0.05)
 
 
 def run(bench: Bench, what: Callable[[], Awaitable[None]]) -> None:
@@ -900,6 +901,29 @@ def test_the_next_round_is_trained_while_the_last_is_still_on_its_way(tmp_path: 
         await one.stop()
 
     asyncio.run(play())
+
+
+def test_a_coordinator_under_a_crowd_is_asked_less_often(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    pulls: list[float] = []
+    pull = bench.wire.pull
+
+    async def noted() -> Delivery | None:
+        pulls.append(time.monotonic())
+        return await pull()
+
+    bench.wire.pull = noted  # type: ignore[method-assign]
+
+    async def play() -> None:
+        one = bench.one
+        await bench.until(lambda: len(pulls) > 5, "a few questions")
+        one.member.transport.poll_s = 1.0
+        await asyncio.sleep(0.2)
+        before = len(pulls)
+        await asyncio.sleep(2.2)
+        assert 1 <= len(pulls) - before <= 4
+
+    run(bench, play)
 
 
 def test_too_late_is_said(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from core.config import MIN_MBIT_S
 from core.coordinator.founding import found
 from core.coordinator.home import HostSettings
 from core.coordinator.web import gateway, patience
+from core.federation.protocol import MAX_POLL_S
 
 
 def test_the_slowest_line_an_owner_may_set_is_fast_enough() -> None:
@@ -48,3 +49,9 @@ def test_who_does_not_read_the_answer_is_let_go(tmp_path: Path, monkeypatch: pyt
 
     asyncio.run(ask())
     assert sizes == [100_000]
+
+
+def test_all_together_ask_as_often_as_a_few_do() -> None:
+    assert gateway.poll_s(0) == gateway.poll_s(32) == gateway.MIN_POLL_S
+    assert gateway.poll_s(128) == 8.0
+    assert gateway.poll_s(10**6) == MAX_POLL_S
