@@ -168,8 +168,12 @@ class EncodedUpdate:
 
     def slices(self) -> Iterator[Flat]:
         """All values, ``SLICE`` at a time; raises as ``values`` does."""
+        return (values for _, values in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, Flat]]:
+        """The same, each with the place of its first value."""
         for start in range(0, self.count, SLICE):
-            yield self.values(start, min(self.count, start + SLICE))
+            yield start, self.values(start, min(self.count, start + SLICE))
 
     def parameters(self) -> Iterator[tuple[str, Iterator[Flat]]]:
         """The parameters in layout order, each in slices; raises as ``values`` does."""
