@@ -172,6 +172,8 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     """Which of ``devices`` this process is; 0 leads, and alone speaks of charges, progress and the update."""
     strategy: Literal["", "ddp", "fsdp", "local"] = ""
     """How they share it; empty means as measured."""
+    returned: tuple[str, ...] = ()
+    """With error feedback: SHA-256 of earlier updates that were refused or never used, which go back into it once."""
 
 
 class CompleteJob(Job, frozen=True, kw_only=True, tag="complete"):

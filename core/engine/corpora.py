@@ -24,7 +24,7 @@ from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.documents import num_documents
 from core.data.store import Shard
 from core.data.stream import num_records
-from core.engine import choices, corpus_view, generations
+from core.engine import choices, corpus_view, generations, leftovers
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore
 from core.engine.ending import end_tasks
@@ -223,11 +223,13 @@ class Corpora:
         await self._stop(corpus_id)
         self._ledger.remove_corpus(row.corpus_id)
         await asyncio.to_thread(shutil.rmtree, self._home / "store" / row.corpus_id, ignore_errors=True)
+        leftovers.forget_state(self._home, self._ledger)
         self._look_soon(row)
         self._board.changed()
 
     def resume(self) -> None:
         """Read again what was not finished when the engine ended; called once at start."""
+        leftovers.forget_state(self._home, self._ledger)
         rows = self.rows()
         for row in rows[1:]:  # what happened before this start is not known here
             self._unsettled.add(row.corpus_id)

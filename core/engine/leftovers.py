@@ -16,6 +16,22 @@ def state_folder(home: Path, federation_id: str) -> Path:
     return home / "rounds" / "state" / federation_id
 
 
+def forget_state(home: Path, ledger: Ledger) -> None:
+    """Remove what carries over between rounds wherever it belongs to text that was removed, or to a federation left.
+
+    Called when a text is removed, when a round ends, since a trainer may have written after that, and at start.
+    """
+    corpora = {row.corpus_id for row in ledger.corpora()}
+    for row in ledger.federations():
+        if row.left_at is not None or not set(row.plans) <= corpora:
+            folder = state_folder(home, row.federation_id)
+            for path in folder.iterdir() if folder.is_dir() else ():  # a trainer may be at work in the folder itself
+                if path.is_dir():  # of a node that trained apart
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+
 def forget(home: Path, release: Release) -> None:
     """Remove what a finished round leaves behind, its sealed update excepted."""
     folder = home / "rounds" / str(release.release_id)

@@ -295,6 +295,7 @@ class Participation:
         ended = self._desk.ledger.mark(release.release_id, state, reason=reason)  # type: ignore[arg-type]
         self._rounds.ended(ended)
         leftovers.forget(self._desk.home, ended)
+        leftovers.forget_state(self._desk.home, self._desk.ledger)
         leftovers.drop_old(self._desk.home, self._desk.ledger, self._desk.config.limits.disk_gb * 1e9)
         if progress.shown(self._desk.board, release):
             self._desk.board.show(None)

@@ -39,6 +39,8 @@ from core.postprocess.compression.codec import source_sha256
 from core.subspace import reduced_size
 
 SEALED_CONTEXT = b"sealed-update"
+LATE_ROUNDS = 2
+"""Rounds in which a late update may still be folded in; until then it counts as used."""
 _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
 _CHECKPOINT_BYTES = 36
@@ -253,7 +255,15 @@ class Round:
             memory_bytes=machine.trainer_memory(limits, devices[0]) // devices.count(devices[0]),
             checkpoint_interval_s=self._room.config.node.checkpoint_interval_s,
             devices=devices if group.can_group() and not subspace else devices[:1],
+            returned=self._returned(),
         )
+
+    def _returned(self) -> tuple[str, ...]:
+        """Earlier updates that nothing came of, where what is left out is carried on."""
+        if not self._member.config.codec.error_feedback:
+            return ()
+        number, federation = self._instruction.server_round, self._member.row.federation_id
+        return self._room.ledger.unused(federation, number, LATE_ROUNDS)
 
     async def _hear(self, message: jobs.Up, child: Child) -> jobs.Sealed | None:
         board, number = self._room.board, self._instruction.server_round

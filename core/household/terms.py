@@ -28,11 +28,16 @@ def household_terms(larger: FederationConfig, federation_id: str, manifest_hash:
         manifest_hash: of its signed terms.
 
     Raises:
-        UsageError: it is a household itself.
+        UsageError: it is a household itself, or it asks for error feedback.
     """
     if larger.forwards_to.federation_id:
         raise UsageError(
             f"{larger.name} is a household itself.", f"Ask for an invite to {larger.forwards_to.name} for yours."
+        )
+    if larger.codec.error_feedback:
+        raise UsageError(
+            f"{larger.name} carries what an update leaves out on to the next, which a household cannot do for a mean.",
+            "Let each of your machines join it by itself.",
         )
     schedule = larger.schedule
     purpose = (

@@ -4,8 +4,8 @@ A link has a client hook (``forward``) and a server hook (``backward``); the cha
 backwards on the server. Every chain has exactly one explicit privacy mechanism, or says in so many words that it has
 none, and its constructor refuses an order in which the guarantee would not hold.
 
-Order of a valid chain: ``[[reduce →] bound → noise [→ lift] | verified DP-SGD record | forwarded mean | no guarantee]
-→ compress``.
+Order of a valid chain: ``[[reduce →] bound → noise [→ lift] | verified DP-SGD record | forwarded mean | no guarantee
+[→ feedback]] → compress``.
 
 | refused | because |
 |---|---|
@@ -17,6 +17,7 @@ Order of a valid chain: ``[[reduce →] bound → noise [→ lift] | verified DP
 | compression before the mechanism | what is bounded and noised must be what is released |
 | a codec of variable rate beside a guarantee | the size of its bytes depends on the text |
 | a sparse codec beside a guarantee | top-k of a noised update selects noise |
+| error feedback beside a guarantee, or not right before the codec | it carries text past the noise |
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ from core.config import CodecConfig, PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.compression.base import Flat
 from core.postprocess.compression.codec import EncodedUpdate, Held, Source
+from core.postprocess.compression.feedback import Feedback
 from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal
 from core.postprocess.privacy.links import AddGaussian, BoundUpdate, Lift, NoGuarantee, Reduce, VerifyDPRecord
 from core.subspace import Subspace
 from core.update import ModelUpdate
 
-Role = Literal["reduce", "bound", "noise", "lift", "verified", "forwarded", "no_guarantee"]
+Role = Literal["reduce", "bound", "noise", "lift", "verified", "forwarded", "no_guarantee", "feedback"]
 MECHANISMS: tuple[Role, ...] = ("noise", "verified", "forwarded", "no_guarantee")
 
 
@@ -47,6 +49,8 @@ class Context:
     """What the trainer's DP-SGD did; needed by ``VerifyDPRecord``."""
     noise: CsprngNormal | None = None
     """Generator of a mechanism in the chain; needed by ``AddGaussian``."""
+    residual: Flat | None = None
+    """What earlier updates left out, as one flat vector; ``Feedback`` adds it."""
 
 
 class Postprocessor(Protocol):
@@ -102,6 +106,31 @@ class Chain:
             metrics |= more
         return self._compress.forward(update), metrics
 
+    def encode_with_residual(self, update: ModelUpdate, residual: Flat | None) -> tuple[bytes, Flat]:
+        """Client, with error feedback: encode, and say what that left out.
+
+        Args:
+            update: of this round.
+            residual: what earlier ones left out, flat; ``None`` before the first.
+
+        Returns:
+            The bytes to seal, and the flat residual for the next round. Nothing is kept here.
+
+        Raises:
+            ValueError: this chain has no error feedback.
+            UpdateError: the result is not finite.
+        """
+        if "feedback" not in [link.role for link in self.links]:
+            raise ValueError("this chain carries nothing over")
+        context = Context(residual=residual)
+        for link in self.links:
+            update, _ = link.forward(update, context)
+        payload = self._compress.forward(update)
+        left = update.flat()
+        for start, sent in self._compress.backward(Held(payload), update.shapes, lambda values: values).placed():
+            left[start : start + sent.size] -= sent
+        return payload, left
+
     def decode(self, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> ModelUpdate:
         """Server: decode, with all links backwards.
 
@@ -131,6 +160,8 @@ def _check_mechanism(roles: Sequence[Role]) -> None:
         raise ValueError("a chain needs a privacy mechanism, or has to say that there is no guarantee")
     if len(found) > 1:
         raise ValueError(f"a chain has one privacy mechanism, not {len(found)}: {', '.join(found)}")
+    if "feedback" in roles and roles != ["no_guarantee", "feedback"]:
+        raise ValueError("error feedback is for chains without a guarantee, once, right before the codec")
     if roles.count("bound") > 1:
         raise ValueError("a chain bounds the update once")
     if found[0] != "noise" and "bound" in roles:
@@ -161,7 +192,8 @@ def build_chain(
     """
     sigma = privacy.min_noise_multiplier if isinstance(privacy, PrivacyTerms) else privacy.noise_multiplier
     if privacy.unit == "none":
-        return Chain([NoGuarantee()], codec)
+        links: list[Postprocessor | Compress] = [NoGuarantee()]
+        return Chain([*links, Feedback(codec.error_feedback)] if codec.error_feedback else links, codec)
     if privacy.unit == "corpus":
         bound, noise = BoundUpdate(privacy.clip_norm), AddGaussian(privacy.clip_norm, sigma)
         if subspace is not None:

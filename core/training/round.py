@@ -10,7 +10,8 @@
     charge (corpus) ─▶ last checkpoint, without a key ─▶ chain ─▶ seal
 
 The charge is durable before the first draw; the key of the draws is on disk before the first draw and gone before the
-seal; a sealed update is never computed twice.
+seal; a sealed update is never computed twice. With error feedback, what the update leaves out is written before the
+seal and carried over after it; see ``core.training.residual``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from core.training.gradients import Gradients
 from core.training.moments import Moments
 from core.training.optimizer import AdamW
 from core.training.private_gradients import noise_variance
+from core.training.residual import ErrorFeedback, Residual
 from core.training.resume import Checkpoints
 from core.training.state import Interrupted, PartialStep, RoundState
 from core.training.trainer import LocalTrainer
@@ -79,6 +81,8 @@ class Rooms:
     """The chain: private, compressed bytes, and the record of what the mechanism did."""
     fresh_key: Callable[[], bytes]
     """32 bytes from the operating system."""
+    feedback: ErrorFeedback | None = None
+    """The chain with what earlier updates left out, in place of ``encode``, where the federation asks for that."""
     device: str = "cpu"
     """Where the model computes."""
     rest: Callable[[], None] = lambda: None
@@ -107,6 +111,7 @@ class TrainingRound:
         self.folder = Path(job.round_dir)
         self.checkpoints = Checkpoints(job, key)
         self.moments = Moments(job, key)
+        self.residual = Residual(job, key)
         self.state = RoundState()
         self.charge_id: int | None = None
         self._progress_at = 0.0
@@ -153,6 +158,7 @@ class TrainingRound:
             raise PrivacyError(f"The round asks for {self.job.local_steps} steps, but the plan covers {plan.steps}.")
         model.load_arrays(base)
         self.state.stream = self.moments.load(model, optimizer)
+        self.residual.erase_others()
         self._measure(model)
         if plan.unit != "corpus":
             self._charge()
@@ -266,7 +272,10 @@ class TrainingRound:
         )  # fmt: skip
 
     def _seal(self, update: ModelUpdate) -> Sealed:
-        payload, record = self.rooms.encode(update, self._record())
+        if self.rooms.feedback is not None:
+            payload, record = self.residual.encode(update, self.rooms.feedback), self._record()
+        else:
+            payload, record = self.rooms.encode(update, self._record())
         path = self.folder / SEALED_NAME
         sealed = Sealed(
             path=os.fspath(path), sha256=hashlib.sha256(payload).hexdigest(), size_bytes=len(payload),
@@ -297,6 +306,7 @@ class TrainingRound:
         return receipt
 
     def _announce(self, receipt: Receipt) -> Sealed:
+        self.residual.carry_over(receipt.sealed.sha256)
         self.checkpoints.clear()
         if receipt.record is not None:
             self.engine.send(receipt.record)

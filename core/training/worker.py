@@ -45,6 +45,7 @@ from core.training.ladder import Ladder, ran_out_of_memory
 from core.training.pacing import Pacer, busy_clock
 from core.training.plan import check_memory, plan_of, usable_device, use_threads
 from core.training.private_gradients import PrivateGradients
+from core.training.residual import ErrorFeedback
 from core.training.round import Rooms, TrainingRound
 from core.training.state import Interrupted, RoundState
 from core.training.subspaces import Choose, chooser
@@ -176,11 +177,16 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
             )  # fmt: skip
         return payload, record
 
+    feedback = None
+    if job.codec.error_feedback:
+        chain, shapes = build_chain(plan, job.codec), parse_shard(job.model, job.shard).shapes()
+        feedback = ErrorFeedback(chain.encode_with_residual, lambda payload: chain.decode(payload, shapes).flat())
     return Rooms(
         byte_lengths=tokenizer.byte_lengths,
         held_out=lambda: held_out_windows(shards, training.seq_len, job.held_out_windows),
         gradients=gradients,
         encode=encode,
+        feedback=feedback,
         fresh_key=fresh_key,
         device=device,
     )

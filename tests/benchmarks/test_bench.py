@@ -79,14 +79,30 @@ def test_a_document_step_is_measured_beside_the_plain_step() -> None:
     assert all(row.value is not None and row.value > 0 and row.holds is not None for row in measured)
 
 
-def test_the_codec_is_measured_beside_fp32() -> None:
-    found = run("codec")
+def test_the_document_of_a_group(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("core.bench.codec.measure", lambda: [Row(metric="m", unit="×", value=2.0)])
+    assert main(["codec", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert set(found) == {"machine", "rows"}
-    rows = {row["metric"]: row for row in found["rows"]}
     assert all(set(row) == {"metric", "value", "unit", "anchor", "gate", "aim", "holds"} for row in found["rows"])
-    ratio = rows["int8: dense fp32 / sealed bytes"]["value"]
-    assert 3.93 < ratio < 3.95, "one byte a value and four for each 256"
-    assert rows["int8: largest error / largest value"]["value"] <= 0.5 / 127 * 1.001
+
+
+@pytest.mark.slow
+def test_codecs_are_measured_on_a_real_update() -> None:
+    from core.bench.codec import measure
+
+    rows = {row.metric: row.value for row in measure("tiny", warm_up=2, local_steps=2) if row.value is not None}
+    ratios = {name: rows[f"{name}: dense fp32 / sealed bytes"] for name in ("int8", "int4", "int2", "sign")}
+    assert [round(ratio, 1) for ratio in ratios.values()] == [3.9, 7.5, 15.5, 30.1]
+    codes = [
+        rows[f"topk 64/4096, {code}: dense fp32 / sealed bytes"] for code in ("combinadic", "elias-fano", "packed")
+    ]
+    assert 206 < codes[0] < 208
+    assert codes[0] > codes[1] > 190 > codes[2] > 140
+    assert rows["unit none, real TINY update"] == codes[0]
+    assert rows["fp32: relative error, L2"] == 0
+    assert 0 < rows["dct 64/4096: relative error, L2"] < rows["topk 64/4096, combinadic: relative error, L2"] < 1
+    assert rows["int8: relative error, L2"] < rows["int4: relative error, L2"] < rows["sign: relative error, L2"]
 
 
 @pytest.mark.slow

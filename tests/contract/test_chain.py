@@ -6,11 +6,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.api.errors import PrivacyError
+from core.api.errors import PrivacyError, UpdateError
 from core.config import CodecConfig, PrivacyTerms, SubspaceTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.base import Chain, Postprocessor, build_chain
 from core.postprocess.compression.codec import CODECS
+from core.postprocess.compression.feedback import Feedback
 from core.postprocess.compression.link import Compress
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.postprocess.privacy.links import (
@@ -51,7 +52,7 @@ def links(*names: str) -> list[Postprocessor | Compress]:
     table: dict[str, Postprocessor | Compress] = {
         "bound": BoundUpdate(1.0), "noise": AddGaussian(1.0, 1.0), "verified": VerifyDPRecord(RECORD),
         "none": NoGuarantee(), "compress": Compress(FP32), "forwarded": Forwarded(TERMS, TERMS),
-        "reduce": Reduce(SUBSPACE), "lift": Lift(SUBSPACE),
+        "reduce": Reduce(SUBSPACE), "lift": Lift(SUBSPACE), "feedback": Feedback(0.95),
     }  # fmt: skip
     return [table[name] for name in names]
 
@@ -145,6 +146,40 @@ def test_a_sparse_codec_is_refused_beside_a_guarantee(name: str) -> None:
         with pytest.raises(ValueError, match="selects noise"):
             Chain(links(*order), sparse)
     assert Chain(links("none"), sparse).codec == sparse
+
+
+def test_error_feedback_stands_alone_right_before_the_codec() -> None:
+    assert [link.role for link in Chain(links("none", "feedback"), FP32).links] == ["no_guarantee", "feedback"]
+    for order in (
+        ("feedback", "none"), ("none", "feedback", "feedback"), ("feedback", "bound", "noise"),
+        ("bound", "noise", "feedback"), ("verified", "feedback"), ("forwarded", "feedback"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="error feedback is for chains without a guarantee"):
+            Chain(links(*order), FP32)
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
+        Feedback(0.0)
+
+
+@pytest.mark.parametrize("name", sorted(CODECS))
+def test_what_is_sent_and_what_is_left_out_add_up(name: str) -> None:
+    codec = CodecConfig(name=name, chunk_size=256, kept=8, error_feedback=0.5)  # type: ignore[arg-type]
+    chain = build_chain(PrivacyTerms(unit="none", relation="none"), codec)
+    payload, left = chain.encode_with_residual(update(), None)
+    sent = chain.decode(payload, update().shapes).flat()
+    assert np.array_equal(left, update().flat() - sent)
+    again, second = chain.encode_with_residual(update(), left)
+    whole = np.float32(0.5) * left + update().flat()
+    assert np.array_equal(second, whole - chain.decode(again, update().shapes).flat())
+    assert chain.encode_with_residual(update(), left)[0] == again, "the chain keeps nothing"
+
+
+def test_a_residual_of_another_layout_or_for_another_chain_is_refused() -> None:
+    codec = CodecConfig(name="topk", error_feedback=1.0)
+    chain = build_chain(PrivacyTerms(unit="none", relation="none"), codec)
+    with pytest.raises(UpdateError, match="residual has 3 values"):
+        chain.encode_with_residual(update(), np.zeros(3, np.float32))
+    with pytest.raises(ValueError, match="carries nothing over"):
+        Chain(links("none"), codec).encode_with_residual(update(), None)
 
 
 def test_an_unknown_codec_is_refused() -> None:

@@ -79,6 +79,21 @@ def test_any_slice_is_the_slice_of_the_whole(update: ModelUpdate, config: CodecC
     assert opened.values(start, stop).tobytes() == whole[start:stop].tobytes()
 
 
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_any_slice_of_a_tiled_update_is_the_slice_of_the_whole(data: st.DataObject) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    shapes = {"a": (5,), "w": (70, 48), "b": (20, 20), "v": (33, 16)}
+    update = ModelUpdate({name: rng.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()})
+    config = CodecConfig(name="dct", chunk_size=256, kept=32)
+    opened = EncodedUpdate(Held(encode(update, config)), shapes, config)
+    whole = opened.values(0, opened.count)
+    assert np.linalg.norm(whole - update.flat()) < 0.95 * update.norm()
+    start = data.draw(st.integers(0, opened.count))
+    stop = data.draw(st.integers(start, opened.count))
+    assert opened.values(start, stop).tobytes() == whole[start:stop].tobytes()
+
+
 def sample() -> tuple[ModelUpdate, CodecConfig, bytes]:
     update = ModelUpdate({"a": np.linspace(-1, 1, 300, dtype=np.float32), "b": np.ones((3, 5), dtype=np.float32)})
     config = CodecConfig(name="int8", block_size=64)

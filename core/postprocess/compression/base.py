@@ -25,6 +25,8 @@ class Codec(NamedTuple):
     """Whether the size depends on layout and settings alone; under DP nothing else may be used."""
     sparse: bool
     """Whether most values are left out, so that error feedback is needed and noise would be selected."""
+    tiled: bool
+    """Whether chunks are tiles of the matrices; see ``tiles``."""
     payload_size: Callable[[int, CodecConfig], int]
     """(values, settings) → bytes."""
     write: Callable[[Flat, CodecConfig], bytes]

@@ -29,6 +29,7 @@ from core.postprocess.compression import quantization as dense
 from core.postprocess.compression.base import Codec, Flat
 from core.postprocess.compression.index_sets import INDEX_CODES
 from core.postprocess.compression.sparse import DCT, TOPK
+from core.postprocess.compression.tiles import Tiles
 from core.update import ModelUpdate, layout_hash
 
 MAGIC = b"HGUP"
@@ -75,14 +76,14 @@ def source_sha256(source: Source, stop: int | None = None) -> bytes:
 
 _int4, _int2, _sign = dense.Int4(), dense.Int2(), dense.Sign()
 CODECS: dict[str, Codec] = {
-    "fp32": Codec(1, True, False, lambda count, _config: 4 * count, dense.write_fp32, dense.read_fp32),
-    "int8": Codec(2, True, False, dense.int8_size, dense.write_int8, dense.read_int8),
-    "bf16": Codec(3, True, False, lambda count, _config: 2 * count, dense.write_bf16, dense.read_bf16),
-    "int4": Codec(4, True, False, _int4.payload_size, _int4.write, _int4.read),
-    "int2": Codec(5, True, False, _int2.payload_size, _int2.write, _int2.read),
-    "sign": Codec(6, True, False, _sign.payload_size, _sign.write, _sign.read),
-    "topk": Codec(7, True, True, TOPK.payload_size, TOPK.write, TOPK.read),
-    "dct": Codec(8, True, True, DCT.payload_size, DCT.write, DCT.read),
+    "fp32": Codec(1, True, False, False, lambda count, _config: 4 * count, dense.write_fp32, dense.read_fp32),
+    "int8": Codec(2, True, False, False, dense.int8_size, dense.write_int8, dense.read_int8),
+    "bf16": Codec(3, True, False, False, lambda count, _config: 2 * count, dense.write_bf16, dense.read_bf16),
+    "int4": Codec(4, True, False, False, _int4.payload_size, _int4.write, _int4.read),
+    "int2": Codec(5, True, False, False, _int2.payload_size, _int2.write, _int2.read),
+    "sign": Codec(6, True, False, False, _sign.payload_size, _sign.write, _sign.read),
+    "topk": Codec(7, True, True, False, TOPK.payload_size, TOPK.write, TOPK.read),
+    "dct": Codec(8, True, True, True, DCT.payload_size, DCT.write, DCT.read),
 }
 """Every codec a manifest may name, so every value of ``CodecConfig.name``."""
 
@@ -113,7 +114,10 @@ def encode(update: ModelUpdate, config: CodecConfig) -> bytes:
     values = update.flat()
     if not np.isfinite(values).all() or max(-values.min(initial=0.0), values.max(initial=0.0)) > LARGEST:
         raise UpdateError("The update is not finite.", "The round is abandoned; nothing was sent.")
-    body = _header(update.shapes, config) + CODECS[config.name].write(values, config)
+    codec = CODECS[config.name]
+    if codec.tiled:
+        values = Tiles(update.shapes, config.chunk_size).arranged(values)
+    body = _header(update.shapes, config) + codec.write(values, config)
     return body + hashlib.sha256(body).digest()
 
 
@@ -150,6 +154,7 @@ class EncodedUpdate:
         self.shapes = dict(shapes)
         self.count = count
         self._source, self._codec, self._config, self._after = source, codec, config, after
+        self._tiles = Tiles(shapes, config.chunk_size) if codec.tiled else None
 
     def values(self, start: int, stop: int) -> Flat:
         """The values from ``start`` to ``stop`` of the flat vector; at most ``SLICE`` are best.
@@ -161,15 +166,23 @@ class EncodedUpdate:
         def read(first: int, after: int) -> bytes | memoryview:
             return self._source.read(_HEADER.size + first, _HEADER.size + after)
 
-        found = self._after(self._codec.read(read, start, stop, self.count, self._config))
+        def decoded(first: int, after: int) -> Flat:
+            return self._codec.read(read, first, after, self.count, self._config)
+
+        found = decoded(start, stop) if self._tiles is None else self._tiles.values(decoded, start, stop)
+        found = self._after(found)
         if not np.isfinite(found).all():
             raise UpdateError("The update is not finite.")
         return found
 
     def slices(self) -> Iterator[Flat]:
         """All values, ``SLICE`` at a time; raises as ``values`` does."""
+        return (values for _, values in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, Flat]]:
+        """The same, each with the place of its first value."""
         for start in range(0, self.count, SLICE):
-            yield self.values(start, min(self.count, start + SLICE))
+            yield start, self.values(start, min(self.count, start + SLICE))
 
     def parameters(self) -> Iterator[tuple[str, Iterator[Flat]]]:
         """The parameters in layout order, each in slices; raises as ``values`` does."""

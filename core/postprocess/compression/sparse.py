@@ -5,7 +5,7 @@
     a chunk's record: lower magnitude, bfloat16 · higher magnitude, bfloat16 · k signs · k sizes · index set
 
 Bits, the highest first, records one after the other without gaps, zeros after the last. ``topk`` keeps the k largest
-magnitudes, of equal ones the first; ``dct`` does the same with the cosine transform of the chunk. The two magnitudes
+magnitudes, of equal ones the first; ``dct`` does the same with the cosine transform of tiles. The two magnitudes
 are the best two (2-means, exactly, over the sorted magnitudes). The last chunk may be short: it keeps its share of k,
 at least one, and is never transformed. (Chunked top-k with two-bit values: SparseLoCo, arXiv 2508.15706.)
 """

@@ -1,9 +1,10 @@
 """The cosine transform of whole chunks: what is smooth or repeats in an update gathers in few coefficients.
 
-A chunk of side² values, as they follow each other, is a square; its rows and columns go through the orthonormal
-DCT-II (Ahmed, Natarajan and Rao 1974), as DeMo does (Peng et al. 2024, arXiv 2411.19870). The cosines are whole
-numbers over 2²⁰ and kept coefficients have one of two magnitudes, so what is decoded is a sum of whole numbers below
-2⁵³ times each magnitude: the same bits on every machine, whatever order its matrix product adds in.
+A chunk of side² values is a square, a tile of a matrix where one fills it (``tiles``); its rows and columns go through
+the orthonormal DCT-II (Ahmed, Natarajan and Rao 1974), as DeMo does (Peng et al. 2024, arXiv 2411.19870).
+
+The cosines are whole numbers over 2²⁰ and kept coefficients have one of two magnitudes, so what is decoded is a sum of
+whole numbers below 2⁵³ times each magnitude: the same bits on every machine, whatever order its matrix product adds in.
 """
 
 from __future__ import annotations

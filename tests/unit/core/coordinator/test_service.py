@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from core.api.errors import CoordinatorError, UsageError
+from core.config import CodecConfig
 from core.coordinator import running
 from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation
@@ -142,6 +143,14 @@ def test_create_then_status_then_invite(run: Run, tmp_path: Path) -> None:
     assert parse(str(run("invite", root, "--expires", "2h")[1]["invite"])).address == "127.0.0.1:9000"
 
 
+def test_a_sparse_codec_with_error_feedback_is_created_where_no_noise_is(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    chosen = ("--codec", "topk", "--kept", 32, "--chunk-size", 2_048, "--error-feedback", "0.95")
+    assert run("create", root, "--name", "Mine", "--privacy", "none", *chosen)[0] == 0
+    codec = Federation(root).config.codec
+    assert codec == CodecConfig(name="topk", kept=32, chunk_size=2_048, error_feedback=0.95)
+
+
 def test_public_text_is_tokenised_listed_and_served(run: Run, tmp_path: Path) -> None:
     (tmp_path / "public.txt").write_text("This text belongs to everybody.\n" * 2_000)
     root = tmp_path / "mine"
@@ -168,6 +177,10 @@ def test_public_text_is_tokenised_listed_and_served(run: Run, tmp_path: Path) ->
         (("--subspace", "mask", "--mask-density", "2"), "subspace.density"),
         (("--subspace", "released", "--subspace-rank", "0"), "subspace.rank"),
         (("--subspace", "released", "--privacy", "none"), "privacy.subspace"),
+        (("--codec", "topk"), "selects noise"),
+        (("--codec", "int8", "--error-feedback", "0.5"), "codec.error_feedback"),
+        (("--codec", "topk", "--privacy", "none", "--kept", "3000"), "codec.kept"),
+        (("--codec", "dct", "--privacy", "none", "--chunk-size", "2048"), "codec.chunk_size"),
         (("--rounds", "0"), "schedule.rounds"),
         (("--quorum", "5"), "schedule.quorum"),
         (("--learning-rate", "nan"), "training.learning_rate"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.children import interpreter
+from support.ledger_kit import federation
 
 from core.api.errors import CorpusError
 from core.api.messages import ChangeParams, CorpusInfo, Notice, PathsParams
@@ -16,6 +17,7 @@ from core.engine import choices
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
+from core.engine.leftovers import state_folder
 from core.engine.lock import prepare_home
 from core.ledger.store import Ledger
 
@@ -190,8 +192,13 @@ def test_removal_deletes_the_shards_and_stops_a_reader(tmp_path: Path, text: Pat
         async with asyncio.timeout(20):
             while not (store := bench.home / "store" / corpus.corpus_id).exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+        bench.ledger.save_federation(federation(plans={corpus.corpus_id: {}}))
+        residual = state_folder(bench.home, "fed") / "residual-a-b-c"
+        residual.parent.mkdir(parents=True)
+        residual.write_bytes(b"private")
         await bench.corpora.remove(corpus.corpus_id)
         assert not store.exists()
+        assert not residual.exists()
         assert bench.corpora.infos() == []
         assert not bench.corpora.reading
         with pytest.raises(CorpusError, match="no text with the id"):

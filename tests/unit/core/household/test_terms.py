@@ -7,7 +7,7 @@ import pytest
 from support.federation import config
 
 from core.api.errors import UsageError
-from core.config import MAX_TEXT, LargerFederation, OuterConfig, ScheduleConfig
+from core.config import MAX_TEXT, CodecConfig, LargerFederation, OuterConfig, PrivacyTerms, ScheduleConfig
 from core.household.terms import deadline_at_home, household_terms
 
 
@@ -36,6 +36,15 @@ def test_a_household_of_a_household_is_refused() -> None:
     own = household_terms(config(), "a" * 32, "b" * 64)
     with pytest.raises(UsageError, match="is a household itself"):
         household_terms(own, "c" * 32, "d" * 64)
+
+
+def test_error_feedback_is_refused_in_a_sentence() -> None:
+    plain = PrivacyTerms(unit="none", relation="none")
+    larger = config(privacy=plain, codec=CodecConfig(name="topk", error_feedback=0.95))
+    with pytest.raises(UsageError, match="which a household cannot do for a mean"):
+        household_terms(larger, "a" * 32, "b" * 64)
+    sparse = config(privacy=plain, codec=CodecConfig(name="topk"))
+    assert household_terms(sparse, "a" * 32, "b" * 64).codec == sparse.codec
 
 
 def test_half_a_name_of_a_larger_federation_is_refused() -> None:
