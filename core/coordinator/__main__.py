@@ -33,6 +33,12 @@ def duration_s(text: str) -> float:
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     root = argparse.ArgumentParser(prog="hedgerow host", description="Host a federation.")
@@ -78,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--address", default="", metavar="HOST[:PORT]", help="of a household: what invites to it name")
     run.add_argument("--yes", action="store_true", help="of a household: agree to the larger federation's terms")
+    run.add_argument("--metrics", type=_port, metavar="PORT", help="serve figures for Prometheus on 127.0.0.1")
     run.add_argument("--keep-serving", action="store_true", help="go on after the last round")
     run.add_argument("--parent-pid", type=int, default=0, help="stop when this parent process ends")
     invite = commands.add_parser("invite", help="make an invite")
@@ -169,15 +176,19 @@ def _create(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from core.coordinator.home import Federation
-    from core.coordinator.service import Service
+    from core.coordinator.premises import taken
 
     os.umask(0o077)  # Flower's own files too
     if options.forward:
         _join_larger(options)
     show = _line if options.json else _words
-    Service(Federation(options.dir), options.listen, show).run(
-        keep_serving=options.keep_serving, parent_pid=options.parent_pid
-    )
+    federation = Federation(options.dir)
+    settings = federation.settings
+    metrics = settings.metrics if options.metrics is None else options.metrics
+    with taken(federation, options.listen or settings.listen, metrics, show) as premises:
+        from core.coordinator.service import Service  # numpy has threads, and a process with threads cannot move
+
+        Service(federation, premises, show).run(keep_serving=options.keep_serving, parent_pid=options.parent_pid)
 
 
 def _join_larger(options: argparse.Namespace) -> None:
@@ -196,8 +207,14 @@ def _join_larger(options: argparse.Namespace) -> None:
 
 def _words(line: dict[str, Any]) -> None:
     """One event for people."""
+    if line.get("event") == "network":
+        return  # standard error has said it, or the line about being ready does
     if line.get("ready"):
         text = f"Ready at {line['address']}. Status page: {line['url']}"
+        if line["isolated"]:
+            text += "\nFlower runs in a network of its own, which no other user of this machine reaches."
+        if line["metrics"]:
+            text += f"\nFigures for Prometheus: {line['metrics']}"
         if line.get("forwards_to"):
             text += f"\nThe machines that join here are one volunteer of {line['forwards_to']}."
     else:

@@ -12,17 +12,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from core.api.errors import CoordinatorError, StorageError, UsageError
+from core.api.errors import StorageError, UsageError
 from core.coordinator.home import Federation
 from core.coordinator.learning.evaluation import Evaluator
 from core.coordinator.learning.model_files import ModelFiles
+from core.coordinator.premises import Premises
 from core.coordinator.records.schema import Checkpoint, Event, RollRow, Round
 from core.coordinator.records.store import Store
 from core.coordinator.running import is_running, leave_mark, take_mark
 from core.coordinator.supervisor import Stopping, Supervisor
 from core.coordinator.web import certificates
+from core.coordinator.web.listening import address_of
 from core.federation.invite import TOKEN_BYTES, Invite, encode
 from core.model.export import export_huggingface
 
@@ -30,23 +30,22 @@ TICK_S = 0.2
 RECEIPTS_WAIT_S = 20.0
 EVALUATION_WAIT_S = 600.0
 MOST_PEOPLE = 500
-LOCK_WAIT_S = 2.0
-"""Whoever only looks whether the folder is run holds its lock for a moment."""
+ISOLATED = "isolated"
+"""Named value: whether the process that runs or last ran the folder is in a network of its own."""
 Print = Callable[[dict[str, Any]], None]
 
 
 class Service:
     """Runs one federation until its last round, a signal, or the death of the parent it was told to watch."""
 
-    def __init__(self, federation: Federation, listen: str, show: Print) -> None:
+    def __init__(self, federation: Federation, premises: Premises, show: Print) -> None:
         self._federation = federation
+        self._premises = premises
         self._store = federation.store()
         self._store.check()
         self._show = show
         self._stop = threading.Event()
-        self._supervisor = Supervisor(
-            federation, self._store, listen or federation.settings.listen, self._say, self._stop.is_set
-        )
+        self._supervisor = Supervisor(federation, self._store, premises, self._say, self._stop.is_set)
         self._evaluator = Evaluator(federation, self._store) if federation.home.evaluation_text.is_file() else None
         self._seq = self._store.last_event()
         self._closing: dict[int, float] = {}
@@ -58,34 +57,36 @@ class Service:
         """Run to the end.
 
         Raises:
-            CoordinatorError: another process runs this folder, a port is taken, Flower does not start.
+            CoordinatorError: Flower does not start, or cannot be kept running.
             StorageError: the folder is damaged.
         """
-        lock = FileLock(self._federation.home.lock_path)
-        try:
-            lock.acquire(timeout=LOCK_WAIT_S)
-        except Timeout as error:
-            root = self._federation.home.root
-            raise CoordinatorError(f"{root} is already being run.", "Stop the other process first.") from error
-        try:
-            with _Signals(self._stop), suppress(Stopping):
-                try:
-                    leave_mark(self._store)
-                    self._supervisor.start()
-                    if self._evaluator is not None:
-                        self._evaluator.start()
-                    address = self._supervisor.address
-                    ready = {"ready": True, "address": address, "url": f"https://{address}/", "pid": os.getpid()}
-                    self._show(ready | {"forwards_to": self._federation.config.forwards_to.name})
-                    self._loop(keep_serving, parent_pid)
-                finally:
-                    self._store_address("")
-                    take_mark(self._store)
-                    if self._evaluator is not None:
-                        self._evaluator.close()
-                    self._supervisor.stop()
-        finally:
-            lock.release()
+        with _Signals(self._stop), suppress(Stopping):
+            try:
+                leave_mark(self._store)
+                self._store.set_meta(ISOLATED, "yes" if self._premises.isolated else "no")
+                self._supervisor.start()
+                if self._evaluator is not None:
+                    self._evaluator.start()
+                self._show(self._ready())
+                self._loop(keep_serving, parent_pid)
+            finally:
+                self._store_address("")
+                take_mark(self._store)
+                if self._evaluator is not None:
+                    self._evaluator.close()
+                self._supervisor.stop()
+
+    def _ready(self) -> dict[str, Any]:
+        address, metrics = self._supervisor.address, self._premises.metrics
+        return {
+            "ready": True,
+            "address": address,
+            "url": f"https://{address}/",
+            "pid": os.getpid(),
+            "forwards_to": self._federation.config.forwards_to.name,
+            "isolated": self._premises.isolated,
+            "metrics": "" if metrics is None else f"http://{address_of(metrics)}/metrics",
+        }
 
     def _store_address(self, address: str) -> None:
         with suppress(StorageError):
@@ -228,7 +229,9 @@ def status(root: Path) -> dict[str, Any]:
     try:
         address = store.meta("address") if is_running(federation) else ""
         people = [_person(row) for row in store.roll(MOST_PEOPLE)]
-        return summary(federation, store) | {"running": bool(address), "address": address, "people": people}
+        isolated = bool(address) and store.meta(ISOLATED) == "yes"
+        state = {"running": bool(address), "address": address, "isolated": isolated, "people": people}
+        return summary(federation, store) | state
     finally:
         store.close()
 

@@ -6,6 +6,7 @@ import json
 import queue
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ class Host:
         self.folder = folder
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         """Everything the running coordinator reports, oldest first."""
+        self.exposed = ""
+        """Why Flower's control port can be reached by other programs of this machine; empty if it cannot."""
         self._children = children
         self._process: subprocess.Popen[str] | None = None
 
@@ -45,13 +48,18 @@ class Host:
         command = (*interpreter.command(_MODULE), "run", str(self.folder), "--listen", "127.0.0.1:0")
         self._process = self._children.start("coordinator", (*command, "--json", "--keep-serving"))
         threading.Thread(target=self._follow, args=(self._process,), daemon=True).start()
-        try:
-            first = self.events.get(timeout=_START_S)
-        except queue.Empty:
-            raise CoordinatorError("The coordinator did not get ready within a minute.") from None
-        if "ready" not in first:
-            raise self._failure(first)
-        return first
+        give_up_at = time.monotonic() + _START_S
+        while True:
+            try:
+                line = self.events.get(timeout=max(0.0, give_up_at - time.monotonic()))
+            except queue.Empty:
+                raise CoordinatorError("The coordinator did not get ready within a minute.") from None
+            if line.get("event") == "network":
+                self.exposed = str(line.get("why", ""))
+            if "ready" in line:
+                return line
+            if line.get("event") in ("ended", None):
+                raise self._failure(line)
 
     def invite(self, uses: int) -> str:
         """A fresh invite for so many volunteers.

@@ -200,6 +200,8 @@ class _Run:
             ]
         )
         self._host.start()
+        if self._host.exposed:
+            self._say(view, self._host.exposed)
 
     def _start_volunteers(self, view: View) -> None:
         self._say(view, "starting the volunteers")

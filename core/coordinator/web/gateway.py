@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import re
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -35,8 +36,9 @@ from core.coordinator.home import Federation
 from core.coordinator.superlink import HOST, Control, client_context
 from core.coordinator.web.bodies import Refusal, bounded, refused
 from core.coordinator.web.enrolment import Enrolment
+from core.coordinator.web.listening import address_of, listen
 from core.coordinator.web.receiving import Receiver
-from core.coordinator.web.serving import listen, serve
+from core.coordinator.web.serving import serve
 from core.coordinator.web.status_page import CONTENT_SECURITY_POLICY, StatusView, render
 from core.federation.identity import key_id, verify_request
 from core.federation.protocol import LedgerSeen
@@ -250,14 +252,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; the first line on standard output says where it listens or why not."""
     parser = argparse.ArgumentParser(prog="python -m core.coordinator.web.gateway")
     parser.add_argument("dir", type=Path)
-    parser.add_argument("--listen", required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--listen", metavar="HOST:PORT")
+    where.add_argument("--socket", type=int, metavar="FD", help="a listening socket that was handed in")
+    parser.add_argument("--metrics", type=int, metavar="FD", help="the same, where figures are served")
     parser.add_argument("--superlink", type=int, required=True)
     options = parser.parse_args(arguments)
     try:
         federation = Federation(options.dir)
-        bound = listen(options.listen)
-        host, port = bound.getsockname()[:2]
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        bound = listen(options.listen) if options.listen else socket.socket(fileno=options.socket)
+        address = address_of(bound)
 
         def ready() -> None:
             _say({"ready": True, "address": address})

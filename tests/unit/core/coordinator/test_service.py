@@ -14,7 +14,7 @@ from core.coordinator import running
 from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation
 from core.coordinator.records.store import Store, token_hash
-from core.coordinator.service import Service, export, invite, status
+from core.coordinator.service import export, invite, status
 from core.data.public import check_public
 from core.federation.invite import parse
 
@@ -82,12 +82,12 @@ def test_status_of_a_federation_at_rest(federation: Federation) -> None:
     json.dumps(found)
 
 
-def test_a_second_process_on_the_same_folder_is_refused(federation: Federation) -> None:
-    with (
-        FileLock(federation.home.lock_path),
-        pytest.raises(CoordinatorError, match="already being run"),
-    ):
-        Service(federation, "127.0.0.1:0", lambda line: None).run()
+def test_a_second_process_on_the_same_folder_is_refused(
+    federation: Federation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FileLock(federation.home.lock_path):
+        assert main(["run", str(federation.home.root), "--json"]) == 1
+    assert "already being run" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_the_newest_model_is_exported_once(federation: Federation, tmp_path: Path) -> None:
