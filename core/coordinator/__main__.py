@@ -236,7 +236,7 @@ def _invite(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from core.coordinator.service import status
+    from core.coordinator.reporting import status
 
     found = status(options.dir)
     rows = [_round_words(row) for row in found["rounds"]]

@@ -1,4 +1,4 @@
-"""What an operator does with a federation: run it, invite, look, export. The composition root of the coordinator."""
+"""What an operator does with a federation: run it, invite, export. The composition root of the coordinator."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from core.coordinator.home import Federation
 from core.coordinator.learning.evaluation import Evaluator
 from core.coordinator.learning.model_files import ModelFiles
 from core.coordinator.premises import Premises
-from core.coordinator.records.schema import Checkpoint, Event, RollRow, Round
+from core.coordinator.records.schema import Event
 from core.coordinator.records.store import Store
-from core.coordinator.running import is_running, leave_mark, take_mark
+from core.coordinator.reporting import ISOLATED, round_row, summary
+from core.coordinator.running import leave_mark, take_mark
 from core.coordinator.supervisor import Stopping, Supervisor
 from core.coordinator.web import certificates
 from core.coordinator.web.listening import address_of
@@ -29,9 +30,6 @@ from core.model.export import export_huggingface
 TICK_S = 0.2
 RECEIPTS_WAIT_S = 20.0
 EVALUATION_WAIT_S = 600.0
-MOST_PEOPLE = 500
-ISOLATED = "isolated"
-"""Named value: whether the process that runs or last ran the folder is in a network of its own."""
 Print = Callable[[dict[str, Any]], None]
 
 
@@ -142,7 +140,8 @@ class Service:
             del self._closing[server_round]
             closed = self._store.round(server_round)
             assert closed is not None
-            self._show({"event": "round_closed", **round_row(closed, checkpoint)})
+            outcomes = self._store.outcomes().get(server_round, {})
+            self._show({"event": "round_closed", **round_row(closed, checkpoint, outcomes)})
 
 
 class _Signals:
@@ -164,76 +163,6 @@ class _Signals:
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
-
-
-def round_row(item: Round, checkpoint: Checkpoint | None) -> dict[str, Any]:
-    """One round as told to the operator. ``loss`` is nats per token on the coordinator's own text."""
-    return {
-        "round": item.server_round,
-        "state": item.state,
-        "loss": None if checkpoint is None else checkpoint.loss,
-        "bits_per_byte": None if checkpoint is None else checkpoint.bits_per_byte,
-        "training_loss": item.training_loss,
-        "volunteers": item.volunteers,
-        "upload_bytes": item.upload_bytes,
-        "dense_bytes": item.dense_bytes,
-        "seconds": None if item.closed_at is None else round(item.closed_at - item.started_at, 3),
-        "checkpoint": "" if checkpoint is None else checkpoint.sha256,
-        "pseudo_gradient_norm": item.pseudo_gradient_norm,
-        "model_norm": item.model_norm,
-        "evaluation": "" if checkpoint is None else checkpoint.evaluation,
-        "reason": item.reason,
-    }
-
-
-def summary(federation: Federation, store: Store) -> dict[str, Any]:
-    """The whole federation in figures, for ``status`` and the last event."""
-    checkpoints = store.checkpoints()
-    by_round = {item.server_round: item for item in checkpoints}
-    rows = [round_row(item, by_round.get(item.server_round)) for item in store.rounds()]
-    measured = [item.bits_per_byte for item in checkpoints if item.bits_per_byte is not None]
-    initial = checkpoints[0].bits_per_byte if checkpoints else None
-    return {
-        "name": federation.config.name,
-        "federation_id": federation.federation_id,
-        "run_id": federation.config.run_id,
-        "manifest_hash": federation.manifest_hash,
-        "unit": federation.config.privacy.unit,
-        "preset": federation.config.model.preset,
-        "rounds_planned": federation.config.schedule.rounds,
-        "rounds": rows,
-        "bits_per_byte": {"initial": initial, "final": measured[-1] if len(measured) > 1 else None},
-        "volunteers": len(store.volunteers()),
-        "volunteers_left": len(store.volunteers(gone=True)),
-        "upload_bytes": sum(row["upload_bytes"] for row in rows),
-        "dense_bytes": sum(row["dense_bytes"] for row in rows),
-        "checkpoint": checkpoints[-1].sha256 if checkpoints else "",
-        "forwards_to": federation.config.forwards_to.name,
-    }
-
-
-def _person(row: RollRow) -> dict[str, Any]:
-    return {
-        "id": row.key_id[:12],
-        "joined_at": row.enrolled_at,
-        "left_at": row.left_at,
-        "updates": row.updates,
-        "last_round": row.last_round,
-    }
-
-
-def status(root: Path) -> dict[str, Any]:
-    """Figures of a federation, running or not."""
-    federation = Federation(root)
-    store = federation.store()
-    try:
-        address = store.meta("address") if is_running(federation) else ""
-        people = [_person(row) for row in store.roll(MOST_PEOPLE)]
-        isolated = bool(address) and store.meta(ISOLATED) == "yes"
-        state = {"running": bool(address), "address": address, "isolated": isolated, "people": people}
-        return summary(federation, store) | state
-    finally:
-        store.close()
 
 
 def invite(root: Path, uses: int, lifetime_s: float) -> dict[str, Any]:

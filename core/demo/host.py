@@ -7,7 +7,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,6 @@ class Host:
         self.folder = folder
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         """Everything the running coordinator reports, oldest first."""
-        self.exposed = ""
-        """Why Flower's control port can be reached by other programs of this machine; empty if it cannot."""
         self._children = children
         self._process: subprocess.Popen[str] | None = None
 
@@ -39,8 +37,11 @@ class Host:
         """
         self._ask("create", str(self.folder), *arguments)
 
-    def start(self) -> dict[str, Any]:
+    def start(self, exposed: Callable[[str], None]) -> dict[str, Any]:
         """Run it and wait until its gateway listens; its further events go to ``events``.
+
+        Args:
+            exposed: told, before anything starts, why other programs of this machine reach Flower's control port.
 
         Raises:
             CoordinatorError: it ended, or did not get ready in a minute.
@@ -54,8 +55,8 @@ class Host:
                 line = self.events.get(timeout=max(0.0, give_up_at - time.monotonic()))
             except queue.Empty:
                 raise CoordinatorError("The coordinator did not get ready within a minute.") from None
-            if line.get("event") == "network":
-                self.exposed = str(line.get("why", ""))
+            if line.get("event") == "network" and not line.get("isolated"):
+                exposed(str(line.get("why")))
             if "ready" in line:
                 return line
             if line.get("event") in ("ended", None):

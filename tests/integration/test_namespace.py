@@ -14,10 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 from support.live_federation import BASE_ENV, Coordinator, federation, wait_for
+from support.prometheus_text import parse
 
 from core import loopback
 from core.coordinator.home import Federation
-from core.coordinator.service import status
+from core.coordinator.reporting import status
+from core.coordinator.superlink import free_port
 from core.federation.invite import GATEWAY_NAME
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
@@ -99,16 +101,25 @@ def one_thread(program: str) -> str:
 
 @needs_namespaces
 def test_from_outside_only_the_gateway_is_reached(coordinator: Coordinator) -> None:
+    coordinator.run_options += ["--metrics", str(free_port())]
     coordinator.start()
     ready = coordinator.find("ready")
     assert ready is not None
     assert ready["isolated"] is True
     assert coordinator.find("network") == {"event": "network", "isolated": True, "why": ""}
-    assert status(coordinator.directory)["isolated"] is True
+    told = status(coordinator.directory)
+    assert told["isolated"] is True
+    running = {row["name"]: row for row in told["processes"]}
+    assert {"coordinator", "gateway", "superlink", "superexec"} <= set(running)
+    assert all(row["memory_bytes"] > 1e6 for row in running.values())
     port = control_port(coordinator)
     assert call(port) == "refused"
     assert call(port, pid=int(ready["pid"])) == "200", "from inside it answers, so the refusals are no accident"
     assert page(ready["address"], coordinator.directory) == 200
+    figures = parse(httpx.get(ready["metrics"], trust_env=False).text)
+    assert figures["hedgerow_isolated"][1] == {(): 1.0}
+    assert figures["hedgerow_gateway_requests_total"][1] == {(): 1.0}
+    assert (("process", "superlink"),) in figures["hedgerow_process_resident_memory_bytes"][1]
     if os.geteuid() == 0:
         assert call(port, user=NOBODY) == "refused"
 
@@ -116,6 +127,7 @@ def test_from_outside_only_the_gateway_is_reached(coordinator: Coordinator) -> N
     os.kill(gateway.pid, signal.SIGKILL)
     assert page(ready["address"], coordinator.directory) == 200, "the port stayed open while nobody served it"
     wait_for(lambda: coordinator.find("restarted"), 30, "a word about the restart")
+    assert parse(httpx.get(ready["metrics"], trust_env=False).text)["hedgerow_gateway_requests_total"][1] == {(): 1.0}
     assert call(port) == "refused"
     coordinator.stop()
     assert status(coordinator.directory)["isolated"] is False

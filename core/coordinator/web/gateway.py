@@ -8,6 +8,7 @@ from the request, after the sender's key was found in the enrolment table and wi
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import binascii
 import json
@@ -24,7 +25,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from core.api.errors import (
     ClockError,
@@ -40,6 +41,7 @@ from core.coordinator.web.listening import address_of, listen
 from core.coordinator.web.receiving import Receiver
 from core.coordinator.web.serving import serve
 from core.coordinator.web.status_page import CONTENT_SECURITY_POLICY, StatusView, render
+from core.coordinator.web.traffic import Traffic
 from core.federation.identity import key_id, verify_request
 from core.federation.protocol import LedgerSeen
 
@@ -90,6 +92,8 @@ class Gateway:
         )
         self._receiver = Receiver(federation, self._store)
         self._seen: dict[str, float] = {}
+        self._traffic = Traffic()
+        self._metrics: asyncio.Server | None = None
         self._routes: dict[bytes, dict[str, Endpoint]] = {
             b"/": {"GET": self._status},
             b"/manifest": {"GET": self._manifest},
@@ -102,7 +106,8 @@ class Gateway:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
+        self._traffic.requests += 1
+        request = Request(scope, self._counting_in(receive))
         try:
             response = await self._answer(request)
         except Refusal as refusal:
@@ -114,7 +119,35 @@ class Gateway:
         for name, value in SECURITY_HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault("cache-control", "no-store")
-        await response(scope, receive, send)
+        await response(scope, receive, self._counting_out(send))
+
+    def _counting_in(self, receive: Receive) -> Receive:
+        async def counted() -> Message:
+            message = await receive()
+            self._traffic.received_bytes += len(message.get("body", b""))
+            return message
+
+        return counted
+
+    def _counting_out(self, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            self._traffic.sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        return counted
+
+    async def serve_metrics(self, bound: socket.socket) -> None:
+        """Serve figures in the running loop, on another socket than the volunteers'."""
+        from core.coordinator.web import metrics  # most coordinators serve none, and psutil takes memory
+
+        def produce() -> str:
+            return metrics.figures(self._federation, self._store, self._traffic, self._online())
+
+        self._metrics = await metrics.serve_metrics(bound, produce)
+
+    def _online(self) -> int:
+        recent = time.time() - ONLINE_S
+        return sum(1 for at in list(self._seen.values()) if at > recent)
 
     async def _answer(self, request: Request) -> Response:
         raw: bytes = request.scope["raw_path"]
@@ -230,7 +263,6 @@ class Gateway:
 
     def _render(self) -> str:
         config = self._federation.config
-        recent = time.time() - ONLINE_S
         return render(
             StatusView(
                 name=config.name,
@@ -240,7 +272,7 @@ class Gateway:
                 unit=config.privacy.unit,
                 rounds_planned=config.schedule.rounds,
                 volunteers=len(self._store.volunteers()),
-                online=sum(1 for at in self._seen.values() if at > recent),
+                online=self._online(),
                 rounds=self._store.rounds(),
                 checkpoints=self._store.checkpoints(),
                 arriving=self._federation.home.spool.size(),
@@ -263,10 +295,14 @@ def main(arguments: list[str] | None = None) -> int:
         bound = listen(options.listen) if options.listen else socket.socket(fileno=options.socket)
         address = address_of(bound)
 
-        def ready() -> None:
+        gateway = Gateway(federation, options.superlink)
+
+        async def ready() -> None:
+            if options.metrics is not None:
+                await gateway.serve_metrics(socket.socket(fileno=options.metrics))
             _say({"ready": True, "address": address})
 
-        serve(Gateway(federation, options.superlink), federation, bound, ready)
+        serve(gateway, federation, bound, ready)
     except HedgerowError as error:
         _say({"ready": False, "code": error.code, "message": error.message, "hint": error.hint})
         return 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def renew_leaf(federation: Federation, names: tuple[str, ...]) -> tuple[Path, Pa
 class _Announced(uvicorn.Server):
     """Tells when it listens."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._ready = ready
 
@@ -45,11 +45,11 @@ class _Announced(uvicorn.Server):
         """Start, then tell."""
         await super().startup(sockets)
         if self.started:
-            self._ready()
+            await self._ready()
 
 
-def serve(app: ASGIApp, federation: Federation, bound: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def serve(app: ASGIApp, federation: Federation, bound: socket.socket, ready: Callable[[], Awaitable[None]]) -> None:
+    """Serve until SIGTERM or SIGINT; ``ready`` is awaited in the loop once it listens."""
     host = str(bound.getsockname()[0])
     address = federation.settings.address.rpartition(":")[0] or federation.settings.address
     certificate, key = renew_leaf(federation, ("localhost", host, address))
