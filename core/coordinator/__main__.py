@@ -48,7 +48,10 @@ def parser() -> argparse.ArgumentParser:
     create.add_argument("--name", required=True)
     create.add_argument("--operator", default="An operator who gave no name")
     create.add_argument("--purpose", default="")
-    create.add_argument("--preset", default="tiny")
+    create.add_argument("--preset", default="", help="tiny, unless --from names a model of another")
+    create.add_argument(
+        "--from", dest="start_from", type=Path, metavar="DIR", help="start from this model, as `export` writes one"
+    )
     create.add_argument(
         "--privacy", default="document", choices=("document", "record", "corpus", "none"), metavar="UNIT"
     )
@@ -137,6 +140,7 @@ def _create(options: argparse.Namespace) -> None:
         operator=options.operator,
         purpose=options.purpose,
         preset=options.preset,
+        start_from=options.start_from,
         unit=options.privacy,
         windows_per_document=options.windows_per_document,
         subspace=options.subspace,

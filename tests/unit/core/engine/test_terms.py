@@ -79,6 +79,7 @@ OTHER: dict[str, Any] = {
 TOGETHER: dict[str, dict[str, Any]] = {
     "privacy.unit": {"privacy.unit": "document"},
     "privacy.relation": {"privacy.unit": "none", "privacy.relation": "none"},
+    "initialisation.from": {"initialisation.from": "checkpoint", "initialisation.sha256": "c" * 64},
     "shard.mode": {"shard.mode": "blocks", "shard.count": 2},
     "forwards_to.name": {
         "forwards_to.name": "Moor", "forwards_to.federation_id": "a" * 32, "forwards_to.manifest_hash": "b" * 64,
@@ -87,7 +88,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
 """Fields that cannot change alone."""
 UNCHANGEABLE = {
     "protocol_version", "groups.backbone", "groups.key_layers", "shard.count", "forwards_to.federation_id",
-    "forwards_to.manifest_hash",
+    "forwards_to.manifest_hash", "initialisation.sha256",
 }  # fmt: skip
 BASE = {"privacy.delta_cap": 1e-6}
 PLAN = Plan(
