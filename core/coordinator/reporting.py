@@ -31,7 +31,7 @@ def round_row(item: Round, checkpoint: Checkpoint | None, outcomes: Mapping[str,
         "volunteers": item.volunteers,
         "upload_bytes": item.upload_bytes,
         "dense_bytes": item.dense_bytes,
-        "compression": compression(item),
+        "compression": None if item.compression is None else round(item.compression, 2),
         "seconds": None if item.closed_at is None else round(item.closed_at - item.started_at, 3),
         "started_at": item.started_at,
         "closed_at": item.closed_at,
@@ -45,11 +45,6 @@ def round_row(item: Round, checkpoint: Checkpoint | None, outcomes: Mapping[str,
         "reason": item.reason,
         **counted,
     }
-
-
-def compression(item: Round) -> float | None:
-    """How many times smaller a round's updates were than float32; ``None`` where there were none."""
-    return round(item.dense_bytes / item.upload_bytes, 2) if item.upload_bytes and item.dense_bytes else None
 
 
 def summary(federation: Federation, store: Store) -> dict[str, Any]:
