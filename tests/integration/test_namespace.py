@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
-from support.live_federation import BASE_ENV, Coordinator, federation, wait_for
+from support.live_federation import BASE_ENV, Coordinator, Household, federation, wait_for
 from support.prometheus_text import parse
+from support.slow_link import SlowLink
 
 from core import loopback
 from core.coordinator.home import Federation
@@ -131,6 +133,52 @@ def test_from_outside_only_the_gateway_is_reached(coordinator: Coordinator) -> N
     assert call(port) == "refused"
     coordinator.stop()
     assert status(coordinator.directory)["isolated"] is False
+
+
+@needs_namespaces
+def test_a_households_forwarder_stays_outside_and_is_kept_running(tmp_path: Path) -> None:
+    """It talks to the larger federation, which nothing inside could; what keeps it is not started again."""
+    with federation(tmp_path, volunteers=0, **TERMS) as (larger, _, _):
+        larger.start()
+        link = SlowLink()
+        home = Household(tmp_path / "household", link, larger.invite())
+        try:
+            home.start()
+            ready = home.find("ready")
+            assert ready is not None
+            assert ready["isolated"] is True
+            (forwarder,) = wait_for(lambda: forwarders(home), 20, "the forwarder")
+            (gateway,) = home.children("web.gateway")
+            assert network_of(forwarder.pid) == network_of(os.getpid())
+            assert network_of(gateway.pid) == network_of(ready["pid"]) != network_of(os.getpid())
+            assert page(ready["address"], home.directory) == 200
+            wait_for(lambda: status(larger.directory)["volunteers"] == 1, 20, "its enrolment")
+            forwarder.kill()
+            wait_for(lambda: home.find("restarted"), 30, "a word about the restart")
+            assert home.find("restarted")["process"] == "forwarder"  # type: ignore[index]
+            (again,) = wait_for(lambda: forwarders(home), 20, "another forwarder")
+            assert again.pid != forwarder.pid
+            for keeper in home.children("coordinator.outside"):
+                keeper.kill()
+            assert home.process is not None
+            assert home.process.wait(30) == 1
+            error = home.find("error")
+            assert error is not None
+            assert "larger federation has ended" in error["error"]["message"]
+            assert not again.is_running(), "a forwarder does not outlive what keeps it"
+        finally:
+            home.stop()
+            link.close()
+
+
+def forwarders(home: Household) -> list[psutil.Process]:
+    """Without what keeps it, whose command line says it too."""
+    keepers = home.children("coordinator.outside")
+    return [one for one in home.children("core.household") if one not in keepers]
+
+
+def network_of(pid: int) -> int:
+    return os.stat(f"/proc/{pid}/ns/net").st_ino
 
 
 @needs_namespaces
