@@ -9,6 +9,7 @@ hostile manifest is turned away before anything is allocated.
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -371,6 +372,27 @@ class ScheduleConfig(Frozen, frozen=True, kw_only=True):
         _between("schedule.upload_slot_s", self.upload_slot_s, 0.0, 3_600.0)
 
 
+class InitialisationTerms(Frozen, frozen=True, kw_only=True):
+    """Where the first weights come from."""
+
+    source: Literal["seed", "checkpoint", "sampled-client"] = msgspec.field(default="seed", name="from")
+    """``seed``: drawn from the federation's seed. ``checkpoint``: brought by the operator."""
+    sha256: str = ""
+    """Of a checkpoint: hash of the weights as one float32 safetensors file, as exported. Volunteers of the whole model
+    find it as the base of round 1."""
+
+    def __post_init__(self) -> None:
+        """Tie the hash to the source.
+
+        Raises:
+            ValueError: a checkpoint without a hash, or a hash without a checkpoint.
+        """
+        if self.source == "checkpoint" and not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise ValueError("initialisation.sha256 must be 64 hex digits where the first weights are a checkpoint")
+        if self.source != "checkpoint" and self.sha256:
+            raise ValueError("initialisation.sha256 is for first weights from a checkpoint")
+
+
 class FederationConfig(Frozen, frozen=True, kw_only=True):
     """Everything a federation decides: signed, shared, hashed, shown to the owner before consent."""
 
@@ -387,8 +409,9 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
     withdrawal: LongText
     """What happens with past contributions when a volunteer leaves."""
     seed: int
-    """Seed of the initial weights and of cohort sampling."""
+    """Seed of the initial weights, where they are drawn, and of cohort sampling."""
     model: ModelSpec
+    initialisation: InitialisationTerms = InitialisationTerms()
     groups: ParameterGroups = ParameterGroups()
     tokenizer: TokenizerSpec
     public_data: Annotated[tuple[PublicShard, ...], Meta(max_length=MAX_PUBLIC_SHARDS)] = ()
@@ -429,6 +452,8 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
             raise ValueError(f"codec.name is {self.codec.name!r}, but top-k of a noised update selects noise")
         if self.privacy.unit != "none" and self.codec.error_feedback:
             raise ValueError("codec.error_feedback carries what noise does not cover; it is for unit 'none' only")
+        if self.initialisation.source == "sampled-client":
+            raise ValueError("initialisation from a sampled client is not supported by this version")
         if self.groups != ParameterGroups():
             raise ValueError("parameter groups other than one backbone are not supported by this version")
 

@@ -185,9 +185,11 @@ def desktop_files(python: Path, share: Path, work: Path) -> None:
 
 
 def documents(share: Path, version: str) -> None:
-    """Copyright, changelogs, lintian's overrides."""
+    """Copyright, changelogs, what a coordinator's server needs as examples, lintian's overrides."""
     about = share / "doc" / "hedgerow"
     write(about / "copyright", (HERE / "deb" / "copyright").read_bytes())
+    for path in sorted((HERE / "coordinator").iterdir()):
+        write(about / "examples" / path.name, path.read_bytes())
     write(about / "changelog.gz", squeezed((ROOT / "CHANGELOG.md").read_text("utf-8")))
     entry = f"hedgerow ({version}) unstable; urgency=medium\n\n  * See changelog.gz.\n\n"
     entry += f" -- The Hedgerow developers <developers@hedgerow.org>  {formatdate(epoch())}\n"

@@ -18,7 +18,7 @@ from core.api.messages import Message
 PRESETS: dict[str, int] = {"tiny": 926_336, "10m": 9_988_800, "75m": 74_381_440, "125m": 123_636_480}
 """Models that a window offers, with their parameters under the tokenizer that ships with Hedgerow."""
 UNITS = ("document", "record", "corpus", "none")
-MAX_ANSWER = 4 << 20
+MAX_ANSWER = 16 << 20
 SETTINGS_FILE = "federation.toml"
 RUN_LOG = "run.log"
 """Inside the federation's folder: what ``run`` says."""

@@ -137,7 +137,7 @@ def _run(variant: Variant, preset: str, steps: int, rounds: int) -> tuple[float,
                     "1", "--quorum", "1", "--local-steps", str(steps), "--deadline", "2h", *variant.options,
                 )
             )  # fmt: skip
-            host.start(f"{HERE}:0")
+            host.start(lambda why: None, f"{HERE}:0")
             engine = ShapedEngine(namespace, folder / "home", texts, children)
             engine.start()
             engine.prepare(threads=1)

@@ -34,6 +34,12 @@ def duration_s(text: str) -> float:
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     root = argparse.ArgumentParser(prog="hedgerow host", description="Host a federation.")
@@ -43,7 +49,10 @@ def parser() -> argparse.ArgumentParser:
     create.add_argument("--name", required=True)
     create.add_argument("--operator", default="An operator who gave no name")
     create.add_argument("--purpose", default="")
-    create.add_argument("--preset", default="tiny")
+    create.add_argument("--preset", default="", help="tiny, unless --from names a model of another")
+    create.add_argument(
+        "--from", dest="start_from", type=Path, metavar="DIR", help="start from this model, as `export` writes one"
+    )
     create.add_argument(
         "--privacy", default="document", choices=("document", "record", "corpus", "none"), metavar="UNIT"
     )
@@ -89,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--address", default="", metavar="HOST[:PORT]", help="of a household: what invites to it name")
     run.add_argument("--yes", action="store_true", help="of a household: agree to the larger federation's terms")
+    run.add_argument("--metrics", type=_port, metavar="PORT", help="serve figures for Prometheus on 127.0.0.1")
     run.add_argument("--keep-serving", action="store_true", help="go on after the last round")
     run.add_argument("--parent-pid", type=int, default=0, help="stop when this parent process ends")
     invite = commands.add_parser("invite", help="make an invite")
@@ -141,6 +151,7 @@ def _create(options: argparse.Namespace) -> None:
         operator=options.operator,
         purpose=options.purpose,
         preset=options.preset,
+        start_from=options.start_from,
         unit=options.privacy,
         windows_per_document=options.windows_per_document,
         subspace=options.subspace,
@@ -184,15 +195,19 @@ def _create(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from core.coordinator.home import Federation
-    from core.coordinator.service import Service
+    from core.coordinator.premises import taken
 
     os.umask(0o077)  # Flower's own files too
     if options.forward:
         _join_larger(options)
     show = _line if options.json else _words
-    Service(Federation(options.dir), options.listen, show).run(
-        keep_serving=options.keep_serving, parent_pid=options.parent_pid
-    )
+    federation = Federation(options.dir)
+    settings = federation.settings
+    metrics = settings.metrics if options.metrics is None else options.metrics
+    with taken(federation, options.listen or settings.listen, metrics, show) as premises:
+        from core.coordinator.service import Service  # numpy has threads, and a process with threads cannot move
+
+        Service(federation, premises, show).run(keep_serving=options.keep_serving, parent_pid=options.parent_pid)
 
 
 def _join_larger(options: argparse.Namespace) -> None:
@@ -211,8 +226,14 @@ def _join_larger(options: argparse.Namespace) -> None:
 
 def _words(line: dict[str, Any]) -> None:
     """One event for people."""
+    if line.get("event") == "network":
+        return  # standard error has said it, or the line about being ready does
     if line.get("ready"):
         text = f"Ready at {line['address']}. Status page: {line['url']}"
+        if line["isolated"]:
+            text += "\nFlower runs in a network of its own, which no other user of this machine reaches."
+        if line["metrics"]:
+            text += f"\nFigures for Prometheus: {line['metrics']}"
         if line.get("forwards_to"):
             text += f"\nThe machines that join here are one volunteer of {line['forwards_to']}."
     else:
@@ -234,7 +255,7 @@ def _invite(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from core.coordinator.service import status
+    from core.coordinator.reporting import status
 
     found = status(options.dir)
     rows = [_round_words(row) for row in found["rounds"]]

@@ -31,6 +31,7 @@ from core.config import (
     TrainingConfig,
     UnitOfPrivacy,
 )
+from core.coordinator import starting
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.data.public import write_public
@@ -44,6 +45,7 @@ from core.postprocess.compression.delta import SENDING_BYTES
 
 MAX_EVALUATION_BYTES = 64 << 20
 MAX_TOKENIZER_BYTES = 16 << 20
+DEFAULT_PRESET = "tiny"
 NEARLY_FULL = 0.95
 """Share of a preset's embedding rows from which on a tokenizer keeps them all."""
 FOUNDING_BYTES = 5
@@ -66,7 +68,10 @@ class Choices:
     name: str
     operator: str = "An operator who gave no name"
     purpose: str = ""
-    preset: str = "tiny"
+    preset: str = ""
+    """Empty: ``tiny``, or what the given model is."""
+    start_from: Path | None = None
+    """Folder of a model to start from, as ``host export`` writes it; its tokenizer is the federation's."""
     unit: UnitOfPrivacy = "document"
     windows_per_document: int = 1
     """Most windows that one document gives to a step."""
@@ -114,7 +119,10 @@ def create(root: Path, choices: Choices) -> Federation:
     root = root.expanduser().resolve()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UsageError(f"{root} exists already.", "Choose a new folder, or empty this one.")
+    spec = None if choices.start_from is None else starting.shape(choices.start_from)
     tokenizer_path = choices.tokenizer or builtin_tokenizer_path()
+    if choices.start_from is not None:
+        tokenizer_path = starting.tokenizer_path(choices.start_from, choices.tokenizer)
     tokenizer = _read(tokenizer_path, MAX_TOKENIZER_BYTES, "tokenizer")
     text = None if choices.evaluate is None else _read(choices.evaluate, MAX_EVALUATION_BYTES, "evaluation text")
     settings = HostSettings(listen=choices.listen, address=choices.address)
@@ -123,11 +131,17 @@ def create(root: Path, choices: Choices) -> Federation:
     if choices.subspace == "public" and not choices.public:
         raise UsageError("A public subspace is found in public text.", "Name some with --public.")
     before = dataclasses.replace(choices, subspace="none") if choices.subspace == "public" else choices
-    refuse_what_cannot_run(configure(before, loaded), _machine_bytes())
-    with tempfile.TemporaryDirectory(prefix="hedgerow-public-") as scratch:
+    wanted = configure(before, loaded, spec=spec)
+    if spec is None:
+        refuse_what_cannot_run(wanted, _machine_bytes())
+    with tempfile.TemporaryDirectory(prefix="hedgerow-create-") as scratch:
         facts = [f for path in choices.public for f in write_public(path.expanduser(), loaded, Path(scratch))]
-        config = configure(choices, loaded, facts)
-        return found(root, config, settings, tokenizer, text, [Path(f.path) for f in facts])
+        config = configure(choices, loaded, facts, spec)
+        first = None
+        if choices.start_from is not None:
+            first = Path(scratch) / "first.safetensors"
+            config = starting.with_first(config, starting.copy(choices.start_from, config.model, first))
+        return found(root, config, settings, tokenizer, text, [Path(f.path) for f in facts], first=first)
 
 
 def _public(facts: Sequence[ShardFacts], weight: float) -> tuple[PublicShard, ...]:
@@ -141,13 +155,16 @@ def _public(facts: Sequence[ShardFacts], weight: float) -> tuple[PublicShard, ..
     )
 
 
-def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFacts] = ()) -> FederationConfig:
+def configure(
+    choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFacts] = (), spec: ModelSpec | None = None
+) -> FederationConfig:
     """The manifest's content.
 
     Args:
         choices: the operator's.
         tokenizer: the federation's.
         public: the shards of its public text, written already.
+        spec: shape of a model to start from.
 
     Raises:
         UsageError: naming the choice that is wrong.
@@ -155,7 +172,10 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
     try:
         if not 0 < choices.public_weight <= 1e6:
             raise ValueError(f"public_weight is {choices.public_weight}, but must lie above 0 and up to 1e+06")
-        model = _model(choices, tokenizer.vocab_size)
+        name = choices.preset or DEFAULT_PRESET if spec is None else starting.preset_of(spec, choices.preset)
+        choices = dataclasses.replace(choices, preset=name)
+        rows = tokenizer.vocab_size
+        model = _model(choices, rows) if spec is None else starting.model(spec, choices.preset, rows)
         training = _training(choices)
         privacy = PrivacyTerms(
             unit=choices.unit,
@@ -176,7 +196,9 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
             model=model,
             tokenizer=TokenizerSpec(
                 sha256=tokenizer.sha256,
-                origin="given by the operator" if choices.tokenizer else "Python documentation, shipped with Hedgerow",
+                origin="given by the operator"
+                if choices.tokenizer or choices.start_from
+                else "Python documentation, shipped with Hedgerow",
             ),
             public_data=_public(public, choices.public_weight),
             training=training,
@@ -206,6 +228,12 @@ def _downlink(choices: Choices) -> DownlinkTerms:
         return DownlinkTerms()
     codec = CodecConfig(name=choices.downlink, kept=choices.kept, chunk_size=choices.chunk_size)
     return DownlinkTerms(mode="delta", codec=codec)
+
+
+def _origin(choices: Choices) -> str:
+    if choices.tokenizer is None and choices.start_from is None:
+        return "Python documentation, shipped with Hedgerow"
+    return "given by the operator"
 
 
 def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None:

@@ -22,7 +22,9 @@ from core.coordinator.superlink import make_keys
 from core.coordinator.web import certificates
 from core.federation.identity import FederationKey
 from core.federation.manifest import seal_manifest
+from core.model.checkpoint_io import file_sha256, open_weights
 from core.model.initialise import seeded_weights
+from core.model.layout import parameter_shapes
 
 
 def found(
@@ -33,6 +35,7 @@ def found(
     text: bytes | None = None,
     public: Sequence[Path] = (),
     larger: bytes | None = None,
+    first: Path | None = None,
 ) -> Federation:
     """Make the folder of a federation, or leave nothing behind.
 
@@ -44,6 +47,7 @@ def found(
         text: the coordinator's own text to evaluate on.
         public: the token shards that ``config`` lists as public data.
         larger: of a household, the signed manifest of the federation it takes part in; it keeps no model of its own.
+        first: the first weights as one float32 safetensors file, where ``config`` names a checkpoint.
 
     Raises:
         StorageError: the disk refused.
@@ -53,7 +57,7 @@ def found(
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.chmod(0o700)
         blobs = itertools.chain([tokenizer], (path.read_bytes() for path in public))
-        _fill(Home(root), config, settings, blobs, text, larger)
+        _fill(Home(root), config, settings, blobs, text, larger, first)
         return Federation(root)
     except BaseException as error:
         for path in root.iterdir() if root.is_dir() else ():
@@ -72,6 +76,7 @@ def _fill(
     blobs: Iterable[bytes],
     text: bytes | None,
     larger: bytes | None,
+    first: Path | None,
 ) -> None:
     """Write everything; ``federation.toml`` last, since a folder without it holds no federation."""
     for name in FOLDERS:
@@ -90,13 +95,10 @@ def _fill(
     store = Store(home.database_path, create=True)
     try:
         if larger is None:
-            sha256, size_bytes = put_checkpoint(
-                home.blobs, config, values_of(seeded_weights(config.model, config.seed))
+            sha256, size_bytes = _put_first(home, config, first)
+            store.add_checkpoint(
+                Checkpoint(server_round=0, sha256=sha256, size_bytes=size_bytes, momentum="", created_at=time.time())
             )
-            first = Checkpoint(
-                server_round=0, sha256=sha256, size_bytes=size_bytes, momentum="", created_at=time.time()
-            )
-            store.add_checkpoint(first)
         else:
             write_durably(home.larger_manifest_path, larger)
     finally:
@@ -109,3 +111,13 @@ def _fill(
     head = "# [coordinator] may be edited. [federation] is signed in manifest.json and frozen.\n\n"
     write_durably(home.settings_path, (head + tomli_w.dumps(document)).encode())
     sync_folder(home.root)
+
+
+def _put_first(home: Home, config: FederationConfig, first: Path | None) -> tuple[str, int]:
+    """Store the first weights, drawn or brought; hash and size in bytes of what names them."""
+    if config.initialisation.source != "checkpoint":
+        return put_checkpoint(home.blobs, config, values_of(seeded_weights(config.model, config.seed)))
+    if first is None or file_sha256(first) != config.initialisation.sha256:
+        raise StorageError("The first weights are not those that the terms name.", "Create the federation again.")
+    with open_weights(first, parameter_shapes(config.model)) as stored:
+        return put_checkpoint(home.blobs, config, stored.part)

@@ -46,6 +46,19 @@ class HostSettings(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Host or ``host:port`` that invites name; empty means the listening address."""
     forward: str = ""
     """Invite of the larger federation that a household takes part in; empty for any other."""
+    namespace: Literal["auto", "off"] = "auto"
+    """Whether Flower's ports are put into a network of their own where the system allows it (Linux)."""
+    metrics: int = 0
+    """Port on 127.0.0.1 where figures are served for Prometheus; 0 for nowhere."""
+
+    def __post_init__(self) -> None:
+        """Bound the number.
+
+        Raises:
+            ValueError: not a port.
+        """
+        if not 0 <= self.metrics <= 65_535:
+            raise ValueError(f"metrics is {self.metrics}, but a port is 1 to 65535, and 0 for none")
 
 
 class _Document(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True):

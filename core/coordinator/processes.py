@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,12 +10,35 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from core.api import interpreter
 from core.api.errors import StorageError
 
+if TYPE_CHECKING:
+    from core.coordinator.home import Home
+
 STOP_TIMEOUT_S = 5.0
 MAX_LOG_BYTES = 8 << 20
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
+
+
+def environment(home: Home) -> dict[str, str]:
+    """The children's environment: no proxies, no Flower settings of the user's, no calls home, our programs first."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.lower() not in _PROXIES and not name.upper().startswith("FLWR_")
+    }
+    return kept | {
+        "PATH": os.pathsep.join((str(interpreter.scripts()), kept.get("PATH", os.defpath))),
+        "NO_PROXY": "127.0.0.1,localhost",
+        "FLWR_HOME": str(home.root / "flwr"),
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.5",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def launched(command: Sequence[str]) -> list[str]:
@@ -32,14 +56,15 @@ class Child:
         self.starts = 0
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
+        self._said = b""
 
     @property
     def pid(self) -> int:
         """Process id, 0 before the first start."""
         return 0 if self._process is None else self._process.pid
 
-    def start(self, *, pipe: bool = False) -> subprocess.Popen[bytes]:
-        """Start, or start again. With ``pipe`` its standard output is ours to read.
+    def start(self, *, pipe: bool = False, inherited: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+        """Start, or start again. With ``pipe`` its standard output is ours to read; it is given ``inherited``.
 
         Raises:
             StorageError: the program or its log cannot be opened.
@@ -53,12 +78,24 @@ class Child:
                     stdout=subprocess.PIPE if pipe else log,
                     stderr=log,
                     env=self._environment,
+                    pass_fds=tuple(inherited),
                     start_new_session=True,
                 )
         except OSError as error:
             raise StorageError(f"{self.name} cannot be started: {error}.", f"See {self.log_path}.") from error
         self.starts += 1
         return self._process
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Whole lines of JSON that it wrote since the last call, where its standard output is ours. Never waits."""
+        if self._process is None or self._process.stdout is None:
+            return []
+        descriptor = self._process.stdout.fileno()
+        os.set_blocking(descriptor, False)
+        with suppress(BlockingIOError):
+            self._said += os.read(descriptor, 65_536)
+        *whole, self._said = self._said.split(b"\n")
+        return [json.loads(line) for line in whole if line]
 
     def alive(self) -> bool:
         """Whether it runs."""

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from core.api.errors import StorageError, UsageError
+from core.config import FederationConfig
 from core.coordinator.home import Federation
 from core.coordinator.records.schema import Assignment, Checkpoint, Round
 from core.coordinator.records.store import Store
@@ -135,7 +136,14 @@ The run {config.run_id} of the federation {federation.federation_id}: {rounds} o
 | `rounds.jsonl` | every round: base, cohort, what came, the checkpoint after it, and how good it was |
 | `environment.json` | versions on the coordinator's machine |
 
-Initial weights follow from seed and shape; their checkpoint is {first or "not recorded"}.
+{_first_words(config)} Their checkpoint is {first or "not recorded"}.
 Volunteers are numbered in the order they joined. Their text, and with it the updates of their machines, is not here
 and cannot be: a new run with the same terms on other text is a replication, not a repetition.
 """
+
+
+def _first_words(config: FederationConfig) -> str:
+    if config.initialisation.source == "checkpoint":
+        sha256 = config.initialisation.sha256
+        return f"The initial weights were brought by the operator; as one file their SHA-256 is {sha256}."
+    return "The initial weights follow from seed and shape."

@@ -60,7 +60,7 @@ def stop(root: Path, wait_s: float = STOP_WAIT_S) -> bool:
         return False
     store = federation.store()
     try:
-        running = _marked(store.meta(_MARK))
+        running = running_process(store)
     finally:
         store.close()
     if running is None:
@@ -73,6 +73,11 @@ def stop(root: Path, wait_s: float = STOP_WAIT_S) -> bool:
             raise CoordinatorError(f"Process {running.pid} does not stop.", "Look into the folder's logs.")
         time.sleep(0.1)
     return True
+
+
+def running_process(store: Store) -> psutil.Process | None:
+    """The process that runs the folder, by its mark; ``None`` where it is gone or another has its number."""
+    return _marked(store.meta(_MARK))
 
 
 def _marked(mark: str) -> psutil.Process | None:

@@ -1,4 +1,4 @@
-"""What an operator does with a federation: run it, invite, look, export. The composition root of the coordinator."""
+"""What an operator does with a federation: run it, invite, export. The composition root of the coordinator."""
 
 from __future__ import annotations
 
@@ -12,41 +12,38 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from core.api.errors import CoordinatorError, StorageError, UsageError
+from core.api.errors import StorageError, UsageError
 from core.coordinator.home import Federation
 from core.coordinator.learning.evaluation import Evaluator
 from core.coordinator.learning.model_files import ModelFiles
-from core.coordinator.records.schema import Checkpoint, Event, RollRow, Round
+from core.coordinator.premises import Premises
+from core.coordinator.records.schema import Event
 from core.coordinator.records.store import Store
-from core.coordinator.running import is_running, leave_mark, take_mark
+from core.coordinator.reporting import ISOLATED, round_row, summary
+from core.coordinator.running import leave_mark, take_mark
 from core.coordinator.supervisor import Stopping, Supervisor
 from core.coordinator.web import certificates
+from core.coordinator.web.listening import address_of
 from core.federation.invite import TOKEN_BYTES, Invite, encode
 from core.model.export import export_huggingface
 
 TICK_S = 0.2
 RECEIPTS_WAIT_S = 20.0
 EVALUATION_WAIT_S = 600.0
-MOST_PEOPLE = 500
-LOCK_WAIT_S = 2.0
-"""Whoever only looks whether the folder is run holds its lock for a moment."""
 Print = Callable[[dict[str, Any]], None]
 
 
 class Service:
     """Runs one federation until its last round, a signal, or the death of the parent it was told to watch."""
 
-    def __init__(self, federation: Federation, listen: str, show: Print) -> None:
+    def __init__(self, federation: Federation, premises: Premises, show: Print) -> None:
         self._federation = federation
+        self._premises = premises
         self._store = federation.store()
         self._store.check()
         self._show = show
         self._stop = threading.Event()
-        self._supervisor = Supervisor(
-            federation, self._store, listen or federation.settings.listen, self._say, self._stop.is_set
-        )
+        self._supervisor = Supervisor(federation, self._store, premises, self._say, self._stop.is_set)
         self._evaluator = Evaluator(federation, self._store) if federation.home.evaluation_text.is_file() else None
         self._seq = self._store.last_event()
         self._closing: dict[int, float] = {}
@@ -58,34 +55,36 @@ class Service:
         """Run to the end.
 
         Raises:
-            CoordinatorError: another process runs this folder, a port is taken, Flower does not start.
+            CoordinatorError: Flower does not start, or cannot be kept running.
             StorageError: the folder is damaged.
         """
-        lock = FileLock(self._federation.home.lock_path)
-        try:
-            lock.acquire(timeout=LOCK_WAIT_S)
-        except Timeout as error:
-            root = self._federation.home.root
-            raise CoordinatorError(f"{root} is already being run.", "Stop the other process first.") from error
-        try:
-            with _Signals(self._stop), suppress(Stopping):
-                try:
-                    leave_mark(self._store)
-                    self._supervisor.start()
-                    if self._evaluator is not None:
-                        self._evaluator.start()
-                    address = self._supervisor.address
-                    ready = {"ready": True, "address": address, "url": f"https://{address}/", "pid": os.getpid()}
-                    self._show(ready | {"forwards_to": self._federation.config.forwards_to.name})
-                    self._loop(keep_serving, parent_pid)
-                finally:
-                    self._store_address("")
-                    take_mark(self._store)
-                    if self._evaluator is not None:
-                        self._evaluator.close()
-                    self._supervisor.stop()
-        finally:
-            lock.release()
+        with _Signals(self._stop), suppress(Stopping):
+            try:
+                leave_mark(self._store)
+                self._store.set_meta(ISOLATED, "yes" if self._premises.isolated else "no")
+                self._supervisor.start()
+                if self._evaluator is not None:
+                    self._evaluator.start()
+                self._show(self._ready())
+                self._loop(keep_serving, parent_pid)
+            finally:
+                self._store_address("")
+                take_mark(self._store)
+                if self._evaluator is not None:
+                    self._evaluator.close()
+                self._supervisor.stop()
+
+    def _ready(self) -> dict[str, Any]:
+        address, metrics = self._supervisor.address, self._premises.metrics
+        return {
+            "ready": True,
+            "address": address,
+            "url": f"https://{address}/",
+            "pid": os.getpid(),
+            "forwards_to": self._federation.config.forwards_to.name,
+            "isolated": self._premises.isolated,
+            "metrics": "" if metrics is None else f"http://{address_of(metrics)}/metrics",
+        }
 
     def _store_address(self, address: str) -> None:
         with suppress(StorageError):
@@ -141,7 +140,8 @@ class Service:
             del self._closing[server_round]
             closed = self._store.round(server_round)
             assert closed is not None
-            self._show({"event": "round_closed", **round_row(closed, checkpoint)})
+            outcomes = self._store.outcomes().get(server_round, {})
+            self._show({"event": "round_closed", **round_row(closed, checkpoint, outcomes)})
 
 
 class _Signals:
@@ -163,74 +163,6 @@ class _Signals:
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
-
-
-def round_row(item: Round, checkpoint: Checkpoint | None) -> dict[str, Any]:
-    """One round as told to the operator. ``loss`` is nats per token on the coordinator's own text."""
-    return {
-        "round": item.server_round,
-        "state": item.state,
-        "loss": None if checkpoint is None else checkpoint.loss,
-        "bits_per_byte": None if checkpoint is None else checkpoint.bits_per_byte,
-        "training_loss": item.training_loss,
-        "volunteers": item.volunteers,
-        "upload_bytes": item.upload_bytes,
-        "dense_bytes": item.dense_bytes,
-        "seconds": None if item.closed_at is None else round(item.closed_at - item.started_at, 3),
-        "checkpoint": "" if checkpoint is None else checkpoint.sha256,
-        "pseudo_gradient_norm": item.pseudo_gradient_norm,
-        "model_norm": item.model_norm,
-        "evaluation": "" if checkpoint is None else checkpoint.evaluation,
-        "reason": item.reason,
-    }
-
-
-def summary(federation: Federation, store: Store) -> dict[str, Any]:
-    """The whole federation in figures, for ``status`` and the last event."""
-    checkpoints = store.checkpoints()
-    by_round = {item.server_round: item for item in checkpoints}
-    rows = [round_row(item, by_round.get(item.server_round)) for item in store.rounds()]
-    measured = [item.bits_per_byte for item in checkpoints if item.bits_per_byte is not None]
-    initial = checkpoints[0].bits_per_byte if checkpoints else None
-    return {
-        "name": federation.config.name,
-        "federation_id": federation.federation_id,
-        "run_id": federation.config.run_id,
-        "manifest_hash": federation.manifest_hash,
-        "unit": federation.config.privacy.unit,
-        "preset": federation.config.model.preset,
-        "rounds_planned": federation.config.schedule.rounds,
-        "rounds": rows,
-        "bits_per_byte": {"initial": initial, "final": measured[-1] if len(measured) > 1 else None},
-        "volunteers": len(store.volunteers()),
-        "volunteers_left": len(store.volunteers(gone=True)),
-        "upload_bytes": sum(row["upload_bytes"] for row in rows),
-        "dense_bytes": sum(row["dense_bytes"] for row in rows),
-        "checkpoint": checkpoints[-1].sha256 if checkpoints else "",
-        "forwards_to": federation.config.forwards_to.name,
-    }
-
-
-def _person(row: RollRow) -> dict[str, Any]:
-    return {
-        "id": row.key_id[:12],
-        "joined_at": row.enrolled_at,
-        "left_at": row.left_at,
-        "updates": row.updates,
-        "last_round": row.last_round,
-    }
-
-
-def status(root: Path) -> dict[str, Any]:
-    """Figures of a federation, running or not."""
-    federation = Federation(root)
-    store = federation.store()
-    try:
-        address = store.meta("address") if is_running(federation) else ""
-        people = [_person(row) for row in store.roll(MOST_PEOPLE)]
-        return summary(federation, store) | {"running": bool(address), "address": address, "people": people}
-    finally:
-        store.close()
 
 
 def invite(root: Path, uses: int, lifetime_s: float) -> dict[str, Any]:

@@ -35,7 +35,6 @@ from core.coordinator.web import certificates
 HOST = "127.0.0.1"
 SERVER_APP = "core.coordinator.server_app:app"
 CODE_KEY_IN_USE = 23
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 _PROTOBUF = {"content-type": "application/protobuf", "accept": "application/protobuf"}
 _PYPROJECT = f"""[project]
 name = "hedgerow-coordinator"
@@ -84,24 +83,6 @@ def fab() -> bytes:
         for name, data in (("pyproject.toml", content), (".info/CONTENT", info.encode())):
             archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data)
     return buffer.getvalue()
-
-
-def environment(home: Home) -> dict[str, str]:
-    """The children's environment: no proxies, no Flower settings of the user's, no calls home, our programs first."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name.lower() not in _PROXIES and not name.upper().startswith("FLWR_")
-    }
-    return kept | {
-        "PATH": os.pathsep.join((str(interpreter.scripts()), kept.get("PATH", os.defpath))),
-        "NO_PROXY": f"{HOST},localhost",
-        "FLWR_HOME": str(home.root / "flwr"),
-        "FLWR_TELEMETRY_ENABLED": "0",
-        "FLWR_DISABLE_UPDATE_CHECK": "1",
-        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.5",
-        "OMP_NUM_THREADS": "1",
-    }
 
 
 def make_keys(home: Home) -> None:

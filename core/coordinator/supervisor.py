@@ -16,19 +16,20 @@ from typing import Any
 from core.api import interpreter
 from core.api.errors import CoordinatorError, from_code
 from core.coordinator.home import Federation
-from core.coordinator.processes import Child, end_exactly, lives, rotate
+from core.coordinator.premises import Premises
+from core.coordinator.processes import Child, end_exactly, environment, lives, rotate
 from core.coordinator.records.schema import Sign
 from core.coordinator.records.store import SERVER_APP, Store
 from core.coordinator.rounds.agenda import agenda_of
 from core.coordinator.superlink import (
     Control,
     compact_database,
-    environment,
     free_port,
     superexec_command,
     superlink_command,
 )
 from core.coordinator.web.enrolment import Enrolment
+from core.coordinator.web.listening import address_of
 
 SUPERLINK_START_S = 60.0
 GATEWAY_START_S = 30.0
@@ -42,7 +43,6 @@ FIRST_SIGN_S = 45.0
 STATUS_EVERY_S = 1.0
 MAX_RUN_FAILURES = 8
 ROTATE_EVERY_S = 60.0
-FORWARDER_REST_S = 10.0
 
 Say = Callable[[str, dict[str, Any]], None]
 
@@ -55,11 +55,11 @@ class Supervisor:
     """The processes of one federation."""
 
     def __init__(
-        self, federation: Federation, store: Store, listen: str, say: Say, stopping: Callable[[], bool]
+        self, federation: Federation, store: Store, premises: Premises, say: Say, stopping: Callable[[], bool]
     ) -> None:
         self._federation = federation
         self._store = store
-        self._listen = listen
+        self._premises = premises
         self._say = say
         self._stopping = stopping
         home = federation.home
@@ -69,9 +69,7 @@ class Supervisor:
         self.superlink = self._child("superlink", superlink_command(home, self.port))
         self.superexec = self._child("superexec", superexec_command(home, self.port))
         self.gateway = self._child("gateway", [])
-        self.forwarder = self._child("forwarder", [*interpreter.command("core.household"), "forward", str(home.root)])
-        self._forwarder_at = 0.0
-        self.address = ""
+        self.address = address_of(premises.listening)
         self.run_id = ""
         self._run_started_at = 0.0
         self._run_failures = 0
@@ -97,18 +95,19 @@ class Supervisor:
         self._await_superlink()
         self.superexec.start()
         self._begin_run()
-        self._keep_forwarder()
 
-    def _keep_forwarder(self) -> None:
-        """Start a household's forwarder, or start it again after a while."""
-        if not self._federation.config.forwards_to.federation_id or self.forwarder.alive():
+    def _hear_outside(self) -> None:
+        """Pass on what the keeper of a household's forwarder says. It cannot be started again from in here."""
+        outside = self._premises.outside
+        if outside is None:
             return
-        if time.monotonic() < self._forwarder_at:
-            return
-        self._forwarder_at = time.monotonic() + FORWARDER_REST_S
-        if self.forwarder.starts:
-            self._say("restarted", {"process": "forwarder", "why": self.forwarder.last_words(1)})
-        self.forwarder.start()
+        for line in outside.lines():
+            self._say("restarted", {"process": line.get("restarted", ""), "why": line.get("why", "")})
+        if not outside.alive():
+            raise CoordinatorError(
+                f"What connects this household to the larger federation has ended: {outside.last_words(1)}",
+                "Run it again.",
+            )
 
     def _await_superlink(self) -> None:
         """Wait until the SuperLink answers and knows our volunteers; a damaged ``state.db`` is set aside once."""
@@ -144,11 +143,13 @@ class Supervisor:
             database.with_name(database.name + suffix).unlink(missing_ok=True)
 
     def _start_gateway(self) -> None:
+        sockets = {"--socket": self._premises.listening, "--metrics": self._premises.metrics}
+        handed = {name: bound.fileno() for name, bound in sockets.items() if bound is not None}
         self.gateway.command = [
             *interpreter.command("core.coordinator.web.gateway"), str(self._federation.home.root),
-            "--listen", self.address or self._listen, "--superlink", str(self.port),
+            "--superlink", str(self.port), *(word for item in handed.items() for word in map(str, item)),
         ]  # fmt: skip
-        process = self.gateway.start(pipe=True)
+        process = self.gateway.start(pipe=True, inherited=tuple(handed.values()))
         assert process.stdout is not None
         timer = threading.Timer(GATEWAY_START_S, process.kill)
         timer.daemon = True
@@ -162,7 +163,6 @@ class Supervisor:
             raise CoordinatorError(f"The gateway does not start: {words}", f"See {self.gateway.log_path}.") from None
         if not said.get("ready"):
             raise from_code(str(said.get("code")), str(said.get("message")), str(said.get("hint", "")))
-        self.address = str(said["address"])
         self._store.set_meta("address", self.address)
 
     # Keeping alive
@@ -182,10 +182,10 @@ class Supervisor:
             self._say("restarted", {"process": "superexec"})
             self.superexec.start()
         self._watch_run()
-        self._keep_forwarder()
+        self._hear_outside()
         if time.monotonic() - self._rotated_at > ROTATE_EVERY_S:
             self._rotated_at = time.monotonic()
-            for child in (self.superlink, self.superexec, self.gateway, self.forwarder):
+            for child in (self.superlink, self.superexec, self.gateway):
                 rotate(child.log_path)
 
     def finished(self) -> bool:
@@ -272,10 +272,10 @@ class Supervisor:
     # Stopping
 
     def stop(self) -> None:
-        """Forwarder, superexec with its ServerApp, gateway, SuperLink; nothing is left behind."""
-        self.forwarder.stop()
+        """Superexec with its ServerApp, gateway, SuperLink; nothing is left behind."""
         self.superexec.stop()
         self.gateway.stop()
+        self._premises.close()
         self.control.close()
         self.superlink.stop()
         compact_database(self._federation.home)

@@ -6,7 +6,8 @@ import json
 import queue
 import subprocess
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,11 @@ class Host:
         """
         self._ask("create", str(self.folder), *arguments)
 
-    def start(self, listen: str = "127.0.0.1:0") -> dict[str, Any]:
+    def start(self, exposed: Callable[[str], None], listen: str = "127.0.0.1:0") -> dict[str, Any]:
         """Run it and wait until its gateway listens; its further events go to ``events``.
+
+        Args:
+            exposed: told, before anything starts, why other programs of this machine reach Flower's control port.
 
         Raises:
             CoordinatorError: it ended, or did not get ready in a minute.
@@ -45,13 +49,18 @@ class Host:
         command = (*interpreter.command(_MODULE), "run", str(self.folder), "--listen", listen)
         self._process = self._children.start("coordinator", (*command, "--json", "--keep-serving"))
         threading.Thread(target=self._follow, args=(self._process,), daemon=True).start()
-        try:
-            first = self.events.get(timeout=_START_S)
-        except queue.Empty:
-            raise CoordinatorError("The coordinator did not get ready within a minute.") from None
-        if "ready" not in first:
-            raise self._failure(first)
-        return first
+        give_up_at = time.monotonic() + _START_S
+        while True:
+            try:
+                line = self.events.get(timeout=max(0.0, give_up_at - time.monotonic()))
+            except queue.Empty:
+                raise CoordinatorError("The coordinator did not get ready within a minute.") from None
+            if line.get("event") == "network" and not line.get("isolated"):
+                exposed(str(line.get("why")))
+            if "ready" in line:
+                return line
+            if line.get("event") in ("ended", None):
+                raise self._failure(line)
 
     def invite(self, uses: int) -> str:
         """A fresh invite for so many volunteers.

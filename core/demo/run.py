@@ -199,7 +199,7 @@ class _Run:
                 *(("--local-steps", str(self._options.local_steps)) if self._options.local_steps else ()),
             ]
         )
-        self._host.start()
+        self._host.start(lambda why: self._say(view, why))
 
     def _start_volunteers(self, view: View) -> None:
         self._say(view, "starting the volunteers")

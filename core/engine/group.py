@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from core import loopback
 from core.api.errors import HedgerowError, SandboxError
-from core.engine import loopback
 from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.jobs import Down, Ready, Throttle, TrainJob, Up
 

@@ -29,8 +29,8 @@ SLICE = 1 << 20
 """Values of a parameter in memory at a time, where weights are made as they are written."""
 _PREFIX_BYTES = 8
 _ALIGNMENT = 8
-_WIDTHS = {"F32": 4, "BF16": 2}
-_NUMPY = {"F32": "<f4", "BF16": "<u2"}
+_WIDTHS = {"F32": 4, "BF16": 2, "F16": 2}
+_NUMPY = {"F32": "<f4", "BF16": "<u2", "F16": "<f2"}
 """NumPy has no bfloat16; its bits are the upper half of a float32."""
 _HINT = "It is not used; the coordinator must send the weights its manifest describes."
 
@@ -158,7 +158,12 @@ def read_weights(path: Path | str, spec: ModelSpec, *, max_bytes: int | None = N
 
 @contextlib.contextmanager
 def open_weights(
-    path: Path | str, shapes: Mapping[str, tuple[int, ...]], *, max_bytes: int | None = None, narrow: bool = False
+    path: Path | str,
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    max_bytes: int | None = None,
+    narrow: bool = False,
+    any_width: bool = False,
 ) -> Iterator[StoredWeights]:
     """The same without reading it whole: a mapping that reads and checks each array when it is asked for.
 
@@ -167,6 +172,7 @@ def open_weights(
         shapes: what it must hold.
         max_bytes: most bytes the file may have.
         narrow: whether its matrices must be bfloat16; they are given as float32 anyway.
+        any_width: whether each array may be float32, bfloat16 or float16, as other programs write them.
 
     Raises:
         ModelError: the header is not exactly that of ``shapes``, at once; or a value is not finite, when it is read.
@@ -178,7 +184,7 @@ def open_weights(
             size = os.fstat(stream.fileno()).st_size
             if max_bytes is not None and size > max_bytes:
                 raise ModelError(f"{path.name} has {size} bytes, more than the {max_bytes} allowed.", _HINT)
-            yield StoredWeights(stream, path.name, size, shapes, narrow)
+            yield StoredWeights(stream, path.name, size, shapes, narrow, any_width)
     except OSError as error:
         raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
 
@@ -187,7 +193,13 @@ class StoredWeights(Mapping[str, Array]):
     """The arrays of an open file of weights, in layout order."""
 
     def __init__(
-        self, stream: BinaryIO, name: str, size: int, shapes: Mapping[str, tuple[int, ...]], narrow: bool = False
+        self,
+        stream: BinaryIO,
+        name: str,
+        size: int,
+        shapes: Mapping[str, tuple[int, ...]],
+        narrow: bool = False,
+        any_width: bool = False,
     ) -> None:
         """Check length and header.
 
@@ -197,12 +209,12 @@ class StoredWeights(Mapping[str, Array]):
         header_bytes = int.from_bytes(stream.read(_PREFIX_BYTES), "little") if size >= _PREFIX_BYTES else 0
         if not 2 <= header_bytes <= min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
             raise ModelError(f"{name} is not a safetensors file: its header is cut or larger than 1 MiB.", _HINT)
-        data_bytes = stored_bytes(shapes, narrow=narrow)
-        if size != _PREFIX_BYTES + header_bytes + data_bytes:
+        data_bytes = size - _PREFIX_BYTES - header_bytes
+        if not any_width and data_bytes != stored_bytes(shapes, narrow=narrow):
             raise ModelError(f"{name} has {size} bytes, which is not what its model needs.", _HINT)
         self.shapes = dict(shapes)
-        self._narrow = narrow
-        self._offsets = _offsets(_parse(stream.read(header_bytes), name), name, self.shapes, data_bytes, narrow)
+        allowed = {key: tuple(_NUMPY) if any_width else (_dtype(shape, narrow),) for key, shape in shapes.items()}
+        self._places = _places(_parse(stream.read(header_bytes), name), name, self.shapes, data_bytes, allowed)
         self._stream, self._name, self._data_at = stream, name, _PREFIX_BYTES + header_bytes
 
     def __getitem__(self, parameter: str) -> Array:
@@ -216,12 +228,12 @@ class StoredWeights(Mapping[str, Array]):
 
     def part(self, parameter: str, start: int, stop: int) -> Array:
         """Read some values of an array, flat; raises as reading all of it does."""
-        kind = _dtype(self.shapes[parameter], self._narrow)
+        kind, at = self._places[parameter]
         array = np.empty(stop - start, _NUMPY[kind])
-        self._stream.seek(self._data_at + self._offsets[parameter] + _WIDTHS[kind] * start)
+        self._stream.seek(self._data_at + at + _WIDTHS[kind] * start)
         if self._stream.readinto(array.view(np.uint8)) != array.nbytes:  # type: ignore[attr-defined]
             raise ModelError(f"{self._name} changed while it was read.", _HINT)
-        if array.dtype.itemsize == 2:
+        if kind == "BF16":
             array = (array.astype("<u4") << np.uint32(16)).view("<f4")
         if not np.isfinite(array).all():
             raise ModelError(f"{self._name} holds values in {parameter} that are not finite.", _HINT)
@@ -260,10 +272,14 @@ def stored_bytes(shapes: Mapping[str, tuple[int, ...]], *, narrow: bool = False)
     return sum(_WIDTHS[_dtype(shape, narrow)] * math.prod(shape) for shape in shapes.values())
 
 
-def _offsets(
-    header: dict[str, Any], name: str, shapes: dict[str, tuple[int, ...]], data_bytes: int, narrow: bool
-) -> dict[str, int]:
-    """Start of each array in the data, after the entries proved to tile it without gap or overlap."""
+def _places(
+    header: dict[str, Any],
+    name: str,
+    shapes: dict[str, tuple[int, ...]],
+    data_bytes: int,
+    allowed: Mapping[str, tuple[str, ...]],
+) -> dict[str, tuple[str, int]]:
+    """Type, and start of each array in the data, after the entries proved to tile it without gap or overlap."""
     if header.keys() != shapes.keys():
         stranger = sorted(header.keys() ^ shapes.keys())[0]
         raise ModelError(f"{name} does not hold the parameters of its model: see {stranger[:80]!r}.", _HINT)
@@ -272,9 +288,10 @@ def _offsets(
         entry = header[parameter]
         if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
             raise ModelError(f"{name} describes {parameter} in another way than safetensors does.", _HINT)
-        dtype = _dtype(shape, narrow)
-        if entry["dtype"] != dtype:
-            raise ModelError(f"{name} holds {parameter} in a type other than {dtype}.", _HINT)
+        dtype = entry["dtype"]
+        if dtype not in allowed[parameter]:
+            types = " or ".join(allowed[parameter])
+            raise ModelError(f"{name} holds {parameter} in a type other than {types}.", _HINT)
         if not _integers(entry["shape"], len(shape)) or tuple(entry["shape"]) != shape:
             raise ModelError(f"{name} holds {parameter} in another shape than {shape}.", _HINT)
         if not _integers(entry["data_offsets"], 2):
@@ -290,7 +307,7 @@ def _offsets(
         at = stop
     if at != data_bytes:
         raise ModelError(f"{name} has data that no parameter owns.", _HINT)
-    return {parameter: start for start, _, parameter in spans}
+    return {parameter: (header[parameter]["dtype"], start) for start, _, parameter in spans}
 
 
 def _integers(value: object, count: int) -> bool:

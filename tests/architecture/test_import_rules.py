@@ -14,7 +14,19 @@ FLOWER_INTERNALS = ("core/federation/fleet.py", "core/coordinator/superlink.py")
 FLOWER_FILES = (*FLOWER_INTERNALS, "core/coordinator/server_app.py")
 FLOWER_PUBLIC = {"flwr.app", "flwr.serverapp", "flwr.clientapp", "flwr.common", "flwr.server"}
 
-SHARED = {"aggregation", "config", "update", "jobs", "sandbox", "vault", "privacy_filters", "subspace", "api", ""}
+SHARED = {
+    "aggregation",
+    "config",
+    "update",
+    "jobs",
+    "sandbox",
+    "loopback",
+    "vault",
+    "privacy_filters",
+    "subspace",
+    "api",
+    "",
+}
 """What every room may import; the empty name is ``core`` itself."""
 ARROWS: dict[str, set[str]] = {
     "api": set(),
@@ -23,6 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "aggregation": set(),
     "jobs": set(),
     "sandbox": set(),
+    "loopback": set(),
     "vault": set(),
     "privacy_filters": set(),
     "subspace": set(),

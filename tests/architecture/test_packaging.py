@@ -15,6 +15,7 @@ from support.imports import ROOT
 
 from app.cli import tree
 from app.desktop import desktop_entry
+from core.federation.invite import GATEWAY_NAME
 
 PACKAGING = ROOT / "packaging"
 
@@ -70,3 +71,48 @@ def test_every_requirement_is_carried_or_left_to_the_runtime_by_name() -> None:
     listed = re.search(r"NOT_IN_THE_BINARY = \((.*?)\)", (PACKAGING / "build.py").read_text("utf-8"), re.S)
     assert listed is not None
     assert set(re.findall(r'"([\w.-]+)"', listed[1])) <= names
+
+
+COORDINATOR = PACKAGING / "coordinator"
+
+
+def settings_of(name: str) -> str:
+    """A sample without its comments."""
+    lines = (COORDINATOR / name).read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def test_what_stands_in_front_knows_the_gateway_alone() -> None:
+    """Never the SuperLink, no path of Flower's, and for volunteers no end of TLS before the gateway."""
+    samples = sorted(path.name for path in COORDINATOR.iterdir() if "nginx" in path.name or "Caddy" in path.name)
+    assert len(samples) == 4
+    for name in samples:
+        text = settings_of(name)
+        assert GATEWAY_NAME in text, name
+        assert not re.search(r"v1/|control|superlink|909[0-9]", text, re.I), name
+        behind = set(re.findall(r"127\.0\.0\.1:(\d+)", text))
+        assert "9443" in behind, name
+        assert behind <= {"9443", "8443"}, name
+    for name in ("nginx-stream.conf", "Caddyfile.layer4"):
+        assert not re.search(r"certificate|terminate|\bssl;|^\s*tls\s*\{", settings_of(name), re.M), name
+    page = settings_of("nginx-status-page.conf")
+    assert "proxy_ssl_verify on;" in page
+    assert re.findall(r"location ([^{]+) \{", page) == ["= /", "/"]
+    assert "tls_insecure_skip_verify" not in settings_of("Caddyfile")
+    assert "NOT TESTED" in (COORDINATOR / "Caddyfile.layer4").read_text("utf-8")
+
+
+def test_the_coordinators_unit_is_narrow_and_leaves_what_the_move_needs() -> None:
+    unit = settings_of("hedgerow-coordinator@.service")
+    for line in (
+        "User=hedgerow", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
+        "RestrictNamespaces=user net", "CapabilityBoundingSet=", "Restart=on-failure", "KillMode=mixed",
+        "OOMPolicy=continue", "StateDirectoryMode=0700",
+    ):  # fmt: skip
+        assert re.search(rf"^{re.escape(line)}$", unit, re.M), line
+    for name in ("MemoryMax", "TasksMax", "SystemCallFilter"):
+        assert re.search(rf"^{name}=.", unit, re.M), name
+    assert not re.search(r"^(PrivateNetwork|PrivateUsers|MemoryDenyWriteExecute|ProcSubset)=", unit, re.M)
+    assert unit.count("ExecStart=") == 1
+    assert "/usr/bin/hedgerow host run /var/lib/hedgerow/%i" in unit
+    assert re.search(r"^u hedgerow ", settings_of("hedgerow.sysusers"), re.M)

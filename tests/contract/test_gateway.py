@@ -28,7 +28,7 @@ from core.config import FederationConfig, ModelSpec, PrivacyTerms, ScheduleConfi
 from core.coordinator import superlink
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
-from core.coordinator.processes import Child
+from core.coordinator.processes import Child, environment
 from core.coordinator.records.schema import Assignment, Round
 from core.coordinator.records.store import Store
 from core.coordinator.web.enrolment import Enrolment
@@ -130,13 +130,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     federation = found(tmp_path_factory.mktemp("gateway") / "f", terms(), HostSettings(), TOKENIZER)
     home = federation.home
     port = superlink.free_port()
-    environment = superlink.environment(home)
-    link = Child("superlink", superlink.superlink_command(home, port), environment, home.log_path("superlink"))
+    variables = environment(home)
+    link = Child("superlink", superlink.superlink_command(home, port), variables, home.log_path("superlink"))
     command = [
         *(sys.executable, "-m", "core.coordinator.web.gateway", str(home.root)),
         *("--listen", "127.0.0.1:0", "--superlink", str(port)),
     ]
-    gateway = Child("gateway", command, environment, home.log_path("gateway"))
+    gateway = Child("gateway", command, variables, home.log_path("gateway"))
     control = superlink.Control(home, port)
     try:
         link.start()

@@ -26,7 +26,7 @@ from core.coordinator import superlink
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.learning.updates import UpdateReader
-from core.coordinator.processes import Child
+from core.coordinator.processes import Child, environment
 from core.coordinator.records.schema import Assignment, Round
 from core.coordinator.records.store import Store
 from core.coordinator.web import certificates
@@ -127,7 +127,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         *(sys.executable, "-m", "core.coordinator.web.gateway", str(home.root)),
         *("--listen", "127.0.0.1:0", "--superlink", str(superlink.free_port())),
     ]
-    child = Child("gateway", command, superlink.environment(home), home.log_path("gateway"))
+    child = Child("gateway", command, environment(home), home.log_path("gateway"))
     context = ssl.create_default_context(cafile=str(home.key_path("root.crt")))
     store = federation.store()
     store.add_token(TOKEN, 1_000, time.time() + 3_600)

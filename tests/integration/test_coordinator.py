@@ -49,7 +49,8 @@ from core.config import (
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.records.store import SERVER_APP
-from core.coordinator.service import invite, status
+from core.coordinator.reporting import status
+from core.coordinator.service import invite
 from core.federation.identity import NodeKey, key_id, sign_request, verify_federation
 from core.federation.invite import GATEWAY_NAME, parse
 from core.federation.protocol import (

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from core.engine import loopback
+from core import loopback
 
 NAMES = "import socket; print([name for _, name in socket.if_nameindex()])"
 

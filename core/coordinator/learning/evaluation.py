@@ -17,9 +17,8 @@ from core.api import interpreter
 from core.api.errors import HedgerowError, StorageError
 from core.coordinator.home import Federation
 from core.coordinator.learning.model_files import ModelFiles
-from core.coordinator.processes import launched, rotate
+from core.coordinator.processes import environment, launched, rotate
 from core.coordinator.records.store import Store
-from core.coordinator.superlink import environment
 from core.jobs import KEY_BYTES, MAX_JOB_LINE, Evaluated, EvaluateJob, Failed, decode_up, encode
 
 TIMEOUT_S = 1_800.0

@@ -175,6 +175,11 @@ class Round:
     model_norm: float | None = None
     reason: str = ""
 
+    @property
+    def compression(self) -> float | None:
+        """How many times smaller its updates were than float32; ``None`` where there were none."""
+        return self.dense_bytes / self.upload_bytes if self.upload_bytes and self.dense_bytes else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:

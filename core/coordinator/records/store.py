@@ -199,6 +199,14 @@ class Store(Database):
         rows = self._read("SELECT * FROM assignments WHERE server_round = ? ORDER BY key_id", (server_round,))
         return [Assignment(**row) for row in rows]
 
+    def outcomes(self) -> dict[int, dict[str, int]]:
+        """Round → state of an assignment → how many there are."""
+        found: dict[int, dict[str, int]] = {}
+        query = "SELECT server_round, state, count(*) AS number FROM assignments GROUP BY server_round, state"
+        for row in self._read(query):
+            found.setdefault(row["server_round"], {})[row["state"]] = row["number"]
+        return found
+
     def awaited(self, key_id: str, late_s: float, now: float) -> list[Assignment]:
         """Assignments of one present volunteer whose update may still come.
 

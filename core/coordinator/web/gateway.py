@@ -13,6 +13,7 @@ import base64
 import binascii
 import json
 import re
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -25,7 +26,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from core.api.errors import (
     ClockError,
@@ -37,10 +38,12 @@ from core.coordinator.home import Federation
 from core.coordinator.superlink import HOST, Control, client_context
 from core.coordinator.web.bodies import Refusal, bounded, refused
 from core.coordinator.web.enrolment import Enrolment
+from core.coordinator.web.listening import address_of, listen
 from core.coordinator.web.patience import longest_s
 from core.coordinator.web.receiving import Receiver
-from core.coordinator.web.serving import listen, serve
+from core.coordinator.web.serving import serve
 from core.coordinator.web.status_page import CONTENT_SECURITY_POLICY, StatusView, render
+from core.coordinator.web.traffic import Traffic
 from core.federation.identity import key_id, verify_request
 from core.federation.protocol import HEADER_POLL, MAX_POLL_S, LedgerSeen
 
@@ -93,6 +96,8 @@ class Gateway:
         )
         self._receiver = Receiver(federation, self._store)
         self._seen: dict[str, float] = {}
+        self._traffic = Traffic()
+        self._metrics: asyncio.Server | None = None
         self._routes: dict[bytes, dict[str, Endpoint]] = {
             b"/": {"GET": self._status},
             b"/manifest": {"GET": self._manifest},
@@ -105,7 +110,8 @@ class Gateway:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
+        self._traffic.requests += 1
+        request = Request(scope, self._counting_in(receive))
         try:
             response = await self._answer(request)
         except Refusal as refusal:
@@ -120,7 +126,35 @@ class Gateway:
         length = response.headers.get("content-length", "")
         with suppress(TimeoutError):  # whoever reads slower than that is let go
             async with asyncio.timeout(longest_s(int(length) if length.isdecimal() else 0)):
-                await response(scope, receive, send)
+                await response(scope, receive, self._counting_out(send))
+
+    def _counting_in(self, receive: Receive) -> Receive:
+        async def counted() -> Message:
+            message = await receive()
+            self._traffic.received_bytes += len(message.get("body", b""))
+            return message
+
+        return counted
+
+    def _counting_out(self, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            self._traffic.sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        return counted
+
+    async def serve_metrics(self, bound: socket.socket) -> None:
+        """Serve figures in the running loop, on another socket than the volunteers'."""
+        from core.coordinator.web import metrics  # most coordinators serve none, and psutil takes memory
+
+        def produce() -> str:
+            return metrics.figures(self._federation, self._store, self._traffic, self._online())
+
+        self._metrics = await metrics.serve_metrics(bound, produce)
+
+    def _online(self) -> int:
+        recent = time.time() - ONLINE_S
+        return sum(1 for at in list(self._seen.values()) if at > recent)
 
     async def _answer(self, request: Request) -> Response:
         raw: bytes = request.scope["raw_path"]
@@ -237,10 +271,6 @@ class Gateway:
     async def _status(self, request: Request) -> Response:
         return HTMLResponse(await run_in_threadpool(self._render))
 
-    def _online(self) -> int:
-        recent = time.time() - ONLINE_S
-        return sum(1 for at in self._seen.values() if at > recent)
-
     def _render(self) -> str:
         config = self._federation.config
         return render(
@@ -269,19 +299,25 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; the first line on standard output says where it listens or why not."""
     parser = argparse.ArgumentParser(prog="python -m core.coordinator.web.gateway")
     parser.add_argument("dir", type=Path)
-    parser.add_argument("--listen", required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--listen", metavar="HOST:PORT")
+    where.add_argument("--socket", type=int, metavar="FD", help="a listening socket that was handed in")
+    parser.add_argument("--metrics", type=int, metavar="FD", help="the same, where figures are served")
     parser.add_argument("--superlink", type=int, required=True)
     options = parser.parse_args(arguments)
     try:
         federation = Federation(options.dir)
-        bound = listen(options.listen)
-        host, port = bound.getsockname()[:2]
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        bound = listen(options.listen) if options.listen else socket.socket(fileno=options.socket)
+        address = address_of(bound)
 
-        def ready() -> None:
+        gateway = Gateway(federation, options.superlink)
+
+        async def ready() -> None:
+            if options.metrics is not None:
+                await gateway.serve_metrics(socket.socket(fileno=options.metrics))
             _say({"ready": True, "address": address})
 
-        serve(Gateway(federation, options.superlink), federation, bound, ready)
+        serve(gateway, federation, bound, ready)
     except HedgerowError as error:
         _say({"ready": False, "code": error.code, "message": error.message, "hint": error.hint})
         return 1

@@ -1,18 +1,16 @@
-"""How the gateway is put on the network: the socket, the certificate of the day, and uvicorn without a banner."""
+"""How the gateway serves: the certificate of the day, and uvicorn without a banner."""
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from core.api.errors import CoordinatorError, UsageError
 from core.coordinator.home import Federation
 from core.coordinator.records.blobs import write_durably
 from core.coordinator.web import certificates
@@ -37,35 +35,10 @@ def renew_leaf(federation: Federation, names: tuple[str, ...]) -> tuple[Path, Pa
     return certificate_path, key_path
 
 
-def listen(address: str) -> socket.socket:
-    """Bind ``host:port``.
-
-    Raises:
-        UsageError: not an address.
-        CoordinatorError: the port is taken or not ours to take.
-    """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise UsageError(f"{address!r} is not host:port.", "Write it like 0.0.0.0:8443.")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host.strip("[]"), int(port)))
-        bound.listen(256)
-    except OSError as error:
-        bound.close()
-        reason = (
-            "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-        )
-        raise CoordinatorError(f"The address {address} {reason}.", "Choose another with --listen.") from error
-    return bound
-
-
 class _Announced(uvicorn.Server):
     """Tells when it listens."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._ready = ready
 
@@ -73,11 +46,11 @@ class _Announced(uvicorn.Server):
         """Start, then tell."""
         await super().startup(sockets)
         if self.started:
-            self._ready()
+            await self._ready()
 
 
-def serve(app: ASGIApp, federation: Federation, bound: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def serve(app: ASGIApp, federation: Federation, bound: socket.socket, ready: Callable[[], Awaitable[None]]) -> None:
+    """Serve until SIGTERM or SIGINT; ``ready`` is awaited in the loop once it listens."""
     host = str(bound.getsockname()[0])
     address = federation.settings.address.rpartition(":")[0] or federation.settings.address
     certificate, key = renew_leaf(federation, ("localhost", host, address))

@@ -1,4 +1,4 @@
-"""The public status page: plain HTML, inline CSS and one SVG drawn here. Loads nothing, runs nothing.
+"""The public status page: plain HTML, inline CSS and charts drawn here. Loads nothing, runs nothing.
 
 Calm paper: green for what is given, ink for the rest. Every value that came from outside is escaped. The style sheet is
 allowed by its hash in the Content-Security-Policy, so no other style and no script can ever run on the page.
@@ -10,10 +10,11 @@ import base64
 import hashlib
 import html
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.coordinator.records.schema import Checkpoint, Round
+from core.coordinator.web.charts import Chart, Point, figure
 
 STYLE = """
 :root{color-scheme:light dark;--bg:#F4F4EE;--surface:#FFF;--border:#DBDCD2;--text:#1D241D;--muted:#566055;
@@ -24,15 +25,21 @@ STYLE = """
 font:14px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums}main{max-width:860px;margin:0 auto}
 h1{font-size:20px;font-weight:600;margin:0 0 4px}p{margin:0 0 16px;color:var(--muted);overflow-wrap:anywhere}
 section{background:var(--surface);border:1px solid var(--border);border-radius:8px;padding:16px;margin:0 0 16px}
-h2{font-size:14px;font-weight:600;margin:0 0 8px}
+h2{font-size:14px;font-weight:600;margin:0 0 12px}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:0}
 dt{color:var(--muted);font-size:12px}dd{margin:0;font-size:28px;font-weight:600}
 dd small{font-size:14px;font-weight:400;color:var(--muted)}.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%}
-th,td{text-align:right;padding:6px 8px;border-top:1px solid var(--border);white-space:nowrap}
-thead th{border-top:0;color:var(--muted);font-size:12px;font-weight:400}th:first-child,td:first-child{text-align:left}
-svg{width:100%;height:auto;display:block}.axis{stroke:var(--border)}.line{stroke:var(--accent);stroke-width:2;fill:none}
-.dot{fill:var(--accent)}.label{fill:var(--muted);font-size:11px}.none{color:var(--danger);font-weight:600}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:20px 24px}
+figure{margin:0;min-width:0}figcaption{display:flex;justify-content:space-between;gap:12px;color:var(--muted);
+font-size:13px;margin:0 0 4px}figcaption b{color:var(--text);font-weight:600;white-space:nowrap}
+table{border-collapse:collapse;width:100%}caption{text-align:left;color:var(--muted);font-size:12px;padding:0 0 8px}
+th,td{text-align:right;padding:6px 8px;border-top:1px solid var(--border);white-space:nowrap;font-weight:400}
+thead th{border-top:0;color:var(--muted);font-size:12px}
+th:first-child{text-align:left;position:sticky;left:0;background:var(--surface)}
+svg{width:100%;height:auto;display:block}.axis{stroke:var(--border);fill:none}
+.line{stroke:var(--accent);stroke-width:2;stroke-linejoin:round;fill:none}.area{fill:var(--accent);fill-opacity:.14}
+.dot{fill:var(--accent)}.label{fill:var(--muted);font-size:12px}.none{color:var(--danger);font-weight:600}
+@media (max-width:520px){body{padding:12px}section{padding:12px}dd{font-size:22px}}
 """
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'sha256-"
@@ -40,7 +47,9 @@ CONTENT_SECURITY_POLICY = (
     + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 REFRESH_S = 15
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 800, 240, 52, 28, 14, 16
+NEWEST_ROWS = 100
+OLDER_ROWS = 100
+"""Of the rounds before the newest, spread evenly: a page about a thousand rounds stays small."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +102,9 @@ def render(view: StatusView) -> str:
 <p>Run by {html.escape(view.operator)}. Model {html.escape(view.preset)}, unit of privacy: {guarantee}.
 In their words: {html.escape(view.purpose) or "–"}</p>
 <section><dl>{cells}</dl></section>
-<section><h2>Bits per byte on the operator’s own text, lower is better</h2>{_plot(measured)}</section>
-<section><h2>Rounds</h2><div class="scroll">{_table(view)}</div></section>
+<section><h2>Round by round</h2>{_charts(view)}</section>
+<section><h2>The same in figures</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Rounds">{_table(view)}</div></section>
 <p>Shown at {time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())} UTC. Text received: none.</p></main></body></html>
 """
 
@@ -108,59 +118,90 @@ def _headline(name: str, view: StatusView, done: int) -> str:
     return f"{name} waits for volunteers after {done} rounds" if done else f"{name} waits for its volunteers"
 
 
-def _plot(points: Sequence[Checkpoint]) -> str:
-    values = [float(point.bits_per_byte or 0.0) for point in points]
-    if not values:
-        return "<p>Nothing measured yet.</p>"
-    low, high = min(values), max(values)
-    margin = (high - low) * 0.08 or 0.1
-    low, high = low - margin, high + margin
-    last = max(points[-1].server_round, 1)
-    first = points[0].server_round
+def _charts(view: StatusView) -> str:
+    """One chart for each figure that there is; in the order in which an operator asks."""
+    measured = [(item.server_round, item.bits_per_byte) for item in view.checkpoints if item.bits_per_byte is not None]
+    closed = [item for item in view.rounds if item.state == "closed"]
 
-    def at(server_round: int, value: float) -> tuple[float, float]:
-        x = _LEFT + (server_round - first) / max(last - first, 1) * (_WIDTH - _LEFT - _RIGHT)
-        return x, _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+    def by_round(figure: Callable[[Round], float | None]) -> list[Point]:
+        return [(item.server_round, value) for item in closed if (value := figure(item)) is not None]
 
-    spots = [at(point.server_round, value) for point, value in zip(points, values, strict=True)]
-    floor = _HEIGHT - _BOTTOM
-    parts = []
-    for share in (0.0, 0.5, 1.0):
-        value = low + share * (high - low)
-        y = at(first, value)[1]
-        parts.append(f'<line class="axis" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="label" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>')
-    for number, anchor in ((first, "start"), (last, "end")):
-        x = at(number, low)[0]
-        parts.append(f'<text class="label" x="{x:.1f}" y="{floor + 18}" text-anchor="{anchor}">round {number}</text>')
-    parts.append('<polyline class="line" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in spots) + '"/>')
-    parts.extend(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in spots)
-    label = f"Bits per byte from {values[0]:.3f} to {values[-1]:.3f} over {len(values)} checkpoints"
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    def plain(key: str, title: str, points: list[Point], *, amount: bool = False) -> Chart:
+        return Chart(key=key, title=title, points=points, words=_short, tick="{:.6g}".format, amount=amount)
+
+    charts = (
+        plain("bits", "Bits per byte on the operator’s own text, lower is better", measured),
+        plain("loss", "Training loss at the volunteers", by_round(lambda item: item.training_loss)),
+        Chart(key="people", title="Volunteers in the mean", points=by_round(lambda item: item.volunteers),
+              words="{:.0f}".format, amount=True, whole=True),
+        Chart(key="time", title="Time of a round", points=by_round(_seconds), words=_time, amount=True),
+        Chart(key="bytes", title="Received", points=by_round(lambda item: item.upload_bytes),
+              words=lambda value: size(round(value)), tick=lambda value: size(round(value)).replace(".0 ", " "),
+              amount=True),
+        Chart(key="ratio", title="Smaller than float32", points=by_round(lambda item: item.compression),
+              words=lambda value: f"{_short(value)} ×", amount=True),
+        plain("update", "Norm of the mean update", by_round(lambda item: item.pseudo_gradient_norm), amount=True),
+        plain("model", "Norm of the model", by_round(lambda item: item.model_norm)),
+    )  # fmt: skip
+    drawn = "".join(figure(chart) for chart in charts)
+    unmeasured = "" if measured else "<p>Nothing measured yet on the operator’s own text.</p>"
+    return f'{unmeasured}<div class="charts">{drawn}</div>' if drawn else unmeasured
+
+
+def _seconds(item: Round) -> float | None:
+    return None if item.closed_at is None else item.closed_at - item.started_at
+
+
+def _short(value: float) -> str:
+    """Three digits, never in powers of ten for what people count."""
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def _time(seconds: float) -> str:
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{_short(seconds / length)} {unit}"
+    return f"{_short(seconds)} s"
 
 
 def _table(view: StatusView) -> str:
     checkpoints = {item.server_round: item for item in view.checkpoints}
-    heads = ("Round", "State", "Loss", "Bits per byte", "Volunteers", "Received", "As plain float32", "Seconds")
+    heads = (
+        "Round", "State", "Loss", "Bits per byte", "Training loss", "Volunteers", "Received", "As plain float32",
+        "Smaller", "Update norm", "Model norm", "Seconds",
+    )  # fmt: skip
+    shown = listed(view.rounds)
     rows = []
-    for item in reversed(view.rounds):
+    for item in shown:
         checkpoint = checkpoints.get(item.server_round)
-        loss = None if checkpoint is None else checkpoint.loss
-        bits = None if checkpoint is None else checkpoint.bits_per_byte
-        seconds = None if item.closed_at is None else item.closed_at - item.started_at
+        ratio = item.compression
         cells = (
-            str(item.server_round),
             {"open": "training", "closed": "done", "void": "given up"}[item.state],
-            _number(loss, 3),
-            _number(bits, 3),
+            _number(None if checkpoint is None else checkpoint.loss, 3),
+            _number(None if checkpoint is None else checkpoint.bits_per_byte, 3),
+            _number(item.training_loss, 3),
             str(item.volunteers) if item.state == "closed" else "–",
             size(item.upload_bytes),
             size(item.dense_bytes),
-            _number(seconds, 1),
+            "–" if ratio is None else f"{ratio:.1f} ×",
+            _number(item.pseudo_gradient_norm, 4),
+            _number(item.model_norm, 2),
+            _number(_seconds(item), 1),
         )
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        rows.append(f'<tr><th scope="row">{item.server_round}' + "".join(f"<td>{cell}" for cell in cells))
+    head = "".join(f'<th scope="col">{text}' for text in heads)
+    caption = "Newest first. Loss is in nats per token."
+    if len(shown) < len(view.rounds):
+        caption += f" The newest {NEWEST_ROWS} rounds are all here, of the older ones some."
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def listed(rounds: Sequence[Round]) -> list[Round]:
+    """The rounds that the table has a row for, newest first."""
+    newest, older = rounds[-NEWEST_ROWS:], rounds[:-NEWEST_ROWS]
+    if len(older) > OLDER_ROWS:
+        older = [older[number * (len(older) - 1) // (OLDER_ROWS - 1)] for number in range(OLDER_ROWS)]
+    return [*reversed(newest), *reversed(older)]
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from support.closed_network import has_namespaces
 
-from core import sandbox
+from core import loopback, sandbox
 from core.api.errors import SandboxError
-from core.engine import loopback
 
 ATTEMPTS = """
     import ctypes, errno, json, os, resource, signal, socket, subprocess, sys, threading

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -14,8 +15,10 @@ from core.config import CodecConfig
 from core.coordinator import running
 from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation
+from core.coordinator.records.schema import Assignment, Checkpoint, Round
 from core.coordinator.records.store import Store, token_hash
-from core.coordinator.service import Service, export, invite, status
+from core.coordinator.reporting import status
+from core.coordinator.service import export, invite
 from core.data.public import check_public
 from core.federation.invite import parse
 
@@ -80,15 +83,41 @@ def test_status_of_a_federation_at_rest(federation: Federation) -> None:
     found = status(federation.home.root)
     assert (found["running"], found["address"], found["rounds"], found["rounds_planned"]) == (False, "", [], 2)
     assert found["bits_per_byte"] == {"initial": None, "final": None}
+    assert (found["isolated"], found["processes"], found["volunteers_present"]) == (False, [], 0)
     json.dumps(found)
 
 
-def test_a_second_process_on_the_same_folder_is_refused(federation: Federation) -> None:
-    with (
-        FileLock(federation.home.lock_path),
-        pytest.raises(CoordinatorError, match="already being run"),
-    ):
-        Service(federation, "127.0.0.1:0", lambda line: None).run()
+def test_status_says_of_every_round_what_an_operator_needs(federation: Federation) -> None:
+    store = federation.store()
+    token = invite_token(store)
+    people = [store.bind(key, token, 1.0).key_id for key in (b"one", b"two", b"three")]
+    opened = Round(
+        server_round=1, state="open", base_hash="b" * 64, base_bytes=1, step_clock=40, started_at=100.0,
+        deadline_at=200.0,
+    )  # fmt: skip
+    store.begin_round(opened, [Assignment(server_round=1, key_id=key, nonce=b"n") for key in people])
+    for key, state in zip(people, ("accepted", "accepted", "refused"), strict=True):
+        store.settle(Assignment(server_round=1, key_id=key, nonce=b"n", state=state))  # type: ignore[arg-type]
+    closed = dataclasses.replace(
+        opened, state="closed", closed_at=130.5, volunteers=2, upload_bytes=500, dense_bytes=73_000,
+        pseudo_gradient_norm=0.5, model_norm=9.0,
+    )  # fmt: skip
+    store.close_round(closed, Checkpoint(server_round=1, sha256="c" * 64, size_bytes=1, momentum="", created_at=1), [])
+    (row,) = status(federation.home.root)["rounds"]
+    expected = {
+        "round": 1, "state": "closed", "volunteers": 2, "seconds": 30.5, "upload_bytes": 500, "dense_bytes": 73_000,
+        "compression": 146.0, "pseudo_gradient_norm": 0.5, "model_norm": 9.0, "step_clock": 40, "base": "b" * 64,
+        "updates_accepted": 2, "updates_refused": 1, "updates_late": 0, "updates_failed": 0, "updates_assigned": 0,
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_a_second_process_on_the_same_folder_is_refused(
+    federation: Federation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FileLock(federation.home.lock_path):
+        assert main(["run", str(federation.home.root), "--json"]) == 1
+    assert "already being run" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_the_newest_model_is_exported_once(federation: Federation, tmp_path: Path) -> None:

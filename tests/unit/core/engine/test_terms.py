@@ -83,6 +83,7 @@ OTHER: dict[str, Any] = {
 TOGETHER: dict[str, dict[str, Any]] = {
     "privacy.unit": {"privacy.unit": "document"},
     "privacy.relation": {"privacy.unit": "none", "privacy.relation": "none"},
+    "initialisation.from": {"initialisation.from": "checkpoint", "initialisation.sha256": "c" * 64},
     "shard.mode": {"shard.mode": "blocks", "shard.count": 2},
     "codec.error_feedback": {"privacy.unit": "none", "privacy.relation": "none", "codec.error_feedback": 0.95},
     "forwards_to.name": {
@@ -93,7 +94,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
 UNCHANGEABLE = {
     *(f"downlink.codec.{field}" for field in CodecConfig.__struct_fields__),
     "protocol_version", "groups.backbone", "groups.key_layers", "shard.count", "forwards_to.federation_id",
-    "forwards_to.manifest_hash",
+    "forwards_to.manifest_hash", "initialisation.sha256",
 }  # fmt: skip
 BASE = {"privacy.delta_cap": 1e-6}
 PLAN = Plan(

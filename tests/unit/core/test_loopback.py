@@ -7,7 +7,7 @@ import sys
 import pytest
 from support.closed_network import has_namespaces, interfaces
 
-from core.engine import loopback
+from core import loopback
 
 TALK = """
 import os, socket, sys
