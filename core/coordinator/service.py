@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -18,6 +19,7 @@ from core.api.errors import CoordinatorError, StorageError, UsageError
 from core.coordinator.home import Federation
 from core.coordinator.learning.evaluation import Evaluator
 from core.coordinator.learning.model_files import ModelFiles
+from core.coordinator.learning.requirements import machine_bytes, refuse_missing
 from core.coordinator.records.schema import Checkpoint, Event, RollRow, Round
 from core.coordinator.records.store import Store
 from core.coordinator.running import is_running, leave_mark, take_mark
@@ -39,6 +41,7 @@ class Service:
     """Runs one federation until its last round, a signal, or the death of the parent it was told to watch."""
 
     def __init__(self, federation: Federation, listen: str, show: Print) -> None:
+        refuse_missing(federation.config, machine_bytes())
         self._federation = federation
         self._store = federation.store()
         self._store.check()
@@ -180,18 +183,24 @@ def round_row(item: Round, checkpoint: Checkpoint | None) -> dict[str, Any]:
         "checkpoint": "" if checkpoint is None else checkpoint.sha256,
         "pseudo_gradient_norm": item.pseudo_gradient_norm,
         "model_norm": item.model_norm,
+        "base": item.base_hash,
+        "outer_lr": item.outer_lr,
+        "rejected": item.rejected,
         "evaluation": "" if checkpoint is None else checkpoint.evaluation,
         "reason": item.reason,
     }
 
 
 def summary(federation: Federation, store: Store) -> dict[str, Any]:
-    """The whole federation in figures, for ``status`` and the last event."""
+    """The whole federation in figures, for ``status`` and the last event; ``norms`` are those of the last round."""
     checkpoints = store.checkpoints()
     by_round = {item.server_round: item for item in checkpoints}
-    rows = [round_row(item, by_round.get(item.server_round)) for item in store.rounds()]
-    measured = [item.bits_per_byte for item in checkpoints if item.bits_per_byte is not None]
+    rounds = store.rounds()
+    rows = [round_row(item, by_round.get(item.server_round)) for item in rounds]
+    usable = [item for item in checkpoints if not item.rejected]
+    measured = [item.bits_per_byte for item in usable if item.bits_per_byte is not None]
     initial = checkpoints[0].bits_per_byte if checkpoints else None
+    norms = next((item.norms for item in reversed(rounds) if item.norms), "")
     return {
         "name": federation.config.name,
         "federation_id": federation.federation_id,
@@ -206,7 +215,8 @@ def summary(federation: Federation, store: Store) -> dict[str, Any]:
         "volunteers_left": len(store.volunteers(gone=True)),
         "upload_bytes": sum(row["upload_bytes"] for row in rows),
         "dense_bytes": sum(row["dense_bytes"] for row in rows),
-        "checkpoint": checkpoints[-1].sha256 if checkpoints else "",
+        "checkpoint": usable[-1].sha256 if usable else "",
+        "norms": json.loads(norms) if norms else None,
         "forwards_to": federation.config.forwards_to.name,
     }
 

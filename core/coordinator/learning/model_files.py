@@ -84,7 +84,7 @@ class ModelFiles:
 
     @contextmanager
     def opened_momentum(self, sha256: str) -> Iterator[Stored | None]:
-        """The outer momentum after the last step, read as a checkpoint is; ``None`` where there is none yet.
+        """A moment of the outer optimiser after the last step, read as a checkpoint is; ``None`` where there is none.
 
         Raises:
             ModelError: not the federation's model.
@@ -97,7 +97,7 @@ class ModelFiles:
             yield stored
 
     def put_momentum(self, values: Values) -> str:
-        """Store the momentum durably while it is made; returns its hash."""
+        """Store a moment durably while it is made; returns its hash."""
         return self._private.put_parts(encoded_parts(self.shapes, values))[0]
 
 

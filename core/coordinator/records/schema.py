@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.federation.protocol import Capability
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 MIGRATIONS = {
     1: """
 ALTER TABLE volunteers ADD COLUMN capability TEXT NOT NULL DEFAULT 'any';
@@ -29,6 +29,13 @@ CREATE TABLE means (
 ALTER TABLE volunteers ADD COLUMN ledger BLOB NOT NULL DEFAULT X'';
 ALTER TABLE volunteers ADD COLUMN ledger_round INTEGER NOT NULL DEFAULT 0;
 """,
+    4: """
+ALTER TABLE checkpoints ADD COLUMN second_moment TEXT NOT NULL DEFAULT '';
+ALTER TABLE checkpoints ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+ALTER TABLE rounds ADD COLUMN outer_lr REAL;
+ALTER TABLE rounds ADD COLUMN norms TEXT NOT NULL DEFAULT '';
+ALTER TABLE rounds ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+""",
 }
 """Version → what makes the next one of it."""
 
@@ -45,7 +52,8 @@ CREATE TABLE volunteers (
 ) STRICT;
 CREATE TABLE checkpoints (
     server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, momentum TEXT NOT NULL,
-    created_at REAL NOT NULL, loss REAL, bits_per_byte REAL, evaluation TEXT NOT NULL DEFAULT ''
+    created_at REAL NOT NULL, loss REAL, bits_per_byte REAL, evaluation TEXT NOT NULL DEFAULT '',
+    second_moment TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE rounds (
     server_round INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('open', 'closed', 'void')),
@@ -53,7 +61,7 @@ CREATE TABLE rounds (
     started_at REAL NOT NULL, deadline_at REAL NOT NULL, extensions INTEGER NOT NULL DEFAULT 0,
     closed_at REAL, volunteers INTEGER NOT NULL DEFAULT 0, upload_bytes INTEGER NOT NULL DEFAULT 0,
     dense_bytes INTEGER NOT NULL DEFAULT 0, training_loss REAL, pseudo_gradient_norm REAL, model_norm REAL,
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '', outer_lr REAL, norms TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE assignments (
     server_round INTEGER NOT NULL REFERENCES rounds (server_round), key_id TEXT NOT NULL, nonce BLOB NOT NULL,
@@ -119,7 +127,11 @@ class RollRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The model after a round (0: the initial weights). ``momentum`` names a private blob, empty if there is none."""
+    """The model after a round (0: the initial weights).
+
+    ``momentum`` and ``second_moment`` name private blobs, empty if there is none. Under a Flower strategy ``momentum``
+    is what the strategy remembers. A checkpoint that was rejected is never built upon, and its moments are not kept.
+    """
 
     server_round: int
     sha256: str
@@ -131,6 +143,9 @@ class Checkpoint:
     bits_per_byte: float | None = None
     evaluation: str = ""
     """Empty: not evaluated; ``ok``; or why it failed."""
+    second_moment: str = ""
+    rejected: str = ""
+    """Why no round starts from it; empty if one may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +169,12 @@ class Round:
     pseudo_gradient_norm: float | None = None
     model_norm: float | None = None
     reason: str = ""
+    outer_lr: float | None = None
+    """The server learning rate its outer step takes; decided when it is opened."""
+    norms: str = ""
+    """JSON of ``learning.norms.Norms``, of a closed round."""
+    rejected: str = ""
+    """Why what it came to is not built upon; also of a round whose step was not finite, which has no checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
