@@ -31,6 +31,7 @@ ShortText = Annotated[str, Meta(min_length=1, max_length=120)]
 LongText = Annotated[str, Meta(max_length=MAX_TEXT)]
 UnitOfPrivacy = Literal["document", "record", "corpus", "none"]
 CodecName = Literal["fp32", "bf16", "int8", "int4", "int2", "sign", "topk", "dct"]
+OuterOptimizer = Literal["fedavg", "fedmom", "nesterov", "fedadam", "fedyogi", "strategy"]
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,10 +191,54 @@ class TrainingConfig(Frozen, frozen=True, kw_only=True):
 class OuterConfig(Frozen, frozen=True, kw_only=True):
     """The outer optimiser, applied by the coordinator to the mean pseudo-gradient."""
 
-    optimizer: Literal["fedavg", "fedmom"] = "fedmom"
-    """``fedavg`` ignores ``momentum``; ``fedmom`` is server momentum, m ← μm + Δ, θ ← θ − ηm."""
+    optimizer: OuterOptimizer = "fedmom"
+    """See ``core.coordinator.learning.outer_optimizer``. ``strategy``: a Flower ``Strategy`` of the operator's."""
     learning_rate: float = 1.0
+    """η, the server learning rate. Under ``strategy`` the share of the way to the weights that the strategy gives."""
     momentum: float = 0.0
+    """μ of ``fedmom`` and ``nesterov``, β1 of ``fedadam`` and ``fedyogi``; ``fedavg`` and ``strategy`` ignore it."""
+    beta2: float = 0.99
+    """Of ``fedadam`` and ``fedyogi``: how long the second moment remembers."""
+    tau: float = 1e-3
+    """Of ``fedadam`` and ``fedyogi``: added to the root of the second moment; the smaller, the more adaptive. DiLoCo
+    found that Adam on pseudo-gradients of language models needs 0.1 (https://arxiv.org/abs/2311.08105)."""
+    strategy: Annotated[str, Meta(pattern=r"^([A-Za-z][A-Za-z0-9_.-]{0,63})?$")] = ""
+    """Name of an entry point in the group ``hedgerow.strategies`` on the coordinator's machine; it alone loads it."""
+    weight_averaging: float = 0.0
+    """β of FedVSSL's averaging over rounds, θ ← (β·θ_old + θ_new)/(β + 1); 0 takes θ_new as it is."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range, or a strategy is named without being chosen, or chosen unnamed.
+        """
+        _between("outer.learning_rate", self.learning_rate, 1e-6, 10.0)
+        _between("outer.momentum", self.momentum, 0.0, 0.9999)
+        _between("outer.beta2", self.beta2, 0.0, 0.999999)
+        _between("outer.tau", self.tau, 1e-9, 10.0)
+        _between("outer.weight_averaging", self.weight_averaging, 0.0, 100.0)
+        if bool(self.strategy) is not (self.optimizer == "strategy"):
+            raise ValueError(f"outer.strategy is {self.strategy!r}, but the optimizer is {self.optimizer!r}")
+
+
+class StabilityTerms(Frozen, frozen=True, kw_only=True):
+    """When the coordinator takes a step back: a checkpoint is refused, the server learning rate lowered. 0 is off."""
+
+    blow_up: float = 0.0
+    """A round whose pseudo-gradient norm or model norm is over this many times the running median is refused; so is
+    one whose outer step is not finite, which has no checkpoint anyway."""
+    window: int = 8
+    """Closed rounds the median is taken over; with fewer than three of them there is none yet."""
+    backoff: float = 0.5
+    """What the server learning rate is multiplied by after a refused round."""
+    held_out_gate: float = 0.0
+    """A checkpoint whose loss on the coordinator's own text is worse than its base's by more than this share of it is
+    refused."""
+    plateau_rounds: int = 0
+    """Measured rounds without a better loss on the coordinator's own text before the rate is lowered."""
+    plateau_factor: float = 0.5
+    """What the server learning rate is multiplied by on a plateau."""
 
     def __post_init__(self) -> None:
         """Bound every number.
@@ -201,8 +246,17 @@ class OuterConfig(Frozen, frozen=True, kw_only=True):
         Raises:
             ValueError: a number is out of range.
         """
-        _between("outer.learning_rate", self.learning_rate, 1e-6, 10.0)
-        _between("outer.momentum", self.momentum, 0.0, 0.9999)
+        _between("stability.blow_up", self.blow_up, 1.1 if self.blow_up else 0.0, 1_000.0)
+        _between("stability.window", self.window, 3, 1_000)
+        _between("stability.backoff", self.backoff, 0.01, 1.0)
+        _between("stability.held_out_gate", self.held_out_gate, 0.0, 10.0)
+        _between("stability.plateau_rounds", self.plateau_rounds, 0, 10_000)
+        _between("stability.plateau_factor", self.plateau_factor, 0.01, 1.0)
+
+    @property
+    def waits_for_evaluation(self) -> bool:
+        """Whether the next round depends on how good the newest checkpoint is."""
+        return self.held_out_gate > 0 or self.plateau_rounds > 0
 
 
 class ShardConfig(Frozen, frozen=True, kw_only=True):
@@ -418,6 +472,7 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
     """The operator's own text, for everybody: mixed in by weight, never charged."""
     training: TrainingConfig
     outer: OuterConfig = OuterConfig()
+    stability: StabilityTerms = StabilityTerms()
     shard: ShardConfig = ShardConfig()
     privacy: PrivacyTerms
     codec: CodecConfig = CodecConfig()
@@ -454,6 +509,12 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
             raise ValueError("codec.error_feedback carries what noise does not cover; it is for unit 'none' only")
         if self.initialisation.source == "sampled-client":
             raise ValueError("initialisation from a sampled client is not supported by this version")
+        if self.outer.optimizer == "strategy" and self.shard.mode != "full":
+            raise ValueError("outer.strategy needs updates of the whole model, and here volunteers train shards")
+        if self.forwards_to.federation_id and (
+            self.outer.optimizer == "strategy" or self.stability != StabilityTerms()
+        ):
+            raise ValueError("a household keeps no model, so it has neither a strategy nor terms of stability")
         if self.groups != ParameterGroups():
             raise ValueError("parameter groups other than one backbone are not supported by this version")
 

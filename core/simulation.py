@@ -22,7 +22,7 @@ from core import vault
 from core.aggregation import MeanAccumulator
 from core.config import FederationConfig
 from core.coordinator.learning.model_files import values_of
-from core.coordinator.learning.outer_optimizer import outer_step
+from core.coordinator.learning.outer_optimizer import OuterStep, averaged, moved, outer_step
 from core.data.packing import Packer
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import CorpusRef, DPRecord, Job, PrivacyPlan, Sealed, ShardRef, TrainJob
@@ -172,8 +172,9 @@ class Simulation:
         self.clients = [Client(i, folder / f"client-{i}", given, config.seed) for i, given in enumerate(texts)]
         self.plans = list(plans or [PrivacyPlan(unit="none")] * len(self.clients))
         self.weights: dict[str, Array] = seeded_weights(config.model, config.seed)
-        self._momentum: dict[str, Array] | None = None
         self._held_back: dict[str, Array] | None = None
+        self._before = OuterStep({}, None, {})
+        self._strategy_state = b""
         self._shapes = parameter_shapes(config.model)
         self._chain = build_chain(config.privacy, config.codec)
         self._tokenizer = Tokenizer.load(builtin_tokenizer_path())
@@ -200,16 +201,27 @@ class Simulation:
         base = self.folder / "base.safetensors"
         write_weights(base, self.weights)
         total = MeanAccumulator(self._shapes)
+        trained: list[tuple[dict[str, Array], float | None]] = []
         losses, sizes, hashes = [], 0, []
         for client, plan in zip(self.clients, self.plans, strict=True):
             payload, sealed, _ = client.train(self.config, plan, base, self._round, self.threads, self.public)
-            total.add(self.decode(payload))
+            update = self.decode(payload)
+            if self.config.outer.optimizer == "strategy":
+                trained.append(({n: self.weights[n] - a for n, a in update.arrays.items()}, sealed.mean_loss))
+            else:
+                total.add(update)
             sizes += len(payload)
             hashes.append(sealed.sha256)
             if sealed.mean_loss is not None and plan.unit == "none":
                 losses.append(sealed.mean_loss)
-        moved = outer_step(self.config.outer, self.weights, total.mean(), self._momentum)
-        self.weights, self._momentum = self._sent(moved.weights), moved.momentum
+        if trained:
+            self._take_strategys_step(trained)
+        else:
+            before = self._before
+            self._before = outer_step(
+                self.config.outer, self.weights, total.mean(), before.momentum, before.second_moment
+            )
+            self.weights = self._sent(self._before.weights)
         bits, nats = self.measure()
         return ClosedRound(
             server_round=self._round,
@@ -234,6 +246,21 @@ class Simulation:
 
     def _whole(self, values: Values) -> dict[str, Array]:
         return {name: values(name, 0, math.prod(shape)).reshape(shape) for name, shape in self._shapes.items()}
+
+    def _take_strategys_step(self, trained: list[tuple[dict[str, Array], float | None]]) -> None:
+        """As the coordinator does: the whole cohort at once, then η of the way."""
+        from core.coordinator.learning import strategy  # Flower is loaded by whoever has a strategy alone
+
+        outer, base = self.config.outer, self.weights
+        given = strategy.aggregate(strategy.load(outer.strategy), self._round, base, trained, self._strategy_state)
+        self._strategy_state = given.state
+        stepped = {
+            name: averaged(outer, base[name], new)
+            if outer.learning_rate == 1
+            else moved(outer, base[name], base[name] - new)
+            for name, new in given.weights.items()
+        }
+        self.weights = self._sent(stepped)
 
     def decode(self, payload: bytes) -> ModelUpdate:
         """A sealed update as the coordinator reads it."""

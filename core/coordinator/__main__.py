@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         create.add_argument(name, type=int)
     for name in ("--learning-rate", "--clip-norm", "--outer-lr", "--outer-momentum"):
         create.add_argument(name, type=float)
+    _outer_options(create)
     create.add_argument("--shards", type=int, default=1, metavar="N", help="parts of the model that are trained apart")
     create.add_argument("--codec", default="int8", choices=get_args(CodecName), metavar="NAME")
     create.add_argument("--kept", type=int, default=64, metavar="K", help="largest values of a chunk: topk and dct")
@@ -114,6 +115,33 @@ def parser() -> argparse.ArgumentParser:
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true")
     return root
+
+
+def _outer_options(create: argparse.ArgumentParser) -> None:
+    """What the coordinator does with a round's updates."""
+    create.add_argument(
+        "--outer", metavar="NAME",
+        help="outer optimiser: fedavg, fedmom, nesterov, fedadam, fedyogi, or a Flower strategy installed here",
+    )  # fmt: skip
+    create.add_argument("--outer-tau", type=float, metavar="TAU", help="of fedadam and fedyogi; smaller adapts more")
+    create.add_argument("--weight-averaging", type=float, default=0.0, metavar="BETA", help="over rounds; 0 is off")
+    create.add_argument(
+        "--blow-up",
+        type=float,
+        metavar="TIMES",
+        help="take a round back whose norms are so far over the usual; 0 is off",
+    )
+    create.add_argument("--backoff", type=float, metavar="FACTOR", help="of the server learning rate after that")
+    create.add_argument(
+        "--held-out-gate",
+        type=float,
+        metavar="SHARE",
+        help="take a round back that is worse on --evaluate by this share",
+    )
+    create.add_argument(
+        "--plateau-rounds", type=int, metavar="N", help="rounds without gain before the rate is lowered"
+    )
+    create.add_argument("--plateau-factor", type=float, metavar="FACTOR", help="what it is multiplied by then")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -166,6 +194,14 @@ def _create(options: argparse.Namespace) -> None:
         learning_rate=options.learning_rate,
         outer_lr=options.outer_lr,
         outer_momentum=options.outer_momentum,
+        outer=options.outer,
+        outer_tau=options.outer_tau,
+        weight_averaging=options.weight_averaging,
+        blow_up=options.blow_up,
+        backoff=options.backoff,
+        held_out_gate=options.held_out_gate,
+        plateau_rounds=options.plateau_rounds,
+        plateau_factor=options.plateau_factor,
         clip_norm=options.clip_norm,
         codec=options.codec,
         downlink=options.downlink,
@@ -278,9 +314,11 @@ def _stop(options: argparse.Namespace) -> None:
 
 def _round_words(row: dict[str, Any]) -> str:
     measured = "" if row["bits_per_byte"] is None else f", {row['bits_per_byte']:.3f} bits per byte"
+    rejected = f", taken back: {row['rejected']}" if row["rejected"] else ""
+    rate = "" if row["outer_lr"] is None else f", outer rate {row['outer_lr']:.3g}"
     return (
         f"round {row['round']}: {row['state']}, {_volunteers(row['volunteers'])}, "
-        f"{row['upload_bytes']:,} bytes received{measured}"
+        f"{row['upload_bytes']:,} bytes received{rate}{measured}{rejected}"
     )
 
 

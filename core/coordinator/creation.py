@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -22,10 +22,12 @@ from core.config import (
     FederationConfig,
     ModelSpec,
     OuterConfig,
+    OuterOptimizer,
     PrivacyTerms,
     PublicShard,
     ScheduleConfig,
     ShardConfig,
+    StabilityTerms,
     SubspaceTerms,
     TokenizerSpec,
     TrainingConfig,
@@ -34,11 +36,13 @@ from core.config import (
 from core.coordinator import starting
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
+from core.coordinator.learning.outer_optimizer import ADAPTIVE
+from core.coordinator.learning.requirements import machine_bytes, refuse_missing
 from core.data.public import write_public
 from core.data.store import ShardFacts
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.model.presets import num_parameters, preset
-from core.model.recipes import default_outer, default_rounds, default_training
+from core.model.recipes import ADAPTIVE_OUTER, default_outer, default_rounds, default_training
 from core.model.shard import divide
 from core.postprocess.compression.codec import encoded_size
 from core.postprocess.compression.delta import SENDING_BYTES
@@ -51,6 +55,9 @@ NEARLY_FULL = 0.95
 FOUNDING_BYTES = 5
 """Of the coordinator's memory, per parameter, while the first weights are drawn and written. A round takes less: its
 updates, base, momentum and new weights stay in files."""
+BLOW_UP = 3.0
+"""Times the running median of norms from which a new federation takes a round back. While the inner learning rate warms
+up an honest pseudo-gradient is at most about twice the median, and later it falls; a blow-up is tenfold and more."""
 SLOW_UPLINK_BYTES_PER_S = 1.25e6
 """10 Mb/s."""
 RELATIONS: dict[UnitOfPrivacy, Literal["zero-out", "replace-one", "none"]] = {
@@ -84,6 +91,15 @@ class Choices:
     learning_rate: float | None = None
     outer_lr: float | None = None
     outer_momentum: float | None = None
+    outer: str | None = None
+    """An outer optimiser of ``OuterConfig``, or the name of a Flower strategy that is installed here."""
+    outer_tau: float | None = None
+    weight_averaging: float = 0.0
+    blow_up: float | None = None
+    backoff: float | None = None
+    held_out_gate: float | None = None
+    plateau_rounds: int | None = None
+    plateau_factor: float | None = None
     clip_norm: float | None = None
     codec: CodecName = "int8"
     kept: int = 64
@@ -133,7 +149,7 @@ def create(root: Path, choices: Choices) -> Federation:
     before = dataclasses.replace(choices, subspace="none") if choices.subspace == "public" else choices
     wanted = configure(before, loaded, spec=spec)
     if spec is None:
-        refuse_what_cannot_run(wanted, _machine_bytes())
+        refuse_what_cannot_run(wanted, machine_bytes())
     with tempfile.TemporaryDirectory(prefix="hedgerow-create-") as scratch:
         facts = [f for path in choices.public for f in write_public(path.expanduser(), loaded, Path(scratch))]
         config = configure(choices, loaded, facts, spec)
@@ -203,6 +219,7 @@ def configure(
             public_data=_public(public, choices.public_weight),
             training=training,
             outer=_outer(choices),
+            stability=_stability(choices),
             shard=ShardConfig(mode="full" if choices.shards == 1 else "blocks", count=choices.shards),
             privacy=privacy,
             codec=_codec(choices),
@@ -237,7 +254,7 @@ def _origin(choices: Choices) -> str:
 
 
 def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None:
-    """Refuse by arithmetic, before a weight is drawn, a model that this machine cannot hold.
+    """Refuse, before a weight is drawn, a model that this machine cannot hold or a strategy that it does not have.
 
     Args:
         config: the terms.
@@ -257,6 +274,7 @@ def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None
                 f"{machine_bytes / 1e9:.1f} GB.",
                 "Choose a smaller preset, or send whole checkpoints." if len(needs) > 1 else "Choose a smaller preset.",
             )
+    refuse_missing(config, machine_bytes)
 
 
 def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:
@@ -265,13 +283,6 @@ def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:
     largest = max(encoded_size(shard.shapes(), codec) for shard in divide(model, choices.shards))
     usual, longest = ScheduleConfig(rounds=1, cohort_size=1, quorum=1).upload_allowance_s, 7 * 86_400.0
     return min(longest, max(usual, float(math.ceil(largest / SLOW_UPLINK_BYTES_PER_S))))
-
-
-def _machine_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
 
 
 def _model(choices: Choices, vocab_size: int) -> ModelSpec:
@@ -296,10 +307,37 @@ def _codec(choices: Choices) -> CodecConfig:
 
 def _outer(choices: Choices) -> OuterConfig:
     default = default_outer(choices.preset)
-    return OuterConfig(
-        learning_rate=default.learning_rate if choices.outer_lr is None else choices.outer_lr,
-        momentum=default.momentum if choices.outer_momentum is None else choices.outer_momentum,
-    )
+    named: dict[str, Any] = {}
+    if choices.outer in ADAPTIVE:
+        default = ADAPTIVE_OUTER
+    if choices.outer in get_args(OuterOptimizer) and choices.outer != "strategy":
+        named = {"optimizer": choices.outer}
+    elif choices.outer is not None:
+        named = {"optimizer": "strategy", "strategy": choices.outer, "learning_rate": 1.0, "momentum": 0.0}
+    given = {
+        "learning_rate": choices.outer_lr,
+        "momentum": choices.outer_momentum,
+        "tau": choices.outer_tau,
+        "weight_averaging": choices.weight_averaging,
+    }
+    return msgspec.structs.replace(default, **named | _given(given))
+
+
+def _stability(choices: Choices) -> StabilityTerms:
+    if choices.evaluate is None and (choices.held_out_gate or choices.plateau_rounds):
+        raise UsageError("A held-out gate and a plateau are seen on text of yours.", "Name some with --evaluate.")
+    given = {
+        "blow_up": choices.blow_up,
+        "backoff": choices.backoff,
+        "held_out_gate": choices.held_out_gate,
+        "plateau_rounds": choices.plateau_rounds,
+        "plateau_factor": choices.plateau_factor,
+    }
+    return msgspec.structs.replace(StabilityTerms(blow_up=BLOW_UP), **_given(given))
+
+
+def _given(choices: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in choices.items() if value is not None}
 
 
 def _training(choices: Choices) -> TrainingConfig:
@@ -310,7 +348,7 @@ def _training(choices: Choices) -> TrainingConfig:
         "learning_rate": choices.learning_rate,
     }
     default = default_training(choices.preset, choices.unit)
-    changed = msgspec.structs.replace(default, **{name: value for name, value in given.items() if value is not None})
+    changed = msgspec.structs.replace(default, **_given(given))
     return msgspec.convert(msgspec.to_builtins(changed), TrainingConfig)
 
 

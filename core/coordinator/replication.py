@@ -104,6 +104,9 @@ def _round(
         "training_loss": one.training_loss,
         "pseudo_gradient_norm": one.pseudo_gradient_norm,
         "model_norm": one.model_norm,
+        "norms": msgspec.Raw(one.norms.encode() or b"null"),
+        "outer_lr": one.outer_lr,
+        "rejected": one.rejected,
         "upload_bytes": one.upload_bytes,
         "dense_bytes": one.dense_bytes,
         "reason": one.reason,
@@ -133,7 +136,8 @@ The run {config.run_id} of the federation {federation.federation_id}: {rounds} o
 | `manifest.json` | the terms as every volunteer saw and checked them; their hash is {federation.manifest_hash} |
 | `config.json` | the same terms unwrapped, from the model to the schedule; the seed is {config.seed} |
 | `tokenizer.json` | the tokenizer; its SHA-256 is {config.tokenizer.sha256} |
-| `rounds.jsonl` | every round: base, cohort, what came, the checkpoint after it, and how good it was |
+| `rounds.jsonl` | every round: base, server learning rate, cohort, what came, norms by layer, the checkpoint after it \
+and how good it was, and why a round was taken back |
 | `environment.json` | versions on the coordinator's machine |
 
 {_first_words(config)} Their checkpoint is {first or "not recorded"}.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ def round_row(item: Round, checkpoint: Checkpoint | None, outcomes: Mapping[str,
         "checkpoint": "" if checkpoint is None else checkpoint.sha256,
         "pseudo_gradient_norm": item.pseudo_gradient_norm,
         "model_norm": item.model_norm,
+        "outer_lr": item.outer_lr,
+        "rejected": item.rejected,
+        "download_bytes": 0 if checkpoint is None else checkpoint.delta_bytes or checkpoint.size_bytes,
         "evaluation": "" if checkpoint is None else checkpoint.evaluation,
         "reason": item.reason,
         **counted,
@@ -48,14 +52,15 @@ def round_row(item: Round, checkpoint: Checkpoint | None, outcomes: Mapping[str,
 
 
 def summary(federation: Federation, store: Store) -> dict[str, Any]:
-    """The whole federation in figures, for ``status`` and the last event."""
+    """The whole federation in figures, for ``status`` and the last event; ``norms`` are those of the last round."""
     checkpoints = store.checkpoints()
     by_round = {item.server_round: item for item in checkpoints}
     outcomes = store.outcomes()
-    rows = [
-        round_row(item, by_round.get(item.server_round), outcomes.get(item.server_round, {})) for item in store.rounds()
-    ]
-    measured = [item.bits_per_byte for item in checkpoints if item.bits_per_byte is not None]
+    rounds = store.rounds()
+    rows = [round_row(item, by_round.get(item.server_round), outcomes.get(item.server_round, {})) for item in rounds]
+    usable = [item for item in checkpoints if not item.rejected]
+    measured = [item.bits_per_byte for item in usable if item.bits_per_byte is not None]
+    norms = next((item.norms for item in reversed(rounds) if item.norms), "")
     initial = checkpoints[0].bits_per_byte if checkpoints else None
     return {
         "name": federation.config.name,
@@ -71,7 +76,8 @@ def summary(federation: Federation, store: Store) -> dict[str, Any]:
         "volunteers_left": len(store.volunteers(gone=True)),
         "upload_bytes": sum(row["upload_bytes"] for row in rows),
         "dense_bytes": sum(row["dense_bytes"] for row in rows),
-        "checkpoint": checkpoints[-1].sha256 if checkpoints else "",
+        "checkpoint": usable[-1].sha256 if usable else "",
+        "norms": json.loads(norms) if norms else None,
         "forwards_to": federation.config.forwards_to.name,
     }
 

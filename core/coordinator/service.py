@@ -16,6 +16,7 @@ from core.api.errors import StorageError, UsageError
 from core.coordinator.home import Federation
 from core.coordinator.learning.evaluation import Evaluator
 from core.coordinator.learning.model_files import ModelFiles
+from core.coordinator.learning.requirements import machine_bytes, refuse_missing
 from core.coordinator.premises import Premises
 from core.coordinator.records.schema import Event
 from core.coordinator.records.store import Store
@@ -37,6 +38,7 @@ class Service:
     """Runs one federation until its last round, a signal, or the death of the parent it was told to watch."""
 
     def __init__(self, federation: Federation, premises: Premises, show: Print) -> None:
+        refuse_missing(federation.config, machine_bytes())
         self._federation = federation
         self._premises = premises
         self._store = federation.store()

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from core.api.errors import UsageError
-from core.config import MAX_TEXT, FederationConfig, LargerFederation, OuterConfig, ScheduleConfig
+from core.config import MAX_TEXT, FederationConfig, LargerFederation, OuterConfig, ScheduleConfig, StabilityTerms
 
 MAX_MACHINES: Final = 32
 _SHARE: Final = 0.1
@@ -20,7 +20,8 @@ def household_terms(larger: FederationConfig, federation_id: str, manifest_hash:
     """The manifest's content for the machines of one household.
 
     Model, tokenizer, public text, training, shards, privacy and codec are the larger federation's to the letter, so
-    that a round here is a round there. The outer optimiser is left out: the mean is passed on, never applied.
+    that a round here is a round there. Outer optimiser and stability are left out: the mean is passed on, never
+    applied.
 
     Args:
         larger: the larger federation's terms.
@@ -50,6 +51,7 @@ def household_terms(larger: FederationConfig, federation_id: str, manifest_hash:
         name=f"{larger.name[:110]} at home",
         purpose=purpose[:MAX_TEXT],
         outer=OuterConfig(optimizer="fedavg", learning_rate=1.0, momentum=0.0),
+        stability=StabilityTerms(),
         schedule=ScheduleConfig(
             rounds=schedule.rounds,
             cohort_size=MAX_MACHINES,

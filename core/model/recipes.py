@@ -16,6 +16,8 @@ from core.model.presets import GPT2_SUFFIX, preset
 SEED_LOCAL_STEPS: Final = 500
 SEED_SEQ_LEN: Final = 2_048
 SEED_OUTER: Final = OuterConfig(learning_rate=0.2, momentum=0.9)
+ADAPTIVE_OUTER: Final = OuterConfig(optimizer="fedadam", learning_rate=0.01, momentum=0.9)
+"""What ``fedadam`` and ``fedyogi`` start from under any preset; ours. β2 and τ are those of Reddi et al. (2021)."""
 _WARMUP: Final = 100
 
 

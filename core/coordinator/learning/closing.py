@@ -1,6 +1,7 @@
 """Ending a round: mean, outer step, durable checkpoint, and only then the signed receipts.
 
-Whatever the size of the model, a few slices of it are in memory (``averaging``).
+Whatever the size of the model, a few slices of it are in memory (``stepping``); a Flower strategy alone holds its
+cohort. What a blow-up is, ``stability`` says: such a round ends like any other, and its checkpoint is not built upon.
 
 Killed anywhere before the last transaction, the same updates give the same checkpoint again, bit for bit.
 """
@@ -10,20 +11,37 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from typing import Final, NamedTuple
 
 import msgspec
 
 from core.api.errors import StorageError, UpdateError
 from core.coordinator.home import Federation
-from core.coordinator.learning.averaging import Mean, OuterStepSlices, UpdateLost
+from core.coordinator.learning.averaging import Mean, UpdateLost
 from core.coordinator.learning.model_files import ModelFiles
-from core.coordinator.learning.publishing import publish
+from core.coordinator.learning.norms import Norms, norms
+from core.coordinator.learning.publishing import Published, publish
+from core.coordinator.learning.stability import blow_up
+from core.coordinator.learning.stepping import GivenStep, Moments, OuterStepSlices
 from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.records.schema import Assignment, Checkpoint, Round
 from core.coordinator.records.store import Store
 from core.federation.protocol import Receipt
+from core.postprocess.compression.codec import EncodedUpdate
+
+_RECENT: Final = 4
+"""Checkpoints whose state the last round may have made superfluous; what is older went before, or is swept."""
+
+
+class Stepped(NamedTuple):
+    """What a step left in files: the checkpoint, and the moments after it (empty where none are kept)."""
+
+    published: Published
+    momentum: str
+    second_moment: str
+    norms: Norms
 
 
 class Closer:
@@ -45,26 +63,27 @@ class Closer:
         """
         accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
         before = self._store.latest_checkpoint()
-        with ExitStack() as files:
-            base = files.enter_context(self._files.opened(current.base_hash))
-            old = files.enter_context(self._files.opened_state(before.momentum))
-            mean = self._mean(files, accepted, damped=self._config.shard.mode != "full")
-            step = OuterStepSlices(self._config.outer, base, mean, old, self._beat)
-            momentum = ""
-            try:
-                if step.keeps_momentum:
-                    momentum = self._files.put_state(step.momentum)
-                with self._files.opened_state(momentum) as after:
-                    published = publish(self._files, base, step.weights(after), before.residual)
-            except UpdateError as error:
-                self.give_up(current, error.message)
-                self.sweep()
-                return
+        take_step = self._strategy_step if self._config.outer.optimizer == "strategy" else self._outer_step
+        try:
+            with ExitStack() as files:
+                stepped = take_step(files, current, accepted, before)
+        except UpdateError as error:
+            unstable = error.message if self._config.stability.blow_up else ""
+            self.give_up(dataclasses.replace(current, rejected=unstable), error.message)
+            self.sweep()
+            return
+        rejected = blow_up(
+            self._config.stability, self._earlier(current), stepped.norms.all.get("pseudo_gradient", 0.0),
+            stepped.norms.all["model"],
+        )  # fmt: skip
         now = time.time()
         checkpoint = Checkpoint(
-            server_round=current.server_round, momentum=momentum, created_at=now, parent=current.base_hash,
-            **published._asdict(),
+            server_round=current.server_round, created_at=now, parent=current.base_hash, rejected=rejected,
+            momentum=stepped.momentum, second_moment=stepped.second_moment, **stepped.published._asdict(),
         )  # fmt: skip
+        made = checkpoint.state
+        if rejected:
+            checkpoint = dataclasses.replace(checkpoint, momentum="", second_moment="", residual="")
         losses = [item.loss for item in accepted if item.loss is not None]
         closed = dataclasses.replace(
             current,
@@ -74,15 +93,66 @@ class Closer:
             upload_bytes=sum(item.size_bytes for item in accepted),
             dense_bytes=sum(4 * sum(map(math.prod, self._updates.shapes(item.shard).values())) for item in accepted),
             training_loss=sum(losses) / len(losses) if losses else None,
-            pseudo_gradient_norm=mean.norm.value(),
-            model_norm=step.norm.value(),
+            pseudo_gradient_norm=stepped.norms.all.get("pseudo_gradient", 0.0),
+            model_norm=stepped.norms.all["model"],
+            norms=msgspec.json.encode(stepped.norms).decode(),
+            rejected=rejected,
+            reason=rejected,
         )
-        receipts = [(item.key_id, self.receipt(item, published.sha256)) for item in accepted]
+        receipts = [(item.key_id, self.receipt(item, checkpoint.sha256)) for item in accepted]
         self._store.close_round(closed, checkpoint, receipts)
-        self._forget(accepted, before.state, keep=checkpoint.state)
+        self._forget(accepted, made)
 
-    def _mean(self, files: ExitStack, accepted: Sequence[Assignment], *, damped: bool) -> Mean:
-        """The mean of what was accepted, read from the files as it is asked for."""
+    def _outer_step(
+        self, files: ExitStack, current: Round, accepted: Sequence[Assignment], before: Checkpoint
+    ) -> Stepped:
+        """Mean and outer step, slice by slice; raises UpdateError where it cannot be taken, UpdateLost as ``close``."""
+        base = files.enter_context(self._files.opened(current.base_hash))
+        old = self._moments(files, before.momentum, before.second_moment)
+        mean = self._mean(files, accepted, damped=self._config.shard.mode != "full")
+        step = OuterStepSlices(self._config.outer, base, mean, old, self._beat, current.outer_lr)
+        momentum = self._files.put_state(step.momentum) if step.keeps_momentum else ""
+        second = self._files.put_state(step.second_moment) if step.keeps_second_moment else ""
+        with ExitStack() as made:
+            stepped = step.weights(self._moments(made, momentum, second))
+            published = publish(self._files, base, stepped, before.residual)
+        found = norms(self._config.model, mean.norm, step.momentum_norm, step.norm)
+        return Stepped(published, momentum, second, found)
+
+    def _strategy_step(
+        self, files: ExitStack, current: Round, accepted: Sequence[Assignment], before: Checkpoint
+    ) -> Stepped:
+        """A Flower strategy's step, the cohort in memory; raises as ``_outer_step`` does."""
+        from core.coordinator.learning import strategy  # nobody else shall load Flower's strategies
+
+        base = self._files.weights(current.base_hash)
+        private, outer = self._federation.home.private, self._config.outer
+        replies = []
+        for item, update in self._opened(files, accepted):
+            try:
+                trained = {name: base[name] - values.reshape(base[name].shape) for name, values in update.arrays()}
+            except (StorageError, UpdateError) as error:
+                raise UpdateLost(item, error.message) from error
+            replies.append((trained, item.loss))
+            self._beat()
+        state = private.read(before.momentum) if before.momentum else b""
+        given = strategy.aggregate(strategy.load(outer.strategy), current.server_round, base, replies, state)
+        rate = outer.learning_rate if current.outer_lr is None else current.outer_lr
+        step = GivenStep(outer, base, given.weights, rate)
+        with self._files.opened(current.base_hash) as stored:
+            published = publish(self._files, stored, step.weights, before.residual)
+        remembered = private.put(given.state) if given.state else ""
+        found = norms(self._config.model, step.delta_norm, step.momentum_norm, step.norm)
+        return Stepped(published, remembered, "", found)
+
+    def _earlier(self, current: Round) -> list[Round]:
+        return [item for item in self._store.rounds() if item.server_round < current.server_round]
+
+    def _moments(self, files: ExitStack, *hashes: str) -> Moments:
+        return Moments(*(files.enter_context(self._files.opened_state(one)) for one in hashes))
+
+    def _opened(self, files: ExitStack, accepted: Sequence[Assignment]) -> list[tuple[Assignment, EncodedUpdate]]:
+        """What was accepted, to be read from the files as it is asked for."""
         updates = []
         for item in accepted:
             try:
@@ -91,7 +161,11 @@ class Closer:
             except (StorageError, UpdateError) as error:
                 raise UpdateLost(item, error.message) from error
             self._beat()
-        return Mean(updates, list(self._files.shapes), damped=damped)
+        return updates
+
+    def _mean(self, files: ExitStack, accepted: Sequence[Assignment], *, damped: bool) -> Mean:
+        """The mean of what was accepted, read from the files as it is asked for."""
+        return Mean(self._opened(files, accepted), list(self._files.shapes), damped=damped)
 
     def give_up(self, current: Round, reason: str) -> None:
         """End a round without a checkpoint; what had been accepted is told that it was not used."""
@@ -105,8 +179,14 @@ class Closer:
         self._forget(accepted)
 
     def sweep(self) -> None:
-        """Remove what a crash left behind: volunteers' updates of ended rounds, state that no checkpoint names."""
-        self._sweep_but(set(self._store.latest_checkpoint().state))
+        """Remove what a crash left behind: volunteers' updates of ended rounds, state that is needed no more."""
+        self._sweep_but(self._kept())
+
+    def _kept(self) -> set[str]:
+        """Private blobs that a next step may start from: those of the base, and while it may be refused its base's."""
+        usable = [item for item in self._store.checkpoints() if not item.rejected]
+        newest = usable[-2:] if self._config.stability.held_out_gate else usable[-1:]
+        return {name for item in newest for name in item.state}
 
     def _sweep_but(self, kept: set[str]) -> None:
         current = self._store.open_round()
@@ -116,12 +196,14 @@ class Closer:
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 
-    def _forget(self, accepted: Sequence[Assignment], state: Sequence[str] = (), *, keep: Sequence[str] = ()) -> None:
-        """Remove single volunteers' updates and the last step's state, now that the checkpoint is durable."""
-        private = self._federation.home.private
-        for sha256 in (*(item.update_sha256 for item in accepted), *state):
-            if sha256 not in keep:  # the mean of one machine of a household may be its very bytes
-                private.remove(sha256)
+    def _forget(self, accepted: Sequence[Assignment], made: Iterable[str] = (), *, keep: str = "") -> None:
+        """Remove single volunteers' updates and state that is needed no more, now that the round is durable."""
+        private, kept = self._federation.home.private, self._kept() | {"", keep}
+        recent = self._store.checkpoints()[-_RECENT:]
+        stale = {item.update_sha256 for item in accepted} | set(made)
+        stale |= {name for item in recent for name in item.state}
+        for name in stale - kept:
+            private.remove(name)
 
     def receipt(self, item: Assignment, checkpoint_hash: str = "") -> Receipt:
         """What became of an assignment, signed with the federation key."""

@@ -69,13 +69,10 @@ class HouseholdCloser(Closer):
             tokens=sum(item.tokens for item in accepted), seconds=now - current.started_at, loss=loss,
         )  # fmt: skip
         self._store.close_round(closed, outcome, [(item.key_id, self.receipt(item)) for item in accepted])
-        self._forget(accepted, keep=(sha256,))
+        self._forget(accepted, keep=sha256)  # the mean of one machine may be its very bytes
 
-    def sweep(self) -> None:
-        """As in any federation; the newest mean stays until the next, for the forwarder to fetch."""
-        self._sweep_but(self._kept_means())
-
-    def _kept_means(self) -> set[str]:
+    def _kept(self) -> set[str]:
+        """The newest mean stays until the next, for the forwarder to fetch."""
         errand = self._store.newest_errand()
         mean = None if errand is None else self._store.mean(errand.server_round)
         return set() if mean is None else {mean.sha256}

@@ -34,6 +34,11 @@ ALTER TABLE checkpoints ADD COLUMN parent TEXT NOT NULL DEFAULT '';
 ALTER TABLE checkpoints ADD COLUMN delta TEXT NOT NULL DEFAULT '';
 ALTER TABLE checkpoints ADD COLUMN delta_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE checkpoints ADD COLUMN residual TEXT NOT NULL DEFAULT '';
+ALTER TABLE checkpoints ADD COLUMN second_moment TEXT NOT NULL DEFAULT '';
+ALTER TABLE checkpoints ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+ALTER TABLE rounds ADD COLUMN outer_lr REAL;
+ALTER TABLE rounds ADD COLUMN norms TEXT NOT NULL DEFAULT '';
+ALTER TABLE rounds ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
 """,
 }
 """Version → what makes the next one of it."""
@@ -53,7 +58,8 @@ CREATE TABLE checkpoints (
     server_round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, momentum TEXT NOT NULL,
     created_at REAL NOT NULL, loss REAL, bits_per_byte REAL, evaluation TEXT NOT NULL DEFAULT '',
     parent TEXT NOT NULL DEFAULT '', delta TEXT NOT NULL DEFAULT '', delta_bytes INTEGER NOT NULL DEFAULT 0,
-    residual TEXT NOT NULL DEFAULT ''
+    residual TEXT NOT NULL DEFAULT '',
+    second_moment TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE rounds (
     server_round INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('open', 'closed', 'void')),
@@ -61,7 +67,7 @@ CREATE TABLE rounds (
     started_at REAL NOT NULL, deadline_at REAL NOT NULL, extensions INTEGER NOT NULL DEFAULT 0,
     closed_at REAL, volunteers INTEGER NOT NULL DEFAULT 0, upload_bytes INTEGER NOT NULL DEFAULT 0,
     dense_bytes INTEGER NOT NULL DEFAULT 0, training_loss REAL, pseudo_gradient_norm REAL, model_norm REAL,
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '', outer_lr REAL, norms TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE assignments (
     server_round INTEGER NOT NULL REFERENCES rounds (server_round), key_id TEXT NOT NULL, nonce BLOB NOT NULL,
@@ -127,7 +133,11 @@ class RollRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The model after a round (0: the initial weights). ``momentum`` names a private blob, empty if there is none."""
+    """The model after a round (0: the initial weights).
+
+    ``momentum`` and ``second_moment`` name private blobs, empty if there is none. Under a Flower strategy ``momentum``
+    is what the strategy remembers. A checkpoint that was rejected is never built upon, and its moments are not kept.
+    """
 
     server_round: int
     sha256: str
@@ -139,6 +149,9 @@ class Checkpoint:
     bits_per_byte: float | None = None
     evaluation: str = ""
     """Empty: not evaluated; ``ok``; or why it failed."""
+    second_moment: str = ""
+    rejected: str = ""
+    """Why no round starts from it; empty if one may."""
     parent: str = ""
     """The checkpoint its round started from."""
     delta: str = ""
@@ -150,7 +163,7 @@ class Checkpoint:
     @property
     def state(self) -> tuple[str, ...]:
         """Private blobs that the next step needs."""
-        return tuple(name for name in (self.momentum, self.residual) if name)
+        return tuple(name for name in (self.momentum, self.second_moment, self.residual) if name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +187,12 @@ class Round:
     pseudo_gradient_norm: float | None = None
     model_norm: float | None = None
     reason: str = ""
+    outer_lr: float | None = None
+    """The server learning rate its outer step takes; decided when it is opened."""
+    norms: str = ""
+    """JSON of ``learning.norms.Norms``, of a closed round."""
+    rejected: str = ""
+    """Why what it came to is not built upon; also of a round whose step was not finite, which has no checkpoint."""
 
     @property
     def compression(self) -> float | None:

@@ -138,12 +138,12 @@ class Store(Database):
         return [Checkpoint(**row) for row in self._read("SELECT * FROM checkpoints ORDER BY server_round")]
 
     def latest_checkpoint(self) -> Checkpoint:
-        """The newest checkpoint.
+        """The newest checkpoint that was not rejected.
 
         Raises:
             StorageError: there is none.
         """
-        rows = self._read("SELECT * FROM checkpoints ORDER BY server_round DESC LIMIT 1")
+        rows = self._read("SELECT * FROM checkpoints WHERE rejected = '' ORDER BY server_round DESC LIMIT 1")
         if not rows:
             raise StorageError(f"{self._path} names no checkpoint.", "Restore the folder from a backup.")
         return Checkpoint(**rows[0])
@@ -160,6 +160,23 @@ class Store(Database):
             sha256 = rows[0]["parent"]
         return found
 
+    def reject(self, server_round: int, reason: str) -> None:
+        """Take a round's checkpoint out of use for good; a second time changes nothing."""
+        with self._write() as db:
+            done = db.execute(
+                "UPDATE checkpoints SET rejected = ? WHERE server_round = ? AND rejected = ''", (reason, server_round)
+            )
+            if done.rowcount:
+                db.execute(
+                    "UPDATE rounds SET rejected = ?, reason = ? WHERE server_round = ?", (reason, reason, server_round)
+                )
+                self._log_rejection(db, server_round, reason)
+
+    def _log_rejection(self, db: sqlite3.Connection, server_round: int, reason: str) -> None:
+        row = db.execute("SELECT base_hash FROM rounds WHERE server_round = ?", (server_round,)).fetchone()
+        restored = "" if row is None else row["base_hash"]
+        self._log(db, "checkpoint_rejected", {"round": server_round, "reason": reason, "restored": restored})
+
     def set_evaluation(self, server_round: int, loss: float | None, bits_per_byte: float | None, outcome: str) -> None:
         """Note how good a checkpoint is on the coordinator's own text, or why that could not be measured."""
         with self._write() as db:
@@ -173,12 +190,16 @@ class Store(Database):
     def begin_round(self, opened: Round, assignments: Sequence[Assignment]) -> None:
         """Make a round and all its assignments durable, before anything is pushed."""
         with self._write() as db:
+            before = db.execute("SELECT outer_lr FROM rounds ORDER BY server_round DESC LIMIT 1").fetchone()
             insert(db, "rounds", opened)
             for assignment in assignments:
                 insert(db, "assignments", assignment)
             body = {"round": opened.server_round, "base": opened.base_hash, "deadline_at": opened.deadline_at}
             cohort = [assignment.key_id[:12] for assignment in assignments]
             self._log(db, "round_started", body | {"volunteers": len(assignments), "cohort": cohort})
+            if before is not None and before["outer_lr"] is not None and before["outer_lr"] != opened.outer_lr:
+                rates = {"before": before["outer_lr"], "outer_lr": opened.outer_lr}
+                self._log(db, "outer_rate", {"round": opened.server_round, **rates})
 
     def rounds(self) -> list[Round]:
         """All rounds, oldest first."""
@@ -282,7 +303,7 @@ class Store(Database):
         with self._write() as db:
             columns = (
                 "state", "closed_at", "volunteers", "upload_bytes", "dense_bytes", "training_loss",
-                "pseudo_gradient_norm", "model_norm", "reason",
+                "pseudo_gradient_norm", "model_norm", "reason", "norms", "rejected",
             )  # fmt: skip
             sets = ", ".join(f"{name} = ?" for name in columns)
             values = [getattr(closed, name) for name in columns]
@@ -292,6 +313,8 @@ class Store(Database):
             for key_id, receipt in receipts:
                 _insert_receipt(db, key_id, receipt)
             self._log(db, "round_closed" if outcome else "round_void", {"round": closed.server_round})
+            if closed.rejected:
+                self._log_rejection(db, closed.server_round, closed.rejected)
 
     # Receipts
 

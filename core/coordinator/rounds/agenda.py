@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.config import FederationConfig
+from core.coordinator.learning.gate import HeldOutGate
+from core.coordinator.learning.stability import next_rate
 from core.coordinator.records.schema import Round
 from core.coordinator.records.store import Store
 
@@ -31,6 +33,8 @@ class Opening:
     """Unix seconds; ``None`` counts the terms' deadline from the moment the cohort is there."""
     shard: str = ""
     """What everybody trains; empty: as the lottery has it."""
+    outer_lr: float | None = None
+    """The server learning rate of its outer step; ``None`` where none is taken."""
 
 
 class Agenda(Protocol):
@@ -53,29 +57,38 @@ class Agenda(Protocol):
 
 
 class OwnAgenda:
-    """Round after round from the newest checkpoint, as many as the terms plan."""
+    """Round after round from the newest checkpoint that was not rejected, as many as the terms plan."""
 
     fixed = False
 
-    def __init__(self, config: FederationConfig, store: Store) -> None:
+    def __init__(self, config: FederationConfig, store: Store, *, evaluates: bool) -> None:
         self._config = config
         self._store = store
+        self._gate = HeldOutGate(config, store, evaluates=evaluates)
 
     def finished(self) -> bool:
-        """Whether the last planned round is over."""
+        """Whether the last planned round is over, and its checkpoint was judged."""
         rounds = self._store.rounds()
-        return bool(rounds) and rounds[-1].state != "open" and self._last(rounds) >= self._config.schedule.rounds
+        return bool(rounds) and rounds[-1].state != "open" and self._no_more(rounds) and self._gate.settled()
 
-    def next(self) -> Opening:
-        """The round after the last, from the newest checkpoint."""
+    def next(self) -> Opening | None:
+        """The round after the last; ``None`` while it is not known yet from which weights, and after the last."""
+        if not self._gate.settle():
+            return None
         rounds, base = self._store.rounds(), self._store.latest_checkpoint()
+        if self._no_more(rounds):
+            return None
         closed = sum(1 for item in rounds if item.state == "closed")
         return Opening(
             server_round=1 + self._last(rounds),
             base_hash=base.sha256,
             base_bytes=base.size_bytes,
             step_clock=closed * self._config.training.local_steps,
+            outer_lr=next_rate(self._config.stability, self._config.outer, rounds, self._store.checkpoints()),
         )
+
+    def _no_more(self, rounds: list[Round]) -> bool:
+        return self._last(rounds) >= self._config.schedule.rounds
 
     def local_steps(self, server_round: int) -> int:
         """As the terms say."""
@@ -127,6 +140,14 @@ class ErrandAgenda:
         return GATHER_S
 
 
-def agenda_of(config: FederationConfig, store: Store) -> Agenda:
-    """The agenda that a federation's terms ask for."""
-    return ErrandAgenda(store) if config.forwards_to.federation_id else OwnAgenda(config, store)
+def agenda_of(config: FederationConfig, store: Store, *, evaluates: bool = False) -> Agenda:
+    """The agenda that a federation's terms ask for.
+
+    Args:
+        config: the terms.
+        store: of the federation.
+        evaluates: whether the coordinator has a text of its own.
+    """
+    if config.forwards_to.federation_id:
+        return ErrandAgenda(store)
+    return OwnAgenda(config, store, evaluates=evaluates)

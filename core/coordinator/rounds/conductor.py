@@ -62,7 +62,7 @@ class Conductor:
         self._spool = federation.home.spool
         self._transport = transport
         self._beat = beat
-        self._agenda = agenda_of(federation.config, store)
+        self._agenda = agenda_of(federation.config, store, evaluates=federation.home.evaluation_text.is_file())
         self._closer = closer_of(federation, store, updates, beat)
         self._judge = Judge(federation, store, admission, self._closer)
         self._shards = updates.shards()
@@ -107,6 +107,7 @@ class Conductor:
             step_clock=opening.step_clock,
             started_at=now,
             deadline_at=now + schedule.deadline_s if opening.deadline_at is None else opening.deadline_at,
+            outer_lr=opening.outer_lr,
         )
         assignments = self._assign(opened.server_round, cohort, shard=opening.shard) or self._assign(
             opened.server_round, cohort, shard=opening.shard, bars=False

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from support import strategies
 from support.small_simulation import HELD_OUT, TEXTS, small
 
-from core.config import (
-    CodecConfig,
-    OuterConfig,
-)
+from core.aggregation import MeanAccumulator
+from core.config import CodecConfig, OuterConfig
+from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.jobs import PrivacyPlan
 from core.model.checkpoint_io import write_weights
 from core.simulation import Simulation
@@ -51,6 +51,43 @@ def test_one_client_with_fedavg_is_plain_training(tmp_path: Path) -> None:
     simulation.step()
     for name, moved in simulation.weights.items():
         assert np.allclose(moved, base[name] - update.arrays[name], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        OuterConfig(optimizer="nesterov", learning_rate=0.7, momentum=0.9, weight_averaging=0.25),
+        OuterConfig(optimizer="fedyogi", learning_rate=0.01, momentum=0.9, tau=0.1),
+    ],
+    ids=lambda outer: outer.optimizer,
+)
+def test_every_outer_optimiser_remembers_its_moments(tmp_path: Path, outer: OuterConfig) -> None:
+    simulation = Simulation(small(outer=outer, codec=CodecConfig(name="fp32")), TEXTS, HELD_OUT, tmp_path / "a")
+    known = OuterStep({name: array.copy() for name, array in simulation.weights.items()}, None, {})
+    apart = Simulation(simulation.config, TEXTS, HELD_OUT, tmp_path / "b")
+    base = tmp_path / "base.safetensors"
+    for number in (1, 2):
+        write_weights(base, known.weights)
+        total = MeanAccumulator({name: array.shape for name, array in known.weights.items()})
+        for client in apart.clients:
+            total.add(apart.decode(client.train(apart.config, PrivacyPlan(unit="none"), base, number, 1)[0]))
+        known = outer_step(outer, known.weights, total.mean(), known.momentum, known.second_moment)
+        simulation.step()
+        assert all(simulation.weights[name].tobytes() == known.weights[name].tobytes() for name in known.weights)
+
+
+def test_a_strategy_stands_in_for_mean_and_outer_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    strategies.install(tmp_path / "packages")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    found = []
+    for outer in (
+        OuterConfig(optimizer="fedavg", learning_rate=0.5),
+        OuterConfig(optimizer="strategy", strategy="mean", learning_rate=0.5),
+    ):
+        simulation = Simulation(small(outer=outer), TEXTS, HELD_OUT, tmp_path / outer.optimizer)
+        simulation.step()
+        found.append(simulation.weights)
+    assert all(np.allclose(found[0][name], found[1][name], atol=1e-6) for name in found[0])
 
 
 def test_the_stream_goes_on_in_the_next_round(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from core.api.errors import UsageError
+from core.config import StabilityTerms
 from core.coordinator import creation
+from core.coordinator.__main__ import parser
 from core.coordinator.creation import Choices, configure, create, refuse_what_cannot_run
 from core.model.presets import num_parameters, preset
 
@@ -43,7 +46,7 @@ def test_a_preset_brings_the_seeds_rounds_and_outer_optimiser_and_choices_win() 
 def test_what_the_coordinators_machine_cannot_hold_is_refused_before_a_weight_is_drawn(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(creation, "_machine_bytes", lambda: 8 << 30)
+    monkeypatch.setattr(creation, "machine_bytes", lambda: 8 << 30)
     began = time.process_time()
     with pytest.raises(UsageError, match=r"takes about [\d.]+ GB of memory, but this machine has 8\.6 GB"):
         create(tmp_path / "new", Choices(name="Test", preset=name, unit="none"))
@@ -66,3 +69,52 @@ def test_a_large_update_gets_the_time_that_a_slow_line_takes() -> None:
         num_parameters(large.model) * (1 + 4 / 256) / 1.25e6, rel=0.01
     )
     assert terms(50_277, preset="3b", unit="none", shards=9).schedule.upload_allowance_s == 600.0
+
+
+def test_an_outer_optimiser_is_chosen_by_name_and_keeps_the_presets_numbers() -> None:
+    assert terms(preset="tiny").outer.optimizer == "fedmom"
+    nesterov = terms(preset="1.3b", outer="nesterov", weight_averaging=0.5).outer
+    assert (nesterov.optimizer, nesterov.learning_rate, nesterov.momentum) == ("nesterov", 0.2, 0.9)
+    assert nesterov.weight_averaging == 0.5
+    adam = terms(preset="1.3b", outer="fedadam", outer_tau=0.1).outer
+    assert (adam.optimizer, adam.learning_rate, adam.momentum, adam.tau) == ("fedadam", 0.01, 0.9, 0.1)
+    assert terms(outer="fedyogi", outer_lr=0.1).outer.learning_rate == 0.1
+    strategy = terms(preset="1.3b", outer="my.median").outer
+    assert (strategy.optimizer, strategy.strategy, strategy.learning_rate) == ("strategy", "my.median", 1.0)
+    with pytest.raises(UsageError, match="cannot be made"):
+        terms(outer="../median")
+
+
+def test_a_strategy_that_is_not_installed_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="strategy nobody is not installed on this machine"):
+        create(tmp_path / "new", Choices(name="Test", unit="none", outer="nobody"))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_new_federation_steps_back_from_a_blow_up_and_gates_need_text() -> None:
+    assert terms().stability == StabilityTerms(blow_up=creation.BLOW_UP)
+    assert terms(blow_up=0.0).stability == StabilityTerms()
+    text = Path("some text")
+    chosen = terms(blow_up=5.0, backoff=0.3, held_out_gate=0.1, plateau_rounds=4, plateau_factor=0.2, evaluate=text)
+    assert chosen.stability == StabilityTerms(
+        blow_up=5.0, backoff=0.3, held_out_gate=0.1, plateau_rounds=4, plateau_factor=0.2
+    )
+    for choice in ({"held_out_gate": 0.1}, {"plateau_rounds": 3}):
+        with pytest.raises(UsageError, match="seen on text of yours"):
+            terms(**choice)
+    with pytest.raises(UsageError, match=r"stability\.blow_up"):
+        terms(blow_up=0.5)
+
+
+def test_the_command_line_passes_every_choice_on() -> None:
+    words = (
+        "create d --name n --outer fedadam --outer-lr 0.1 --outer-momentum 0.8 --outer-tau 0.1 --weight-averaging 0.5 "
+        "--blow-up 4 --backoff 0.4 --held-out-gate 0.1 --plateau-rounds 3 --plateau-factor 0.3"
+    )
+    found = vars(parser().parse_args(words.split()))
+    expected = {
+        "outer": "fedadam", "outer_lr": 0.1, "outer_momentum": 0.8, "outer_tau": 0.1, "weight_averaging": 0.5,
+        "blow_up": 4.0, "backoff": 0.4, "held_out_gate": 0.1, "plateau_rounds": 3, "plateau_factor": 0.3,
+    }  # fmt: skip
+    assert {name: found[name] for name in expected} == expected
+    assert set(expected) <= {field.name for field in dataclasses.fields(Choices)}

@@ -58,7 +58,7 @@ def test_an_exported_model_is_the_base_of_round_one_to_the_bit(exported: Path, t
     config = federation.config
     assert (config.initialisation.source, config.model.preset) == ("checkpoint", "tiny")
     store = federation.store()
-    opening = OwnAgenda(config, store).next()
+    opening = OwnAgenda(config, store, evaluates=False).next()
     store.close()
     assert opening is not None
     assert opening.base_hash == config.initialisation.sha256 == file_sha256(exported / "model.safetensors")

@@ -64,6 +64,15 @@ OTHER: dict[str, Any] = {
     "outer.optimizer": "fedavg",
     "outer.learning_rate": 0.5,
     "outer.momentum": 0.9,
+    "outer.beta2": 0.999,
+    "outer.tau": 0.1,
+    "outer.weight_averaging": 0.5,
+    "stability.blow_up": 3.0,
+    "stability.window": 5,
+    "stability.backoff": 0.25,
+    "stability.held_out_gate": 0.02,
+    "stability.plateau_rounds": 4,
+    "stability.plateau_factor": 0.1,
     "privacy.clip_norm": 2.0,
     "privacy.windows_per_document": 2,
     "privacy.subspace.kind": "released",
@@ -81,6 +90,7 @@ OTHER: dict[str, Any] = {
     "schedule.upload_allowance_s": 60.0,
 }
 TOGETHER: dict[str, dict[str, Any]] = {
+    "outer.strategy": {"outer.optimizer": "strategy", "outer.strategy": "median"},
     "privacy.unit": {"privacy.unit": "document"},
     "privacy.relation": {"privacy.unit": "none", "privacy.relation": "none"},
     "initialisation.from": {"initialisation.from": "checkpoint", "initialisation.sha256": "c" * 64},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
 from core.config import OuterConfig
-from core.coordinator.learning.outer_optimizer import outer_step
+from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.update import ModelUpdate, pseudo_gradient
 
 SHAPES = {"a": (3, 4), "b": (5,)}
@@ -88,3 +88,106 @@ def test_the_mean_is_the_mean_and_the_order_of_a_cohort_gives_the_same_bits() ->
 def test_no_update_has_no_mean() -> None:
     with pytest.raises(ValueError, match="no update"):
         MeanAccumulator(SHAPES).mean()
+
+
+def deltas(count: int) -> list[ModelUpdate]:
+    return [ModelUpdate(weights(seed, 0.1)) for seed in range(1, count + 1)]
+
+
+def run(config: OuterConfig, base: dict[str, np.ndarray], updates: list[ModelUpdate]) -> OuterStep:
+    step = OuterStep(base, None, {})
+    for delta in updates:
+        step = outer_step(config, step.weights, delta, step.momentum, step.second_moment)
+    return step
+
+
+@pytest.mark.parametrize(("optimizer", "nesterov"), [("fedmom", False), ("nesterov", True)])
+def test_momentum_is_that_of_pytorchs_sgd(optimizer: str, nesterov: bool) -> None:
+    import torch
+
+    base, updates = weights(0), deltas(4)
+    tensor = torch.nn.Parameter(torch.from_numpy(base["a"].copy()))
+    reference = torch.optim.SGD([tensor], lr=0.7, momentum=0.9, nesterov=nesterov)
+    for delta in updates:
+        tensor.grad = torch.from_numpy(delta.arrays["a"].copy())
+        reference.step()
+    found = run(OuterConfig(optimizer=optimizer, learning_rate=0.7, momentum=0.9), base, updates)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found.weights["a"], tensor.detach().numpy(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["fedadam", "fedyogi"])
+def test_adaptive_steps_are_those_of_the_paper(optimizer: str) -> None:
+    """Algorithm 2 of Reddi et al. in float64, v from τ² on and without correction of the bias."""
+    beta1, beta2, tau, rate = 0.9, 0.99, 1e-2, 0.05
+    config = OuterConfig(optimizer=optimizer, learning_rate=rate, momentum=beta1, beta2=beta2, tau=tau)  # type: ignore[arg-type]
+    base, updates = weights(0), deltas(5)
+    model, m, v = base["a"].astype(np.float64), np.zeros((3, 4)), np.full((3, 4), tau**2)
+    for update in updates:
+        delta = update.arrays["a"].astype(np.float64)
+        m = beta1 * m + (1 - beta1) * delta
+        if optimizer == "fedadam":
+            v = beta2 * v + (1 - beta2) * delta**2
+        else:
+            v = v - (1 - beta2) * delta**2 * np.sign(v - delta**2)
+        model = model - rate * m / (np.sqrt(v) + tau)
+    found = run(config, base, updates)
+    np.testing.assert_allclose(found.weights["a"], model, rtol=0, atol=1e-5)
+    assert found.momentum is not None
+    assert found.second_moment is not None
+    np.testing.assert_allclose(found.second_moment["a"], v, rtol=1e-4)
+
+
+def test_adam_with_another_beta_or_tau_is_another_history() -> None:
+    base, updates = weights(0), deltas(3)
+    found = [
+        run(OuterConfig(optimizer="fedadam", learning_rate=0.01, momentum=0.9, **change), base, updates).weights["a"]
+        for change in ({}, {"beta2": 0.9}, {"tau": 0.1})
+    ]
+    assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_averaging_over_rounds_goes_part_of_the_way_and_at_zero_all_of_it() -> None:
+    base, delta = weights(0), ModelUpdate(weights(1))
+    plain = outer_step(OuterConfig(optimizer="fedavg"), base, delta, None).weights
+    zero = outer_step(OuterConfig(optimizer="fedavg", weight_averaging=0.0), base, delta, None).weights
+    half = outer_step(OuterConfig(optimizer="fedavg", weight_averaging=1.0), base, delta, None).weights
+    for name, array in base.items():
+        assert zero[name].tobytes() == plain[name].tobytes()
+        np.testing.assert_allclose(half[name], (array + plain[name]) / 2, rtol=0, atol=1e-6)
+
+
+def test_the_rate_of_a_round_stands_in_for_that_of_the_terms() -> None:
+    base, delta = weights(0), ModelUpdate(weights(1))
+    lowered = outer_step(OuterConfig(optimizer="fedavg", learning_rate=1.0), base, delta, None, rate=0.25)
+    terms = outer_step(OuterConfig(optimizer="fedavg", learning_rate=0.25), base, delta, None)
+    assert all(lowered.weights[name].tobytes() == terms.weights[name].tobytes() for name in base)
+
+
+def test_a_square_that_does_not_fit_is_refused() -> None:
+    huge = ModelUpdate({name: np.full(shape, 1e20, np.float32) for name, shape in SHAPES.items()})
+    with pytest.raises(UpdateError, match="second moment"):
+        outer_step(OuterConfig(optimizer="fedadam"), weights(0), huge, None)
+
+
+def test_a_strategy_is_not_for_the_mean() -> None:
+    with pytest.raises(ValueError, match="strategy"):
+        outer_step(OuterConfig(optimizer="strategy", strategy="median"), weights(0), ModelUpdate(weights(1)), None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"optimizer": "strategy"},
+        {"strategy": "median"},
+        {"optimizer": "fedadam", "beta2": 1.0},
+        {"optimizer": "fedadam", "tau": 0.0},
+        {"tau": float("nan")},
+        {"weight_averaging": -0.5},
+        {"weight_averaging": float("inf")},
+        {"learning_rate": 0.0},
+    ],
+)
+def test_settings_out_of_bounds_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"outer\."):
+        OuterConfig(**wrong)  # type: ignore[arg-type]

@@ -196,8 +196,12 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
         database.execute(f"ALTER TABLE volunteers DROP COLUMN {column}")
     for column in ("shard", "steps", "tokens"):
         database.execute(f"ALTER TABLE assignments DROP COLUMN {column}")
-    for column in ("parent", "delta", "delta_bytes", "residual"):
-        database.execute(f"ALTER TABLE checkpoints DROP COLUMN {column}")
+    for table, columns in (
+        ("checkpoints", ("second_moment", "rejected", "parent", "delta", "delta_bytes", "residual")),
+        ("rounds", ("outer_lr", "norms", "rejected")),
+    ):
+        for column in columns:
+            database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.execute("DROP TABLE errands")
     database.execute("DROP TABLE means")
     database.execute("PRAGMA user_version=1")
@@ -209,6 +213,29 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
     again.check()
     again.close()
     Store(tmp_path / "coordinator.db").close()
+
+
+def test_a_rejected_checkpoint_is_never_the_latest(store: Store) -> None:
+    for number in (1, 2):
+        store.begin_round(opened(number), [])
+        made = replace(checkpoint(number), momentum="m" * 64, second_moment="s" * 64)
+        store.close_round(replace(opened(number), state="closed"), made, [])
+    first = store.last_event()
+    store.reject(2, "It is worse.")
+    store.reject(2, "Once more.")
+    assert store.latest_checkpoint().server_round == 1
+    assert [item.rejected for item in store.checkpoints()] == ["", "It is worse."]
+    assert [(item.rejected, item.reason) for item in store.rounds()] == [("", ""), ("It is worse.", "It is worse.")]
+    told = [event.body for event in store.events_after(first)]
+    assert told == [{"round": 2, "reason": "It is worse.", "restored": "b" * 64}]
+
+
+def test_another_server_learning_rate_is_told_when_a_round_is_opened_with_it(store: Store) -> None:
+    for number, rate in ((1, 1.0), (2, 1.0), (3, 0.5), (4, 0.5)):
+        store.begin_round(replace(opened(number), outer_lr=rate), [])
+    told = [event.body for event in store.events_after(0) if event.kind == "outer_rate"]
+    assert told == [{"round": 3, "before": 1.0, "outer_lr": 0.5}]
+    assert [item.outer_lr for item in store.rounds()] == [1.0, 1.0, 0.5, 0.5]
 
 
 def test_the_newest_word_about_a_ledger_is_kept(store: Store) -> None:

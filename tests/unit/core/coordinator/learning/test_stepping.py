@@ -13,8 +13,9 @@ import pytest
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
 from core.config import CodecConfig, OuterConfig
-from core.coordinator.learning.averaging import Mean, OuterStepSlices, UpdateLost
+from core.coordinator.learning.averaging import Mean, UpdateLost
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
+from core.coordinator.learning.stepping import GivenStep, Moments, OuterStepSlices
 from core.coordinator.records.schema import Assignment
 from core.model.checkpoint_io import StoredWeights, encoded_parts, open_weights, write_weights
 from core.postprocess.compression.codec import EncodedUpdate, Held, decode, encode
@@ -45,6 +46,7 @@ class OverFiles:
         self.folder, self.config = folder, config
         self.shapes = {name: array.shape for name, array in base.items()}
         self.momentum: Path | None = None
+        self.second: Path | None = None
         self.count = 0
         self.model = folder / "0"
         write_weights(self.model, base)
@@ -64,22 +66,28 @@ class OverFiles:
         with open_weights(path, self.shapes) as stored:
             yield stored
 
-    def step(self, updates: list[EncodedUpdate], *, damped: bool = False) -> OuterStep:
+    def step(self, updates: list[EncodedUpdate], *, damped: bool = False, rate: float | None = None) -> OuterStep:
         mean = Mean([(assigned(i), one) for i, one in enumerate(updates)], list(self.shapes), damped=damped)
-        with self._opened(self.model) as base, self._opened(self.momentum) as old:
+        with (
+            self._opened(self.model) as base,
+            self._opened(self.momentum) as old,
+            self._opened(self.second) as old_second,
+        ):
             assert base is not None
-            slices = OuterStepSlices(self.config, base, mean, old, lambda: None)
+            slices = OuterStepSlices(self.config, base, mean, Moments(old, old_second), lambda: None, rate)
             after = self._write(slices.momentum) if slices.keeps_momentum else None
-            with self._opened(after) as momentum:
-                model = self._write(slices.weights(momentum))
-        self.model, self.momentum = model, after
-        with self._opened(model) as found, self._opened(after) as kept:
+            second = self._write(slices.second_moment) if slices.keeps_second_moment else None
+            with self._opened(after) as momentum, self._opened(second) as new_second:
+                model = self._write(slices.weights(Moments(momentum, new_second)))
+        self.model, self.momentum, self.second = model, after, second
+        with self._opened(model) as found, self._opened(after) as kept, self._opened(second) as kept_second:
             assert found is not None
             norms = {"pseudo_gradient_norm": mean.norm.value(), "model_norm": slices.norm.value()}
-            return OuterStep(dict(found), None if kept is None else dict(kept), norms)
+            moments = [None if one is None else dict(one) for one in (kept, kept_second)]
+            return OuterStep(dict(found), moments[0], norms, moments[1])
 
 
-@pytest.mark.parametrize("optimizer", ["fedavg", "fedmom"])
+@pytest.mark.parametrize("optimizer", ["fedavg", "fedmom", "nesterov", "fedadam", "fedyogi"])
 def test_rounds_over_files_give_the_bits_of_rounds_in_memory(tmp_path: Path, optimizer: str) -> None:
     config = OuterConfig(optimizer=optimizer, learning_rate=0.7, momentum=0.9)  # type: ignore[arg-type]
     files = OverFiles(tmp_path, config, weights(0))
@@ -89,12 +97,15 @@ def test_rounds_over_files_give_the_bits_of_rounds_in_memory(tmp_path: Path, opt
         total = MeanAccumulator(SHAPES)
         for update in updates:
             total.add(decode(encode(ModelUpdate(update), CODEC), SHAPES, CODEC))
-        known = outer_step(config, known.weights, total.mean(), known.momentum)
+        known = outer_step(config, known.weights, total.mean(), known.momentum, known.second_moment)
         found = files.step([encoded(update) for update in updates])
         assert {n: a.tobytes() for n, a in found.weights.items()} == {n: a.tobytes() for n, a in known.weights.items()}
         assert (found.momentum is None) == (known.momentum is None)
+        assert (found.second_moment is None) == (known.second_moment is None)
         for name, array in (known.momentum or {}).items():
             assert (found.momentum or {})[name].tobytes() == array.tobytes()
+        for name, array in (known.second_moment or {}).items():
+            assert (found.second_moment or {})[name].tobytes() == array.tobytes()
         assert found.metrics == known.metrics
 
 
@@ -111,6 +122,51 @@ def test_a_part_that_nobody_trained_stays_to_the_bit(tmp_path: Path) -> None:
     assert second.weights["a"].tobytes() == first.weights["a"].tobytes()
     assert second.momentum["a"].tobytes() == first.momentum["a"].tobytes(), "momentum waits for its shard"
     assert second.metrics["model_norm"] == pytest.approx(ModelUpdate(second.weights).norm())
+
+
+@pytest.mark.parametrize("optimizer", ["nesterov", "fedadam", "fedyogi"])
+def test_both_moments_wait_for_their_shard(tmp_path: Path, optimizer: str) -> None:
+    config = OuterConfig(optimizer=optimizer, learning_rate=0.1, momentum=0.9, weight_averaging=0.5)  # type: ignore[arg-type]
+    base = weights(0)
+    files = OverFiles(tmp_path, config, base)
+    first = files.step([encoded({"a": weights(1)["a"]})])
+    second = files.step([encoded({"b": weights(2)["b"]})])
+    third = files.step([encoded({"b": weights(3)["b"]})])
+    assert first.weights["b"].tobytes() == base["b"].tobytes()
+    for step in (second, third):
+        for kept, made in ((step.weights, first.weights), (step.momentum, first.momentum)):
+            assert kept is not None
+            assert made is not None
+            assert kept["a"].tobytes() == made["a"].tobytes()
+    if first.second_moment is not None:
+        assert second.second_moment is not None
+        assert third.second_moment is not None
+        assert set(first.second_moment["b"]) == {np.float32(config.tau) * np.float32(config.tau)}
+        assert third.second_moment["a"].tobytes() == first.second_moment["a"].tobytes()
+    known = outer_step(config, {"b": base["b"]}, ModelUpdate({"b": weights(2)["b"]}), None)
+    np.testing.assert_allclose(second.weights["b"], known.weights["b"], atol=0.02)
+
+
+def test_a_lowered_rate_moves_less(tmp_path: Path) -> None:
+    config = OuterConfig(optimizer="fedavg", learning_rate=1.0)
+    found = OverFiles(tmp_path, config, weights(0)).step([encoded(weights(1))], rate=0.25)
+    total = decode(encode(ModelUpdate(weights(1)), CODEC), SHAPES, CODEC)
+    known = outer_step(config, weights(0), total, None, rate=0.25)
+    assert all(found.weights[name].tobytes() == known.weights[name].tobytes() for name in SHAPES)
+
+
+def test_a_given_step_is_exact_all_the_way_and_a_share_of_it_otherwise() -> None:
+    base, target = weights(0), weights(1)
+    for rate in (1.0, 0.5):
+        step = GivenStep(OuterConfig(optimizer="fedavg"), base, target, rate)
+        for name, array in base.items():
+            found = np.concatenate([step.weights(name, at, min(array.size, at + 3)) for at in range(0, array.size, 3)])
+            expected = array.reshape(-1) - np.float32(rate) * (array - target[name]).reshape(-1)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+            if rate == 1.0:
+                assert found.tobytes() == target[name].tobytes()
+        difference = ModelUpdate({name: base[name] - target[name] for name in base})
+        assert step.delta_norm.value() == pytest.approx(difference.norm())
 
 
 def test_few_trainers_move_their_part_by_less(tmp_path: Path) -> None:
@@ -148,9 +204,9 @@ def test_a_step_holds_slices_and_never_the_model(tmp_path: Path) -> None:
         mean = Mean([(assigned(i), one) for i, one in enumerate(updates)], list(shapes), damped=False)
         with files._opened(files.model) as base:
             assert base is not None
-            slices = OuterStepSlices(files.config, base, mean, None, lambda: None)
+            slices = OuterStepSlices(files.config, base, mean, Moments(), lambda: None)
             with files._opened(files._write(slices.momentum)) as momentum:
-                files._write(slices.weights(momentum))
+                files._write(slices.weights(Moments(momentum)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
