@@ -14,13 +14,28 @@ FLOWER_INTERNALS = ("core/federation/fleet.py", "core/coordinator/superlink.py")
 FLOWER_FILES = (*FLOWER_INTERNALS, "core/coordinator/server_app.py")
 FLOWER_PUBLIC = {"flwr.app", "flwr.serverapp", "flwr.clientapp", "flwr.common", "flwr.server"}
 
-SHARED = {"aggregation", "config", "update", "jobs", "sandbox", "vault", "privacy_filters", "subspace", "api", ""}
+SHARED = {
+    "aggregation",
+    "influence",
+    "robust",
+    "config",
+    "update",
+    "jobs",
+    "sandbox",
+    "vault",
+    "privacy_filters",
+    "subspace",
+    "api",
+    "",
+}
 """What every room may import; the empty name is ``core`` itself."""
 ARROWS: dict[str, set[str]] = {
     "api": set(),
     "config": set(),
     "update": set(),
     "aggregation": set(),
+    "influence": set(),
+    "robust": set(),
     "jobs": set(),
     "sandbox": set(),
     "vault": set(),

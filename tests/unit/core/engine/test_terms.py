@@ -75,10 +75,24 @@ OTHER: dict[str, Any] = {
     "schedule.quorum": 1,
     "schedule.deadline_s": 60.0,
     "schedule.upload_allowance_s": 60.0,
+    "schedule.late_rounds": 2,
+    "schedule.ask_absent": True,
+    "schedule.max_void_rounds": 5,
+    "aggregation.loss_share": 0.5,
+    "aggregation.norm_bound": "median",
+    "aggregation.rule": "centred-clipping",
+    "aggregation.trim": 0.1,
+    "aggregation.ramp_rounds": 3,
+    "aggregation.invite_share": 0.2,
+    "initialisation.from": "checkpoint",
 }
+NONE: dict[str, Any] = {"privacy.unit": "none", "privacy.relation": "none"}
 TOGETHER: dict[str, dict[str, Any]] = {
     "privacy.unit": {"privacy.unit": "document"},
     "privacy.relation": {"privacy.unit": "none", "privacy.relation": "none"},
+    "schedule.over_selection": NONE | {"schedule.over_selection": 1.5},
+    "schedule.evaluate_every": NONE | {"schedule.evaluate_every": 4},
+    "aggregation.weights": NONE | {"aggregation.weights": "metric"},
     "shard.mode": {"shard.mode": "blocks", "shard.count": 2},
     "forwards_to.name": {
         "forwards_to.name": "Moor", "forwards_to.federation_id": "a" * 32, "forwards_to.manifest_hash": "b" * 64,
