@@ -194,8 +194,10 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
     database = sqlite3.connect(tmp_path / "coordinator.db")
     for column in ("capability", "ledger", "ledger_round"):
         database.execute(f"ALTER TABLE volunteers DROP COLUMN {column}")
-    for column in ("shard", "steps", "tokens"):
+    for column in ("shard", "steps", "tokens", "norm", "kept", "folded", "held_out"):
         database.execute(f"ALTER TABLE assignments DROP COLUMN {column}")
+    for column in ("late", "norm_bound", "held_out", "held_out_spread"):
+        database.execute(f"ALTER TABLE rounds DROP COLUMN {column}")
     database.execute("DROP TABLE errands")
     database.execute("DROP TABLE means")
     database.execute("PRAGMA user_version=1")
