@@ -17,18 +17,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from core import vault
 from core.aggregation import MeanAccumulator
-from core.config import FederationConfig
+from core.config import AggregationTerms, FederationConfig
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.data.packing import Packer
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.influence import NORM_ROUNDS
 from core.jobs import CorpusRef, DPRecord, Job, PrivacyPlan, Sealed, ShardRef, TrainJob
 from core.model.checkpoint_io import file_sha256, write_weights
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer
 from core.postprocess.base import build_chain
+from core.robust import combine
 from core.training.evaluation import score, text_windows
 from core.training.plan import use_threads
 from core.training.round import SEALED_CONTEXT, TrainingRound
@@ -170,6 +174,7 @@ class Simulation:
         self.plans = list(plans or [PrivacyPlan(unit="none")] * len(self.clients))
         self.weights: dict[str, Array] = seeded_weights(config.model, config.seed)
         self._momentum: dict[str, Array] | None = None
+        self._norms: list[tuple[float, ...]] = []
         self._shapes = parameter_shapes(config.model)
         self._chain = build_chain(config.privacy, config.codec)
         self._tokenizer = Tokenizer.load(builtin_tokenizer_path())
@@ -195,16 +200,16 @@ class Simulation:
         began = time.monotonic()
         base = self.folder / "base.safetensors"
         write_weights(base, self.weights)
-        total = MeanAccumulator(self._shapes)
-        losses, sizes, hashes = [], 0, []
+        payloads: list[bytes] = []
+        said: list[float | None] = []
+        hashes = []
         for client, plan in zip(self.clients, self.plans, strict=True):
             payload, sealed, _ = client.train(self.config, plan, base, self._round, self.threads, self.public)
-            total.add(self.decode(payload))
-            sizes += len(payload)
+            payloads.append(payload)
             hashes.append(sealed.sha256)
-            if sealed.mean_loss is not None and plan.unit == "none":
-                losses.append(sealed.mean_loss)
-        moved = outer_step(self.config.outer, self.weights, total.mean(), self._momentum)
+            said.append(sealed.mean_loss if plan.unit == "none" else None)
+        losses = [loss for loss in said if loss is not None]
+        moved = outer_step(self.config.outer, self.weights, self._combined(payloads, said), self._momentum)
         self.weights, self._momentum = moved.weights, moved.momentum
         bits, nats = self.measure()
         return ClosedRound(
@@ -212,11 +217,31 @@ class Simulation:
             bits_per_byte=bits,
             nats_per_token=nats,
             training_loss=sum(losses) / len(losses) if losses else None,
-            upload_bytes=sizes,
+            upload_bytes=sum(map(len, payloads)),
             dense_bytes=len(self.clients) * sum(array.nbytes for array in self.weights.values()),
             seconds=time.monotonic() - began,
             updates=tuple(hashes),
         )
+
+    def _combined(self, payloads: Sequence[bytes], losses: Sequence[float | None]) -> ModelUpdate:
+        """What the terms make of a round's updates; nobody is late, and everybody was asked."""
+        terms = self.config.aggregation
+        if terms == AggregationTerms():
+            total = MeanAccumulator(self._shapes)
+            for payload in payloads:
+                total.add(self.decode(payload))
+            return total.mean()
+        share, momentum = np.float32(1.0 - self.config.outer.momentum), self._momentum
+        found = combine(
+            [self.decode(payload) for payload in payloads],
+            terms,
+            losses=losses,
+            accepted_before=[self._round - 1] * len(payloads),
+            history=[norm for norms in self._norms[1 - NORM_ROUNDS :] for norm in norms],
+            centre=None if momentum is None else ModelUpdate({name: share * m for name, m in momentum.items()}),
+        )
+        self._norms.append(found.norms)
+        return found.update
 
     def decode(self, payload: bytes) -> ModelUpdate:
         """A sealed update as the coordinator reads it."""

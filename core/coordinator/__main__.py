@@ -58,6 +58,19 @@ def parser() -> argparse.ArgumentParser:
         create.add_argument(name, type=int)
     for name in ("--learning-rate", "--clip-norm", "--outer-lr", "--outer-momentum"):
         create.add_argument(name, type=float)
+    create.add_argument(
+        "--aggregation", default="mean", metavar="RULE",
+        choices=("mean", "centred-clipping", "trimmed-mean", "median", "multi-krum"),
+        help="what is made of updates of the usual length: mean, centred-clipping, trimmed-mean, median or multi-krum",
+    )  # fmt: skip
+    create.add_argument(
+        "--weights", default="equal", choices=("equal", "metric", "loss"), help="whether a lower loss counts for more"
+    )
+    create.add_argument("--late-rounds", type=int, metavar="N", help="rounds in which a late update is still folded in")
+    create.add_argument(
+        "--over-selection", type=float, default=1.0, metavar="FACTOR", help="volunteers asked for each one needed"
+    )
+    create.add_argument("--from-client", action="store_true", help="begin from what one volunteer trains first")
     create.add_argument("--shards", type=int, default=1, metavar="N", help="parts of the model that are trained apart")
     create.add_argument("--codec", default="int8", choices=("int8", "fp32"))
     create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
@@ -156,6 +169,11 @@ def _create(options: argparse.Namespace) -> None:
         shards=options.shards,
         public=tuple(options.public),
         public_weight=options.public_weight,
+        aggregation=options.aggregation,
+        weights=options.weights,
+        late_rounds=options.late_rounds,
+        over_selection=options.over_selection,
+        from_client=options.from_client,
     )
     made = create(options.dir, choices)
     document = {

@@ -16,8 +16,10 @@ import msgspec
 
 from core.api.errors import HedgerowError, UsageError
 from core.config import (
+    AggregationTerms,
     CodecConfig,
     FederationConfig,
+    InitialisationTerms,
     ModelSpec,
     OuterConfig,
     PrivacyTerms,
@@ -46,6 +48,8 @@ NEARLY_FULL = 0.95
 FOUNDING_BYTES = 5
 """Of the coordinator's memory, per parameter, while the first weights are drawn and written. A round takes less: its
 updates, base, momentum and new weights stay in files."""
+LATE_ROUNDS = 2
+"""In which a late update is folded in, unless the operator chooses otherwise."""
 SLOW_UPLINK_BYTES_PER_S = 1.25e6
 """10 Mb/s."""
 RELATIONS: dict[UnitOfPrivacy, Literal["zero-out", "replace-one", "none"]] = {
@@ -93,6 +97,15 @@ class Choices:
     subspace: Literal["none", "public", "released", "mask"] = "none"
     subspace_rank: int = 8
     mask_density: float = 0.25
+    aggregation: Literal["mean", "centred-clipping", "trimmed-mean", "median", "multi-krum"] = "mean"
+    weights: Literal["equal", "metric", "loss"] = "equal"
+    norm_bound: Literal["none", "median"] = "median"
+    """Robust from the start: no update counts for more than one of the usual length."""
+    late_rounds: int | None = None
+    """``None``: two, or none where the rule compares updates with each other."""
+    over_selection: float = 1.0
+    from_client: bool = False
+    """Whether the first weights are one volunteer's."""
 
 
 def create(root: Path, choices: Choices) -> Federation:
@@ -156,6 +169,9 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
             windows_per_document=choices.windows_per_document,
             subspace=SubspaceTerms(kind=choices.subspace, rank=choices.subspace_rank, density=choices.mask_density),
         )
+        aggregation = AggregationTerms(
+            rule=choices.aggregation, weights=choices.weights, norm_bound=choices.norm_bound
+        )  # fmt: skip
         config = FederationConfig(
             run_id=secrets.token_hex(16),
             name=choices.name,
@@ -183,7 +199,11 @@ def configure(choices: Choices, tokenizer: Tokenizer, public: Sequence[ShardFact
                 deadline_s=choices.deadline_s,
                 upload_allowance_s=_upload_allowance_s(model, choices),
                 upload_slot_s=choices.upload_slot_s,
+                late_rounds=_late_rounds(aggregation, choices),
+                over_selection=choices.over_selection,
             ),
+            aggregation=aggregation,
+            initialisation=InitialisationTerms(source="sampled-client" if choices.from_client else "seed"),
         )
         return msgspec.convert(msgspec.to_builtins(config), FederationConfig)
     except HedgerowError:
@@ -217,6 +237,11 @@ def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:
     largest = max(encoded_size(shard.shapes(), codec) for shard in divide(model, choices.shards))
     usual, longest = ScheduleConfig(rounds=1, cohort_size=1, quorum=1).upload_allowance_s, 7 * 86_400.0
     return min(longest, max(usual, float(math.ceil(largest / SLOW_UPLINK_BYTES_PER_S))))
+
+
+def _late_rounds(aggregation: AggregationTerms, choices: Choices) -> int:
+    usual = 0 if aggregation.counts_once else LATE_ROUNDS
+    return usual if choices.late_rounds is None else choices.late_rounds
 
 
 def _machine_bytes() -> int:

@@ -20,6 +20,7 @@ from core.coordinator.learning.evaluation import Evaluator
 from core.coordinator.learning.model_files import ModelFiles
 from core.coordinator.records.schema import Checkpoint, Event, RollRow, Round
 from core.coordinator.records.store import Store
+from core.coordinator.rounds.agenda import stopped_because
 from core.coordinator.running import is_running, leave_mark, take_mark
 from core.coordinator.supervisor import Stopping, Supervisor
 from core.coordinator.web import certificates
@@ -166,7 +167,11 @@ class _Signals:
 
 
 def round_row(item: Round, checkpoint: Checkpoint | None) -> dict[str, Any]:
-    """One round as told to the operator. ``loss`` is nats per token on the coordinator's own text."""
+    """One round as told to the operator.
+
+    ``loss`` is nats per token on the coordinator's own text, ``held_out`` bits per byte of the round's base on the
+    volunteers' own, in their words.
+    """
     return {
         "round": item.server_round,
         "state": item.state,
@@ -181,6 +186,10 @@ def round_row(item: Round, checkpoint: Checkpoint | None) -> dict[str, Any]:
         "pseudo_gradient_norm": item.pseudo_gradient_norm,
         "model_norm": item.model_norm,
         "evaluation": "" if checkpoint is None else checkpoint.evaluation,
+        "held_out": item.held_out,
+        "held_out_spread": item.held_out_spread,
+        "late": item.late,
+        "norm_bound": item.norm_bound,
         "reason": item.reason,
     }
 
@@ -189,7 +198,8 @@ def summary(federation: Federation, store: Store) -> dict[str, Any]:
     """The whole federation in figures, for ``status`` and the last event."""
     checkpoints = store.checkpoints()
     by_round = {item.server_round: item for item in checkpoints}
-    rows = [round_row(item, by_round.get(item.server_round)) for item in store.rounds()]
+    rounds = store.rounds()
+    rows = [round_row(item, by_round.get(item.server_round)) for item in rounds]
     measured = [item.bits_per_byte for item in checkpoints if item.bits_per_byte is not None]
     initial = checkpoints[0].bits_per_byte if checkpoints else None
     return {
@@ -200,6 +210,7 @@ def summary(federation: Federation, store: Store) -> dict[str, Any]:
         "unit": federation.config.privacy.unit,
         "preset": federation.config.model.preset,
         "rounds_planned": federation.config.schedule.rounds,
+        "stopped": stopped_because(federation.config, rounds),
         "rounds": rows,
         "bits_per_byte": {"initial": initial, "final": measured[-1] if len(measured) > 1 else None},
         "volunteers": len(store.volunteers()),

@@ -133,7 +133,7 @@ class Conductor:
             opened.server_round, cohort, shard=opening.shard, bars=False
         )
         self._store.begin_round(opened, assignments)
-        self._send(opened, [item.key_id for item in assignments])
+        self._send_held_back(opened, self._present())
         return opened
 
     def _assign(
