@@ -61,9 +61,8 @@ class Closer:
         first = begins_from_client(self._config, self._store, current.server_round)
         folded, dropped = ([], self._store.kept()) if first else self._late(current.server_round)
         terms, outer = (None, AS_IT_IS) if first else (self._config.aggregation, self._config.outer)
-        standing = None if terms is None else standing_of(
-            self._store, terms, current.server_round, accepted, folded
-        )  # fmt: skip
+        number = current.server_round
+        standing = None if terms is None else standing_of(self._store, terms, number, accepted, folded)
         before = self._store.latest_checkpoint()
         with ExitStack() as files:
             base = files.enter_context(self._files.opened(current.base_hash))
@@ -86,8 +85,7 @@ class Closer:
                 with self._files.opened_momentum(momentum) as after:
                     sha256, size_bytes = self._files.put_weights(step.weights(after))
             except UpdateError as error:
-                self.give_up(current, error.message)
-                self.sweep()
+                self._without(current, folded, error.message)
                 return
         now = time.time()
         checkpoint = Checkpoint(
@@ -108,6 +106,16 @@ class Closer:
         late = [(item, self.receipt(item, sha256)) for item in self._folded(folded, current.server_round, standing)]
         self._store.close_round(closed, checkpoint, receipts, late + self._too_late(dropped))
         self._forget([*accepted, *folded, *dropped], before.momentum, keep=momentum)
+
+    def _without(self, current: Round, folded: Sequence[Assignment], why: str) -> None:
+        """No step could be made of these updates: not of the late ones, or else not of the round's own."""
+        for item in folded:
+            self.drop_late(item, f"It could not be folded in: {why}")
+        if folded:
+            self.close(current)
+        else:
+            self.give_up(current, why)
+            self.sweep()
 
     def _figures(self, current: Round, accepted: Sequence[Assignment]) -> Round:
         """A closed round with what its cohort sent and said."""

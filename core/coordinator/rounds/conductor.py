@@ -87,6 +87,7 @@ class Conductor:
                 self._idle()
                 continue
             self._work(current.server_round)
+        self._take_answers()  # of those who were asked beyond what was needed
         self._closer.drop_all_late()
 
     def _idle(self) -> None:

@@ -16,6 +16,7 @@ from core.config import AggregationTerms, CodecConfig, InitialisationTerms, Priv
 from core.coordinator.records.store import token_hash
 from core.coordinator.rounds import conductor as conductor_module
 from core.coordinator.rounds.conductor import Conductor
+from core.coordinator.service import summary
 from core.federation.protocol import TrainInstruction
 from core.update import Array, ModelUpdate
 
@@ -62,8 +63,10 @@ def test_more_are_asked_than_wanted_and_the_round_closes_with_the_first(world: C
     assert [len(over.store.assignments(number)) for number in (1, 2, 3)] == [6, 6, 6], "⌈4 · 1.5⌉"
     assert [item.volunteers for item in over.store.rounds()] == [4, 4, 4]
     assert [item.late for item in over.store.rounds()] == [0, 2, 2], "the others' work is not lost"
-    last = [item.state for item in over.store.assignments(3)]
-    assert sorted(last) == ["accepted"] * 4 + ["assigned"] * 2
+    last = over.store.assignments(3)
+    assert sorted(item.state for item in last) == ["accepted"] * 4 + ["late"] * 2
+    receipts = [over.store.receipt(item.update_sha256, item.key_id, 0.0) for item in last]
+    assert sorted(one.state for one in receipts if one) == ["accepted"] * 4 + ["late"] * 2, "and nobody waits in vain"
 
 
 def test_over_selection_waits_for_no_more_than_the_cohort(world: Callable[..., InProcess]) -> None:
@@ -224,3 +227,22 @@ def test_p18_scores_on_held_out_text_are_aggregated_in_the_rounds_that_ask(world
     rounds = scored.store.rounds()
     assert [item.held_out for item in rounds] == [None, 2.5, None, 2.5]
     assert [item.held_out_spread for item in rounds] == [None, pytest.approx(1.25**0.5), None, pytest.approx(1.25**0.5)]
+
+
+def test_p14_after_too_many_rounds_without_quorum_a_federation_stops_and_says_why(
+    world: Callable[..., InProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = world(people=PEOPLE[:4], schedule={"max_void_rounds": 2, "rounds": 9})
+    silent.slow = {(name, number) for name in PEOPLE for number in range(2, 10)}
+    begun, shift = conductor_module.time.time(), [0.0]
+    monkeypatch.setattr(conductor_module.time, "time", lambda: begun + shift[0])
+
+    def passing(server_round: int) -> frozenset[str]:
+        shift[0] += 3_000.0 if server_round > 1 else 0.0
+        return frozenset()
+
+    silent.uploading = passing  # type: ignore[method-assign]
+    silent.conductor().run()
+    assert [item.state for item in silent.store.rounds()] == ["closed", "void", "void"]
+    said = summary(silent.federation, silent.store)["stopped"]
+    assert said == ("The last 2 rounds were given up, and the terms allow no more: 0 of 2 needed updates came in time.")

@@ -42,12 +42,17 @@ def walk(name: str, base: dict[str, Array], instruction: TrainInstruction) -> tu
 
 @pytest.fixture
 def world(tmp_path: Path) -> Callable[..., InProcess]:
-    def make(folder: str = "federation", aggregation: AggregationTerms | None = None, **changes: Any) -> InProcess:
+    def make(
+        folder: str = "federation",
+        aggregation: AggregationTerms | None = None,
+        outer: OuterConfig | None = None,
+        **changes: Any,
+    ) -> InProcess:
         schedule = {"rounds": 3, "cohort_size": 2, "quorum": 1, "late_rounds": 2}
         terms = config(
             privacy=PrivacyTerms(unit="none", relation="none"),
             codec=CodecConfig(name="fp32"),
-            outer=OuterConfig(optimizer="fedmom", learning_rate=ETA, momentum=MU),
+            outer=outer or OuterConfig(optimizer="fedmom", learning_rate=ETA, momentum=MU),
             aggregation=aggregation or AggregationTerms(),
             schedule=ScheduleConfig(**schedule | changes),
         )
@@ -227,6 +232,28 @@ def test_a_late_update_counts_for_no_more_than_a_usual_one(world: Callable[..., 
     folded = bound / math.sqrt(2) / 3
     momentum = MU * 0.5 + (bound + bound) / 2
     assert moved(late, 2) == pytest.approx(ETA * (0.5 + momentum + folded), abs=1e-5)
+
+
+def test_a_late_update_that_leads_to_infinity_ends_no_round(world: Callable[..., InProcess]) -> None:
+    """Nothing bounds it here."""
+    late = world(outer=OuterConfig(optimizer="fedavg", learning_rate=10.0))
+    slow_in_the_first_round(late, 2)
+    train = late._train
+
+    def huge(name: str, base: dict[str, Array], told: TrainInstruction) -> tuple[ModelUpdate, dict[str, float]]:
+        update, metrics = train(name, base, told)
+        if (name, told.server_round) == ("ada", 1):
+            update = ModelUpdate({key: np.full_like(array, 3e38) for key, array in update.arrays.items()})
+        return update, metrics
+
+    late._train = huge
+    late.conductor().run()
+    assert [(item.state, item.late) for item in late.store.rounds()] == [("closed", 0)] * 3
+    item = of(late, "ada", 1)
+    receipt = late.store.receipt(item.update_sha256, item.key_id, 0.0)
+    assert receipt is not None
+    assert receipt.state == "late"
+    assert "not finite" in receipt.reason
 
 
 @pytest.mark.parametrize("moment", ["before the mean", "before the last transaction", "after it"])
