@@ -395,6 +395,50 @@ class DownlinkTerms(Frozen, frozen=True, kw_only=True):
             raise ValueError("downlink.codec.error_feedback is for updates; of a difference nothing is ever dropped")
 
 
+DENSE_CODECS: Final = frozenset({"fp32", "bf16", "int8", "int4", "int2", "sign"})
+"""Codecs that write every value. What a sparse one leaves out is not a vote for zero, and no order statistic may take
+it for one."""
+MIN_CONTRIBUTORS: Final = 10
+"""Updates of a parameter from which on order statistics are taken; with fewer they cut off honest ones."""
+
+
+class AggregationTerms(Frozen, frozen=True, kw_only=True):
+    """How the updates of a cohort become one; see ``core.robust``. What volunteers say of their counts is no weight."""
+
+    weights: Literal["equal", "metric", "loss"] = "equal"
+    """``equal``: 1/|C|. ``metric``: softmax of −loss. ``loss``: ``loss_share`` of it, the rest equal."""
+    loss_share: float = 0.9
+    """FedVSSL's α: share of the loss-weighted mean in the whole (weights ``loss``)."""
+    norm_bound: Literal["none", "median"] = "none"
+    """``median``: an update longer than the running median of accepted norms is scaled down to it."""
+    rule: Literal["mean", "centred-clipping", "trimmed-mean", "median", "multi-krum"] = "mean"
+    """How bounded updates are combined; with too few of them order statistics give way to the bounded mean."""
+    trim: float = 0.2
+    """Share cut off at each end of every value (``trimmed-mean``), or taken for hostile (``multi-krum``)."""
+    ramp_rounds: int = 0
+    """A volunteer's first accepted updates count 1/(r+1), 2/(r+1), … of one; 0: the first counts in full."""
+    invite_share: float = 1.0
+    """Largest share of a cohort that came by one invite."""
+
+    def __post_init__(self) -> None:
+        """Bound every number, and refuse what does not go together.
+
+        Raises:
+            ValueError: a number is out of range, or a rule that counts everybody once is given weights.
+        """
+        _between("aggregation.loss_share", self.loss_share, 0.0, 1.0)
+        _between("aggregation.trim", self.trim, 0.01, 0.45)
+        _between("aggregation.ramp_rounds", self.ramp_rounds, 0, 1_000)
+        _between("aggregation.invite_share", self.invite_share, 0.001, 1.0)
+        if self.counts_once and (self.weights != "equal" or self.ramp_rounds):
+            raise ValueError(f"aggregation.rule {self.rule!r} counts every update once, so there are no weights")
+
+    @property
+    def counts_once(self) -> bool:
+        """Whether the rule compares updates with each other, so that none can count for more or less."""
+        return self.rule in ("trimmed-mean", "median", "multi-krum")
+
+
 class ScheduleConfig(Frozen, frozen=True, kw_only=True):
     """Rounds: how many, how many volunteers, how long."""
 
@@ -411,6 +455,20 @@ class ScheduleConfig(Frozen, frozen=True, kw_only=True):
     upload_slot_s: float = 60.0
     """Under DP units updates set out at multiples of this only, so that their time says little about the text. Bounded
     by the volunteer from below and by the deadline from above."""
+    late_rounds: int = 0
+    """Rounds after its own in which a late update is still folded in, at 1/√(1 + rounds); 0: none is."""
+    over_selection: float = 1.0
+    """Volunteers asked for each one of the cohort; a round closes once as many updates as a cohort has are accepted."""
+    ask_absent: bool = False
+    """Whether a cohort is filled up from volunteers who are away; they are asked if they come before the deadline."""
+    evaluate_every: int = 0
+    """In every so-many-th round volunteers say how good the base is on their own held-out text; 0: never."""
+    max_void_rounds: int = 0
+    """Rounds in a row that may be given up before the federation stops; 0: it never does."""
+
+    def evaluates(self, server_round: int) -> bool:
+        """Whether held-out scores are asked for in this round."""
+        return self.evaluate_every > 0 and server_round % self.evaluate_every == 0
 
     def __post_init__(self) -> None:
         """Bound every number.
@@ -424,13 +482,18 @@ class ScheduleConfig(Frozen, frozen=True, kw_only=True):
         _between("schedule.deadline_s", self.deadline_s, 5.0, 14 * 86_400.0)
         _between("schedule.upload_allowance_s", self.upload_allowance_s, 5.0, 7 * 86_400.0)
         _between("schedule.upload_slot_s", self.upload_slot_s, 0.0, 3_600.0)
+        _between("schedule.late_rounds", self.late_rounds, 0, 2)
+        _between("schedule.over_selection", self.over_selection, 1.0, 4.0)
+        _between("schedule.evaluate_every", self.evaluate_every, 0, 1_000_000)
+        _between("schedule.max_void_rounds", self.max_void_rounds, 0, 1_000_000)
 
 
 class InitialisationTerms(Frozen, frozen=True, kw_only=True):
-    """Where the first weights come from."""
+    """Where the first weights come from (Photon, Algorithm 1, line 2)."""
 
     source: Literal["seed", "checkpoint", "sampled-client"] = msgspec.field(default="seed", name="from")
-    """``seed``: drawn from the federation's seed. ``checkpoint``: brought by the operator."""
+    """``seed``: drawn from the federation's seed. ``checkpoint``: brought by the operator. ``sampled-client``: drawn,
+    then one volunteer's weights after a first round of its own."""
     sha256: str = ""
     """Of a checkpoint: hash of the weights as one float32 safetensors file, as exported. Volunteers of the whole model
     find it as the base of round 1."""
@@ -478,6 +541,7 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
     codec: CodecConfig = CodecConfig()
     downlink: DownlinkTerms = DownlinkTerms()
     schedule: ScheduleConfig
+    aggregation: AggregationTerms = AggregationTerms()
     forwards_to: LargerFederation = LargerFederation()
     """Where the mean of every round goes on to, as one update; the household it comes from keeps no model."""
 
@@ -507,16 +571,62 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
             raise ValueError(f"codec.name is {self.codec.name!r}, but top-k of a noised update selects noise")
         if self.privacy.unit != "none" and self.codec.error_feedback:
             raise ValueError("codec.error_feedback carries what noise does not cover; it is for unit 'none' only")
-        if self.initialisation.source == "sampled-client":
-            raise ValueError("initialisation from a sampled client is not supported by this version")
         if self.outer.optimizer == "strategy" and self.shard.mode != "full":
             raise ValueError("outer.strategy needs updates of the whole model, and here volunteers train shards")
+        if self.outer.optimizer == "strategy" and (self.aggregation != AggregationTerms() or self.schedule.late_rounds):
+            raise ValueError(
+                "outer.strategy makes of updates what it will, so neither aggregation nor late updates are ours"
+            )
         if self.forwards_to.federation_id and (
             self.outer.optimizer == "strategy" or self.stability != StabilityTerms()
         ):
             raise ValueError("a household keeps no model, so it has neither a strategy nor terms of stability")
         if self.groups != ParameterGroups():
             raise ValueError("parameter groups other than one backbone are not supported by this version")
+        self._check_aggregation()
+        self._check_rounds()
+
+    def _check_aggregation(self) -> None:
+        """Raises ValueError where a rule cannot do what it says with these updates."""
+        terms, dense = self.aggregation, self.codec.name in DENSE_CODECS
+        if terms.weights != "equal" and self.privacy.unit != "none":
+            raise ValueError(f"aggregation.weights {terms.weights!r} needs losses, which travel under unit 'none' only")
+        if not terms.counts_once:
+            return
+        if not dense:
+            raise ValueError(
+                f"aggregation.rule {terms.rule!r} compares values, and codec {self.codec.name!r} leaves most out"
+            )
+        if terms.rule == "multi-krum" and self.privacy.unit != "none":
+            raise ValueError("aggregation.rule 'multi-krum' compares distances, and noise makes them all alike")
+        if terms.rule != "multi-krum" and self.schedule.cohort_size < MIN_CONTRIBUTORS:
+            raise ValueError(
+                f"aggregation.rule {terms.rule!r} needs {MIN_CONTRIBUTORS} updates, and a cohort has "
+                f"{self.schedule.cohort_size}"
+            )
+        if self.schedule.late_rounds:
+            raise ValueError(f"schedule.late_rounds lets updates in past aggregation.rule {terms.rule!r}")
+
+    def _check_rounds(self) -> None:
+        """Raises ValueError where rounds are asked for what the unit or the model's way does not allow."""
+        schedule, private = self.schedule, self.privacy.unit != "none"
+        if schedule.over_selection > 1 and private:
+            raise ValueError("schedule.over_selection would waste charges of privacy")
+        if schedule.evaluate_every and private:
+            raise ValueError("schedule.evaluate_every asks for scores, which travel under unit 'none' only")
+        if self.initialisation.source == "sampled-client":
+            if private:
+                raise ValueError("initialisation from a sampled client would release its weights without noise")
+            if self.codec.name not in DENSE_CODECS or self.shard.mode != "full":
+                raise ValueError("initialisation from a sampled client needs whole weights: a dense codec, no shards")
+        if self.forwards_to.federation_id and (
+            self.aggregation != AggregationTerms()
+            or self.initialisation != InitialisationTerms()
+            or schedule.late_rounds
+            or schedule.over_selection > 1
+            or schedule.evaluate_every
+        ):
+            raise ValueError("a household averages its machines' updates of one round, and nothing else")
 
 
 class Limits(Frozen, frozen=True, kw_only=True):

@@ -18,13 +18,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from core import vault
 from core.aggregation import MeanAccumulator
-from core.config import FederationConfig
+from core.config import AggregationTerms, FederationConfig
 from core.coordinator.learning.model_files import values_of
 from core.coordinator.learning.outer_optimizer import OuterStep, averaged, moved, outer_step
 from core.data.packing import Packer
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
+from core.influence import NORM_ROUNDS
 from core.jobs import CorpusRef, DPRecord, Job, PrivacyPlan, Sealed, ShardRef, TrainJob
 from core.model.checkpoint_io import file_sha256, write_weights
 from core.model.initialise import seeded_weights
@@ -32,6 +35,7 @@ from core.model.layout import parameter_shapes
 from core.model.transformer import Transformer
 from core.postprocess.base import build_chain
 from core.postprocess.compression.delta import Sending, Values
+from core.robust import combine
 from core.training.evaluation import score, text_windows
 from core.training.plan import use_threads
 from core.training.round import SEALED_CONTEXT, TrainingRound
@@ -175,6 +179,7 @@ class Simulation:
         self._held_back: dict[str, Array] | None = None
         self._before = OuterStep({}, None, {})
         self._strategy_state = b""
+        self._norms: list[tuple[float, ...]] = []
         self._shapes = parameter_shapes(config.model)
         self._chain = build_chain(config.privacy, config.codec)
         self._tokenizer = Tokenizer.load(builtin_tokenizer_path())
@@ -200,27 +205,20 @@ class Simulation:
         began = time.monotonic()
         base = self.folder / "base.safetensors"
         write_weights(base, self.weights)
-        total = MeanAccumulator(self._shapes)
-        trained: list[tuple[dict[str, Array], float | None]] = []
-        losses, sizes, hashes = [], 0, []
+        payloads: list[bytes] = []
+        said: list[float | None] = []
+        hashes = []
         for client, plan in zip(self.clients, self.plans, strict=True):
             payload, sealed, _ = client.train(self.config, plan, base, self._round, self.threads, self.public)
-            update = self.decode(payload)
-            if self.config.outer.optimizer == "strategy":
-                trained.append(({n: self.weights[n] - a for n, a in update.arrays.items()}, sealed.mean_loss))
-            else:
-                total.add(update)
-            sizes += len(payload)
+            payloads.append(payload)
             hashes.append(sealed.sha256)
-            if sealed.mean_loss is not None and plan.unit == "none":
-                losses.append(sealed.mean_loss)
-        if trained:
-            self._take_strategys_step(trained)
+            said.append(sealed.mean_loss if plan.unit == "none" else None)
+        losses = [loss for loss in said if loss is not None]
+        if self.config.outer.optimizer == "strategy":
+            self._take_strategys_step(payloads, said)
         else:
-            before = self._before
-            self._before = outer_step(
-                self.config.outer, self.weights, total.mean(), before.momentum, before.second_moment
-            )
+            mean, before = self._combined(payloads, said), self._before
+            self._before = outer_step(self.config.outer, self.weights, mean, before.momentum, before.second_moment)
             self.weights = self._sent(self._before.weights)
         bits, nats = self.measure()
         return ClosedRound(
@@ -228,7 +226,7 @@ class Simulation:
             bits_per_byte=bits,
             nats_per_token=nats,
             training_loss=sum(losses) / len(losses) if losses else None,
-            upload_bytes=sizes,
+            upload_bytes=sum(map(len, payloads)),
             dense_bytes=len(self.clients) * sum(array.nbytes for array in self.weights.values()),
             seconds=time.monotonic() - began,
             updates=tuple(hashes),
@@ -247,11 +245,13 @@ class Simulation:
     def _whole(self, values: Values) -> dict[str, Array]:
         return {name: values(name, 0, math.prod(shape)).reshape(shape) for name, shape in self._shapes.items()}
 
-    def _take_strategys_step(self, trained: list[tuple[dict[str, Array], float | None]]) -> None:
+    def _take_strategys_step(self, payloads: Sequence[bytes], losses: Sequence[float | None]) -> None:
         """As the coordinator does: the whole cohort at once, then η of the way."""
         from core.coordinator.learning import strategy  # Flower is loaded by whoever has a strategy alone
 
-        outer, base = self.config.outer, self.weights
+        outer, base, trained = self.config.outer, self.weights, []
+        for payload, loss in zip(payloads, losses, strict=True):
+            trained.append(({n: base[n] - a for n, a in self.decode(payload).arrays.items()}, loss))
         given = strategy.aggregate(strategy.load(outer.strategy), self._round, base, trained, self._strategy_state)
         self._strategy_state = given.state
         stepped = {
@@ -261,6 +261,26 @@ class Simulation:
             for name, new in given.weights.items()
         }
         self.weights = self._sent(stepped)
+
+    def _combined(self, payloads: Sequence[bytes], losses: Sequence[float | None]) -> ModelUpdate:
+        """What the terms make of a round's updates; nobody is late, and everybody was asked."""
+        terms = self.config.aggregation
+        if terms == AggregationTerms():
+            total = MeanAccumulator(self._shapes)
+            for payload in payloads:
+                total.add(self.decode(payload))
+            return total.mean()
+        share, momentum = np.float32(1.0 - self.config.outer.momentum), self._before.momentum
+        found = combine(
+            [self.decode(payload) for payload in payloads],
+            terms,
+            losses=losses,
+            accepted_before=[self._round - 1] * len(payloads),
+            history=[norm for norms in self._norms[1 - NORM_ROUNDS :] for norm in norms],
+            centre=None if momentum is None else ModelUpdate({name: share * m for name, m in momentum.items()}),
+        )
+        self._norms.append(found.norms)
+        return found.update
 
     def decode(self, payload: bytes) -> ModelUpdate:
         """A sealed update as the coordinator reads it."""

@@ -69,18 +69,9 @@ def parser() -> argparse.ArgumentParser:
     for name in ("--learning-rate", "--clip-norm", "--outer-lr", "--outer-momentum"):
         create.add_argument(name, type=float)
     _outer_options(create)
+    _aggregation_options(create)
     create.add_argument("--shards", type=int, default=1, metavar="N", help="parts of the model that are trained apart")
-    create.add_argument("--codec", default="int8", choices=get_args(CodecName), metavar="NAME")
-    create.add_argument("--kept", type=int, default=64, metavar="K", help="largest values of a chunk: topk and dct")
-    create.add_argument("--chunk-size", type=int, default=4_096, metavar="N", help="values of which so many are kept")
-    create.add_argument(
-        "--error-feedback", type=float, default=0.0, metavar="DECAY",
-        help="share of what a round leaves out that goes into the next: 1 for all of it, 0.95 for topk in long runs",
-    )  # fmt: skip
-    create.add_argument(
-        "--downlink", default="whole", choices=("whole", *get_args(CodecName)), metavar="CODEC",
-        help="send what the next checkpoint differs by, written by a codec, in place of the whole",
-    )  # fmt: skip
+    _codec_options(create)
     create.add_argument("--deadline", default="1h", help="time for training in one round, like 90s, 15m or 1h")
     create.add_argument("--upload-slot", default="60s", help="updates set out at multiples of this, where noise hides")
     create.add_argument("--tokenizer", type=Path, metavar="PATH")
@@ -115,6 +106,38 @@ def parser() -> argparse.ArgumentParser:
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true")
     return root
+
+
+def _aggregation_options(create: argparse.ArgumentParser) -> None:
+    """Whose updates count, and for how much."""
+    create.add_argument(
+        "--aggregation", default="mean", metavar="RULE",
+        choices=("mean", "centred-clipping", "trimmed-mean", "median", "multi-krum"),
+        help="what is made of updates of the usual length: mean, centred-clipping, trimmed-mean, median or multi-krum",
+    )  # fmt: skip
+    create.add_argument(
+        "--weights", default="equal", choices=("equal", "metric", "loss"), help="whether a lower loss counts for more"
+    )
+    create.add_argument("--late-rounds", type=int, metavar="N", help="rounds in which a late update is still folded in")
+    create.add_argument(
+        "--over-selection", type=float, default=1.0, metavar="FACTOR", help="volunteers asked for each one needed"
+    )
+    create.add_argument("--from-client", action="store_true", help="begin from what one volunteer trains first")
+
+
+def _codec_options(create: argparse.ArgumentParser) -> None:
+    """How numbers become bytes, both ways."""
+    create.add_argument("--codec", default="int8", choices=get_args(CodecName), metavar="NAME")
+    create.add_argument("--kept", type=int, default=64, metavar="K", help="largest values of a chunk: topk and dct")
+    create.add_argument("--chunk-size", type=int, default=4_096, metavar="N", help="values of which so many are kept")
+    create.add_argument(
+        "--error-feedback", type=float, default=0.0, metavar="DECAY",
+        help="share of what a round leaves out that goes into the next: 1 for all of it, 0.95 for topk in long runs",
+    )  # fmt: skip
+    create.add_argument(
+        "--downlink", default="whole", choices=("whole", *get_args(CodecName)), metavar="CODEC",
+        help="send what the next checkpoint differs by, written by a codec, in place of the whole",
+    )  # fmt: skip
 
 
 def _outer_options(create: argparse.ArgumentParser) -> None:
@@ -218,6 +241,11 @@ def _create(options: argparse.Namespace) -> None:
         shards=options.shards,
         public=tuple(options.public),
         public_weight=options.public_weight,
+        aggregation=options.aggregation,
+        weights=options.weights,
+        late_rounds=options.late_rounds,
+        over_selection=options.over_selection,
+        from_client=options.from_client,
     )
     made = create(options.dir, choices)
     document = {

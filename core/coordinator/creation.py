@@ -16,10 +16,12 @@ import msgspec
 
 from core.api.errors import HedgerowError, UsageError
 from core.config import (
+    AggregationTerms,
     CodecConfig,
     CodecName,
     DownlinkTerms,
     FederationConfig,
+    InitialisationTerms,
     ModelSpec,
     OuterConfig,
     OuterOptimizer,
@@ -58,6 +60,8 @@ updates, base, momentum and new weights stay in files."""
 BLOW_UP = 3.0
 """Times the running median of norms from which a new federation takes a round back. While the inner learning rate warms
 up an honest pseudo-gradient is at most about twice the median, and later it falls; a blow-up is tenfold and more."""
+LATE_ROUNDS = 2
+"""In which a late update is folded in, unless the operator chooses otherwise."""
 SLOW_UPLINK_BYTES_PER_S = 1.25e6
 """10 Mb/s."""
 RELATIONS: dict[UnitOfPrivacy, Literal["zero-out", "replace-one", "none"]] = {
@@ -122,6 +126,15 @@ class Choices:
     subspace: Literal["none", "public", "released", "mask"] = "none"
     subspace_rank: int = 8
     mask_density: float = 0.25
+    aggregation: Literal["mean", "centred-clipping", "trimmed-mean", "median", "multi-krum"] = "mean"
+    weights: Literal["equal", "metric", "loss"] = "equal"
+    norm_bound: Literal["none", "median"] = "median"
+    """Robust from the start: no update counts for more than one of the usual length."""
+    late_rounds: int | None = None
+    """``None``: two, or none where the rule compares updates with each other."""
+    over_selection: float = 1.0
+    from_client: bool = False
+    """Whether the first weights are one volunteer's."""
 
 
 def create(root: Path, choices: Choices) -> Federation:
@@ -200,6 +213,7 @@ def configure(
             windows_per_document=choices.windows_per_document,
             subspace=SubspaceTerms(kind=choices.subspace, rank=choices.subspace_rank, density=choices.mask_density),
         )
+        outer, aggregation = _outer(choices), _aggregation(choices)
         config = FederationConfig(
             run_id=secrets.token_hex(16),
             name=choices.name,
@@ -218,7 +232,7 @@ def configure(
             ),
             public_data=_public(public, choices.public_weight),
             training=training,
-            outer=_outer(choices),
+            outer=outer,
             stability=_stability(choices),
             shard=ShardConfig(mode="full" if choices.shards == 1 else "blocks", count=choices.shards),
             privacy=privacy,
@@ -231,7 +245,11 @@ def configure(
                 deadline_s=choices.deadline_s,
                 upload_allowance_s=_upload_allowance_s(model, choices),
                 upload_slot_s=choices.upload_slot_s,
+                late_rounds=_late_rounds(outer, aggregation, choices),
+                over_selection=choices.over_selection,
             ),
+            aggregation=aggregation,
+            initialisation=InitialisationTerms(source="sampled-client" if choices.from_client else "seed"),
         )
         return msgspec.convert(msgspec.to_builtins(config), FederationConfig)
     except HedgerowError:
@@ -283,6 +301,18 @@ def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:
     largest = max(encoded_size(shard.shapes(), codec) for shard in divide(model, choices.shards))
     usual, longest = ScheduleConfig(rounds=1, cohort_size=1, quorum=1).upload_allowance_s, 7 * 86_400.0
     return min(longest, max(usual, float(math.ceil(largest / SLOW_UPLINK_BYTES_PER_S))))
+
+
+def _aggregation(choices: Choices) -> AggregationTerms:
+    """A Flower strategy sees what came as it came, unless something else was asked for."""
+    strategy = choices.outer is not None and choices.outer not in get_args(OuterOptimizer)
+    bound = "none" if strategy else choices.norm_bound
+    return AggregationTerms(rule=choices.aggregation, weights=choices.weights, norm_bound=bound)
+
+
+def _late_rounds(outer: OuterConfig, aggregation: AggregationTerms, choices: Choices) -> int:
+    usual = 0 if aggregation.counts_once or outer.optimizer == "strategy" else LATE_ROUNDS
+    return usual if choices.late_rounds is None else choices.late_rounds
 
 
 def _model(choices: Choices, vocab_size: int) -> ModelSpec:

@@ -86,6 +86,9 @@ def _round(
             "attempts": part.attempt,
             "update_sha256": part.update_sha256,
             "bytes": part.size_bytes,
+            "norm": part.norm,
+            "folded_into": part.folded,
+            "held_out": part.held_out,
             "reason": part.reason,
         }
         for part in assignments
@@ -109,6 +112,10 @@ def _round(
         "rejected": one.rejected,
         "upload_bytes": one.upload_bytes,
         "dense_bytes": one.dense_bytes,
+        "late": one.late,
+        "norm_bound": one.norm_bound,
+        "held_out": one.held_out,
+        "held_out_spread": one.held_out_spread,
         "reason": one.reason,
         "cohort": sorted(cohort, key=lambda part: int(part["volunteer"])),
     }

@@ -11,6 +11,7 @@ from typing import Any
 from core.coordinator.home import Federation
 from core.coordinator.records.schema import Checkpoint, RollRow, Round
 from core.coordinator.records.store import PRESENT, Store
+from core.coordinator.rounds.agenda import stopped_because
 from core.coordinator.running import is_running, running_process
 from core.coordinator.usage import usage
 
@@ -21,7 +22,11 @@ OUTCOMES = ("accepted", "refused", "late", "failed", "assigned")
 
 
 def round_row(item: Round, checkpoint: Checkpoint | None, outcomes: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """One round as told to the operator. ``loss`` is nats per token on the coordinator's own text."""
+    """One round as told to the operator.
+
+    ``loss`` is nats per token on the coordinator's own text, ``held_out`` bits per byte of the round's base on the
+    volunteers' own, in their words.
+    """
     counted = {} if outcomes is None else {f"updates_{name}": outcomes.get(name, 0) for name in OUTCOMES}
     return {
         "round": item.server_round,
@@ -46,6 +51,10 @@ def round_row(item: Round, checkpoint: Checkpoint | None, outcomes: Mapping[str,
         "rejected": item.rejected,
         "download_bytes": 0 if checkpoint is None else checkpoint.delta_bytes or checkpoint.size_bytes,
         "evaluation": "" if checkpoint is None else checkpoint.evaluation,
+        "held_out": item.held_out,
+        "held_out_spread": item.held_out_spread,
+        "late": item.late,
+        "norm_bound": item.norm_bound,
         "reason": item.reason,
         **counted,
     }
@@ -70,6 +79,7 @@ def summary(federation: Federation, store: Store) -> dict[str, Any]:
         "unit": federation.config.privacy.unit,
         "preset": federation.config.model.preset,
         "rounds_planned": federation.config.schedule.rounds,
+        "stopped": stopped_because(federation.config, rounds),
         "rounds": rows,
         "bits_per_byte": {"initial": initial, "final": measured[-1] if len(measured) > 1 else None},
         "volunteers": len(store.volunteers()),

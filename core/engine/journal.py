@@ -30,6 +30,9 @@ class Journal(msgspec.Struct, kw_only=True):
     """Message id of the delivery that was answered in full; another one asks for the same bytes again."""
     corpora: tuple[CorpusRef, ...] = ()
     """The generation of each corpus that the round trains with, from its first step to its seal."""
+    held_out: float | None = None
+    """Bits per byte of the base on the owner's held-out text, in rounds whose terms ask for it; the trainer measures it
+    once, before its first step."""
 
     @property
     def asked_again(self) -> bool:

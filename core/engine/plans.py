@@ -312,7 +312,8 @@ def too_big(config: FederationConfig, allowed_bytes: int, shard: Shard | None = 
 
 def leaves(config: FederationConfig) -> list[str]:
     """What leaves this machine each round, from the message schema."""
-    return ["update", *allowed_metrics(config.privacy.unit), "hashes", "signature"]
+    metrics = allowed_metrics(config.privacy.unit, scored=config.schedule.evaluate_every > 0)
+    return ["update", *metrics, "hashes", "signature"]
 
 
 def manifest_view(config: FederationConfig) -> ManifestView:

@@ -22,6 +22,7 @@ from core.api.errors import (
     UpdateError,
 )
 from core.engine import base, floor, generations, group, machine, plans, progress
+from core.engine import journal as journals
 from core.engine.base import Base
 from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.engine.leftovers import SEALED_NAME, state_folder
@@ -274,6 +275,7 @@ class Round:
                 board.sandbox = message.sandbox
             case jobs.HeldOut():
                 board.add_bits_per_byte(number, message.bits_per_byte)
+                self._keep_score(message.bits_per_byte)
             case jobs.ChargeRequest():
                 await self._charge(message, child)
             case jobs.Progress():
@@ -289,6 +291,14 @@ class Round:
             case _:
                 pass
         return None
+
+    def _keep_score(self, bits_per_byte: float) -> None:
+        """Write down what the terms ask for in this round, since a trainer that goes on does not measure again."""
+        config, journal = self._member.config, journals.load(self._room.ledger, self._release.release_id)
+        asked = config.privacy.unit == "none" and config.schedule.evaluates(self._instruction.server_round)
+        if asked and journal is not None:
+            journal.held_out = bits_per_byte
+            journals.save(self._room.ledger, self._release.release_id, journal)
 
     def _progress(self, message: jobs.Progress) -> None:
         if message.step > self._instruction.local_steps:

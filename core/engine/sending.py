@@ -21,7 +21,14 @@ from core.engine.room import Desk
 from core.engine.work import Work
 from core.federation.fleet import Session
 from core.federation.identity import federation_id
-from core.federation.protocol import MAX_MESSAGE_UPDATE, ReplySeal, SpooledUpdate, allowed_metrics, metrics_hash
+from core.federation.protocol import (
+    HELD_OUT,
+    MAX_MESSAGE_UPDATE,
+    ReplySeal,
+    SpooledUpdate,
+    allowed_metrics,
+    metrics_hash,
+)
 from core.jobs import Sealed
 from core.ledger.rows import OPEN_STATES, Release
 from core.postprocess.compression.codec import source_sha256
@@ -55,10 +62,14 @@ class Sender:
 
     def keep_metrics(self, release: Release, sealed: Sealed) -> None:
         """What may be said beside the update, by the schema; written down before the update counts as sealed."""
-        known = {"steps": sealed.steps, "tokens": sealed.tokens, "loss": sealed.mean_loss, "seconds": sealed.seconds}
-        allowed = allowed_metrics(self._member.config.privacy.unit)
+        config = self._member.config
+        allowed = allowed_metrics(config.privacy.unit, scored=config.schedule.evaluates(release.server_round))
         journal = journals.load(self._desk.ledger, release.release_id)
         assert journal is not None
+        known: dict[str, float | None] = {
+            "steps": sealed.steps, "tokens": sealed.tokens, "loss": sealed.mean_loss, "seconds": sealed.seconds,
+            HELD_OUT: journal.held_out,
+        }  # fmt: skip
         journal.metrics = {name: float(v) for name in allowed if (v := known[name]) is not None}
         journals.save(self._desk.ledger, release.release_id, journal)
 

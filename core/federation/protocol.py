@@ -52,6 +52,9 @@ PUBLIC_METRICS = ("steps",)
 """Sent under every unit: fixed by the instruction, so it says nothing about the text."""
 OPEN_METRICS = ("steps", "tokens", "loss", "seconds")
 """Sent only where the unit is ``none``."""
+HELD_OUT = "held_out"
+"""Bits per byte of the base weights on the sender's own held-out text; sent only where the unit is ``none``, in rounds
+in which the terms ask for it, by who holds text out."""
 
 
 class Delta(NamedTuple):
@@ -136,9 +139,11 @@ def metrics_hash(metrics: Mapping[str, float]) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def allowed_metrics(unit: UnitOfPrivacy) -> tuple[str, ...]:
-    """Names that may travel under this unit."""
-    return OPEN_METRICS if unit == "none" else PUBLIC_METRICS
+def allowed_metrics(unit: UnitOfPrivacy, *, scored: bool = False) -> tuple[str, ...]:
+    """Names that may travel under this unit, in a round that asks for held-out scores or does not."""
+    if unit != "none":
+        return PUBLIC_METRICS
+    return (*OPEN_METRICS, HELD_OUT) if scored else OPEN_METRICS
 
 
 class ReplySeal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

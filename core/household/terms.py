@@ -8,7 +8,16 @@ from typing import Final
 import msgspec
 
 from core.api.errors import UsageError
-from core.config import MAX_TEXT, FederationConfig, LargerFederation, OuterConfig, ScheduleConfig, StabilityTerms
+from core.config import (
+    MAX_TEXT,
+    AggregationTerms,
+    FederationConfig,
+    InitialisationTerms,
+    LargerFederation,
+    OuterConfig,
+    ScheduleConfig,
+    StabilityTerms,
+)
 
 MAX_MACHINES: Final = 32
 _SHARE: Final = 0.1
@@ -21,7 +30,7 @@ def household_terms(larger: FederationConfig, federation_id: str, manifest_hash:
 
     Model, tokenizer, public text, training, shards, privacy and codec are the larger federation's to the letter, so
     that a round here is a round there. Outer optimiser and stability are left out: the mean is passed on, never
-    applied.
+    applied; and so is what guards against strangers, since the machines are one owner's.
 
     Args:
         larger: the larger federation's terms.
@@ -59,6 +68,8 @@ def household_terms(larger: FederationConfig, federation_id: str, manifest_hash:
             deadline_s=schedule.deadline_s,
             upload_allowance_s=min(schedule.upload_allowance_s, max(_LEAST_S, _SHARE * schedule.deadline_s)),
         ),
+        aggregation=AggregationTerms(),
+        initialisation=InitialisationTerms(),
         forwards_to=LargerFederation(name=larger.name, federation_id=federation_id, manifest_hash=manifest_hash),
     )
 

@@ -20,6 +20,8 @@ FLOWER_PUBLIC = {"flwr.app", "flwr.serverapp", "flwr.clientapp", "flwr.common", 
 
 SHARED = {
     "aggregation",
+    "influence",
+    "robust",
     "config",
     "update",
     "jobs",
@@ -37,6 +39,8 @@ ARROWS: dict[str, set[str]] = {
     "config": set(),
     "update": set(),
     "aggregation": set(),
+    "influence": set(),
+    "robust": set(),
     "jobs": set(),
     "sandbox": set(),
     "loopback": set(),

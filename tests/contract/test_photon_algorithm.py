@@ -1,7 +1,7 @@
-"""Photon's Algorithm 1, one test per step, by its line numbers. What a later capability brings is a strict xfail.
+"""Photon's Algorithm 1, one test per step, by its line numbers.
 
 Server steps run the real conductor, admission, aggregation and store over volunteers in this process; client steps run
-the real round loop, samplers and chain over real encrypted shards. A step that fails today fails by trying.
+the real round loop, samplers and chain over real encrypted shards.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from core.data.packing import Packer
 from core.data.store import Shard
 from core.data.stream import PackedStream, Source
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
-from core.federation.protocol import TrainInstruction
+from core.federation.protocol import TrainInstruction, read_instruction
 from core.hardware import profile
 from core.jobs import PrivacyPlan, ProbeJob, TrainingPlan, TrainJob
 from core.model.checkpoint_io import write_weights
@@ -121,11 +121,26 @@ def test_line_2_the_server_initialises_the_model(world: InProcess) -> None:
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
-@pytest.mark.xfail(strict=True, raises=msgspec.ValidationError, reason="start from a sampled client's weights")
-def test_line_2_or_takes_a_sampled_clients_weights() -> None:
-    content = raw_config(initialisation={"from": "sampled-client"})
+def test_line_2_or_takes_a_sampled_clients_weights(tmp_path: Path) -> None:
+    """One volunteer is asked first; what it trained is the model, to the bit, and rounds go on from there."""
+    content = raw_config(
+        initialisation={"from": "sampled-client"}, privacy=msgspec.to_builtins(federation().privacy),
+        outer={"learning_rate": 0.5, "momentum": 0.9}, **{"codec.name": "fp32", "aggregation.norm_bound": "median"},
+    )  # fmt: skip
     terms = msgspec.json.decode(msgspec.json.encode(content), type=FederationConfig)
-    assert terms.initialisation.source == "sampled-client"  # type: ignore[attr-defined]
+    assert terms.initialisation.source == "sampled-client"
+    world = InProcess(tmp_path / "federation", terms, PEOPLE, scaled)
+    world.conductor().run()
+    (asked,) = world.store.assignments(1)
+    assert [len(letters) for letters in world.letters] == [1, COHORT, COHORT]
+    drawn = seeded_weights(terms.model, terms.seed)
+    first = world.files.weights(world.store.checkpoints()[1].sha256)
+    update, _ = scaled(world.names[asked.key_id], drawn, read_instruction(world.letters[0][0].record))
+    for name, array in first.items():
+        assert np.array_equal(array, drawn[name] - update.arrays[name])
+        assert np.allclose(array, TARGETS[world.names[asked.key_id]] * drawn[name], atol=1e-6)
+    assert world.store.checkpoints()[1].momentum == "", "no momentum comes of it"
+    assert [item.volunteers for item in world.store.rounds()] == [1, COHORT, COHORT]
 
 
 def test_line_3_there_are_exactly_t_rounds(after: InProcess) -> None:

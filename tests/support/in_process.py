@@ -49,6 +49,13 @@ class InProcess:
         """One list per call to ``send``."""
         self.names: dict[str, str] = {}
         self._keys: dict[str, NodeKey] = {}
+        self.away: set[str] = set()
+        """Names of those who cannot be reached."""
+        self.slow: set[tuple[str, int]] = set()
+        """(name, round): answers that wait until ``deliver``."""
+        self.held: list[Answer] = []
+        self.on_send: Callable[[], object] = lambda: None
+        """Called after letters were sent."""
         self._train = train
         self._answers: list[Answer] = []
         self.store.take_claim()
@@ -72,14 +79,28 @@ class InProcess:
         return Conductor(self.federation, self.store, self, admission, updates, lambda: None)
 
     def online(self) -> frozenset[str]:
-        """Everybody who has not left."""
-        return frozenset(volunteer.node_id for volunteer in self.store.volunteers())
+        """Everybody who has not left and is not away."""
+        return frozenset(one.node_id for one in self.store.volunteers() if self.names[one.key_id] not in self.away)
 
     def send(self, letters: Sequence[Letter]) -> None:
-        """Answer each letter at once."""
+        """Answer each letter at once, but for those who are slow: their answers wait in ``held``."""
         self.letters.append(list(letters))
         for letter in letters:
-            self._answers.append(Answer(letter=letter, reply=self._reply(letter)))
+            answer = Answer(letter=letter, reply=self._reply(letter))
+            slow = (self.names[letter.key_id], letter.server_round) in self.slow
+            (self.held if slow else self._answers).append(answer)
+        self.on_send()
+
+    def deliver(self, server_round: int) -> None:
+        """What was held back of a round comes now."""
+        self._answers += [answer for answer in self.held if answer.letter.server_round == server_round]
+        self.held = [answer for answer in self.held if answer.letter.server_round != server_round]
+
+    def pass_deadline(self) -> None:
+        """The open round's deadline is over."""
+        current = self.store.open_round()
+        assert current is not None
+        self.store.extend(current.server_round, 1.0, (), count=False)
 
     def answers(self) -> list[Answer]:
         """What has come since the last call."""

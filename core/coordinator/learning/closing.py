@@ -1,7 +1,7 @@
-"""Ending a round: mean, outer step, durable checkpoint, and only then the signed receipts.
+"""Ending a round: a step, a durable checkpoint, and only then the signed receipts.
 
-Whatever the size of the model, a few slices of it are in memory (``stepping``); a Flower strategy alone holds its
-cohort. What a blow-up is, ``stability`` says: such a round ends like any other, and its checkpoint is not built upon.
+How the step is taken is ``steps``' business. What a blow-up is, ``stability`` says: such a round ends like any other,
+and its checkpoint is not built upon. Late updates are kept until a round takes them in, or none can any more.
 
 Killed anywhere before the last transaction, the same updates give the same checkpoint again, bit for bit.
 """
@@ -12,36 +12,33 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from core.api.errors import StorageError, UpdateError
+from core.api.errors import UpdateError
+from core.config import FederationConfig
 from core.coordinator.home import Federation
-from core.coordinator.learning.averaging import Mean, UpdateLost
 from core.coordinator.learning.model_files import ModelFiles
-from core.coordinator.learning.norms import Norms, norms
-from core.coordinator.learning.publishing import Published, publish
 from core.coordinator.learning.stability import blow_up
-from core.coordinator.learning.stepping import GivenStep, Moments, OuterStepSlices
+from core.coordinator.learning.standing import Standing, held_out_score, standing_of
+from core.coordinator.learning.steps import Ingredients, Stepped, Steps
 from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.records.schema import Assignment, Checkpoint, Round
 from core.coordinator.records.store import Store
 from core.federation.protocol import Receipt
-from core.postprocess.compression.codec import EncodedUpdate
+from core.model.shard import FULL
 
+TOO_LATE: Final = "The update came too late to be folded into a round."
 _RECENT: Final = 4
 """Checkpoints whose state the last round may have made superfluous; what is older went before, or is swept."""
 
 
-class Stepped(NamedTuple):
-    """What a step left in files: the checkpoint, and the moments after it (empty where none are kept)."""
-
-    published: Published
-    momentum: str
-    second_moment: str
-    norms: Norms
+def begins_from_client(config: FederationConfig, store: Store, server_round: int) -> bool:
+    """Whether a round asks one volunteer for the first weights, since none before it was closed with some."""
+    return config.initialisation.source == "sampled-client" and not any(
+        item.state == "closed" and item.server_round < server_round for item in store.rounds()
+    )
 
 
 class Closer:
@@ -53,6 +50,7 @@ class Closer:
         self._store = store
         self._files = ModelFiles(federation)
         self._updates = updates
+        self._steps = Steps(federation, self._files, updates, beat)
         self._beat = beat
 
     def close(self, current: Round) -> None:
@@ -61,111 +59,115 @@ class Closer:
         Raises:
             UpdateLost: an accepted update cannot be read any more; nothing was changed.
         """
-        accepted = [item for item in self._store.assignments(current.server_round) if item.state == "accepted"]
-        before = self._store.latest_checkpoint()
-        take_step = self._strategy_step if self._config.outer.optimizer == "strategy" else self._outer_step
+        found, dropped = self._ingredients(current)
         try:
-            with ExitStack() as files:
-                stepped = take_step(files, current, accepted, before)
+            stepped = self._steps.take(current, self._store.latest_checkpoint(), found)
         except UpdateError as error:
-            unstable = error.message if self._config.stability.blow_up else ""
-            self.give_up(dataclasses.replace(current, rejected=unstable), error.message)
-            self.sweep()
+            self._without(current, found.late, error.message)
             return
-        rejected = blow_up(
-            self._config.stability, self._earlier(current), stepped.norms.all.get("pseudo_gradient", 0.0),
-            stepped.norms.all["model"],
-        )  # fmt: skip
-        now = time.time()
+        rejected = self._rejected(current, stepped)
         checkpoint = Checkpoint(
-            server_round=current.server_round, created_at=now, parent=current.base_hash, rejected=rejected,
+            server_round=current.server_round, created_at=time.time(), parent=current.base_hash, rejected=rejected,
             momentum=stepped.momentum, second_moment=stepped.second_moment, **stepped.published._asdict(),
         )  # fmt: skip
         made = checkpoint.state
         if rejected:
             checkpoint = dataclasses.replace(checkpoint, momentum="", second_moment="", residual="")
-        losses = [item.loss for item in accepted if item.loss is not None]
-        closed = dataclasses.replace(
+        closed = self._closed(current, found, stepped, rejected)
+        receipts = [(item.key_id, self.receipt(item, checkpoint.sha256)) for item in found.fresh]
+        folded = _folded(found.late, current.server_round, found.standing)
+        late = [(item, self.receipt(item, checkpoint.sha256)) for item in folded]
+        self._store.close_round(closed, checkpoint, receipts, late + self._too_late(dropped))
+        self._forget([*found.fresh, *found.late, *dropped], made)
+
+    def _ingredients(self, current: Round) -> tuple[Ingredients, list[Assignment]]:
+        """What the round is made of, by durable rows alone, and late updates that are too late for it."""
+        number = current.server_round
+        accepted = [item for item in self._store.assignments(number) if item.state == "accepted"]
+        if begins_from_client(self._config, self._store, number):
+            return Ingredients(fresh=accepted), self._store.kept()
+        terms = self._config.aggregation
+        late, dropped = self._late(number)
+        standing = standing_of(self._store, terms, number, accepted, late)
+        return Ingredients(
+            fresh=accepted, late=late, terms=terms, standing=standing, outer=self._config.outer, rate=current.outer_lr
+        ), dropped
+
+    def _rejected(self, current: Round, stepped: Stepped) -> str:
+        """Why what a step came to is not built upon; empty where it is."""
+        earlier = [item for item in self._store.rounds() if item.server_round < current.server_round]
+        measured = stepped.norms.all
+        return blow_up(self._config.stability, earlier, measured.get("pseudo_gradient", 0.0), measured["model"])
+
+    def _without(self, current: Round, late: Sequence[Assignment], why: str) -> None:
+        """No step could be made of these updates: not of the late ones, or else not of the round's own."""
+        for item in late:
+            self.drop_late(item, f"It could not be folded in: {why}")
+        if late:
+            self.close(current)
+            return
+        unstable = why if self._config.stability.blow_up else ""
+        self.give_up(dataclasses.replace(current, rejected=unstable), why)
+        self.sweep()
+
+    def _closed(self, current: Round, found: Ingredients, stepped: Stepped, rejected: str) -> Round:
+        """A round with what its cohort sent and said, and what came of it."""
+        fresh, measured = found.fresh, stepped.norms.all
+        losses = [item.loss for item in fresh if item.loss is not None]
+        held_out, spread = held_out_score(fresh)
+        dense = sum(4 * sum(map(math.prod, self._updates.shapes(item.shard).values())) for item in fresh)
+        return dataclasses.replace(
             current,
             state="closed",
-            closed_at=now,
-            volunteers=len(accepted),
-            upload_bytes=sum(item.size_bytes for item in accepted),
-            dense_bytes=sum(4 * sum(map(math.prod, self._updates.shapes(item.shard).values())) for item in accepted),
+            closed_at=time.time(),
+            volunteers=len(fresh),
+            upload_bytes=sum(item.size_bytes for item in fresh),
+            dense_bytes=dense,
             training_loss=sum(losses) / len(losses) if losses else None,
-            pseudo_gradient_norm=stepped.norms.all.get("pseudo_gradient", 0.0),
-            model_norm=stepped.norms.all["model"],
+            pseudo_gradient_norm=measured.get("pseudo_gradient", 0.0),
+            model_norm=measured["model"],
             norms=msgspec.json.encode(stepped.norms).decode(),
             rejected=rejected,
-            reason=rejected,
+            reason=" ".join(filter(None, (rejected, stepped.notes))),
+            late=len(found.late),
+            norm_bound=None if found.standing is None else found.standing.bounds.get(FULL),
+            held_out=held_out,
+            held_out_spread=spread,
         )
-        receipts = [(item.key_id, self.receipt(item, checkpoint.sha256)) for item in accepted]
-        self._store.close_round(closed, checkpoint, receipts)
-        self._forget(accepted, made)
 
-    def _outer_step(
-        self, files: ExitStack, current: Round, accepted: Sequence[Assignment], before: Checkpoint
-    ) -> Stepped:
-        """Mean and outer step, slice by slice; raises UpdateError where it cannot be taken, UpdateLost as ``close``."""
-        base = files.enter_context(self._files.opened(current.base_hash))
-        old = self._moments(files, before.momentum, before.second_moment)
-        mean = self._mean(files, accepted, damped=self._config.shard.mode != "full")
-        step = OuterStepSlices(self._config.outer, base, mean, old, self._beat, current.outer_lr)
-        momentum = self._files.put_state(step.momentum) if step.keeps_momentum else ""
-        second = self._files.put_state(step.second_moment) if step.keeps_second_moment else ""
-        with ExitStack() as made:
-            stepped = step.weights(self._moments(made, momentum, second))
-            published = publish(self._files, base, stepped, before.residual)
-        found = norms(self._config.model, mean.norm, step.momentum_norm, step.norm)
-        return Stepped(published, momentum, second, found)
+    # Late updates
 
-    def _strategy_step(
-        self, files: ExitStack, current: Round, accepted: Sequence[Assignment], before: Checkpoint
-    ) -> Stepped:
-        """A Flower strategy's step, the cohort in memory; raises as ``_outer_step`` does."""
-        from core.coordinator.learning import strategy  # nobody else shall load Flower's strategies
+    def keeps(self, item: Assignment) -> bool:
+        """Whether an update that has just come late can still be folded into a round."""
+        current = self._store.open_round()
+        last = self._store.rounds()[-1].server_round
+        into = last + 1 if current is None else current.server_round
+        return (
+            item.server_round < into <= item.server_round + self._config.schedule.late_rounds
+            and into <= self._config.schedule.rounds
+            and not begins_from_client(self._config, self._store, item.server_round)
+        )
 
-        base = self._files.weights(current.base_hash)
-        private, outer = self._federation.home.private, self._config.outer
-        replies = []
-        for item, update in self._opened(files, accepted):
-            try:
-                trained = {name: base[name] - values.reshape(base[name].shape) for name, values in update.arrays()}
-            except (StorageError, UpdateError) as error:
-                raise UpdateLost(item, error.message) from error
-            replies.append((trained, item.loss))
-            self._beat()
-        state = private.read(before.momentum) if before.momentum else b""
-        given = strategy.aggregate(strategy.load(outer.strategy), current.server_round, base, replies, state)
-        rate = outer.learning_rate if current.outer_lr is None else current.outer_lr
-        step = GivenStep(outer, base, given.weights, rate)
-        with self._files.opened(current.base_hash) as stored:
-            published = publish(self._files, stored, step.weights, before.residual)
-        remembered = private.put(given.state) if given.state else ""
-        found = norms(self._config.model, step.delta_norm, step.momentum_norm, step.norm)
-        return Stepped(published, remembered, "", found)
+    def drop_late(self, item: Assignment, reason: str) -> None:
+        """A late update cannot be folded in after all; its volunteer is told so."""
+        dropped = dataclasses.replace(item, kept=0, reason=reason)
+        self._store.settle(dropped, self.receipt(dropped))
+        self._forget([item])
 
-    def _earlier(self, current: Round) -> list[Round]:
-        return [item for item in self._store.rounds() if item.server_round < current.server_round]
+    def drop_all_late(self) -> None:
+        """No further round will be closed; whoever waits for one is told."""
+        for item in self._store.kept():
+            self.drop_late(item, TOO_LATE)
 
-    def _moments(self, files: ExitStack, *hashes: str) -> Moments:
-        return Moments(*(files.enter_context(self._files.opened_state(one)) for one in hashes))
+    def _late(self, server_round: int) -> tuple[list[Assignment], list[Assignment]]:
+        """What was kept of earlier rounds: to be folded into this one, and too old for it."""
+        oldest = server_round - self._config.schedule.late_rounds
+        kept = self._store.kept()
+        return [i for i in kept if i.server_round >= oldest], [i for i in kept if i.server_round < oldest]
 
-    def _opened(self, files: ExitStack, accepted: Sequence[Assignment]) -> list[tuple[Assignment, EncodedUpdate]]:
-        """What was accepted, to be read from the files as it is asked for."""
-        updates = []
-        for item in accepted:
-            try:
-                source = files.enter_context(self._federation.home.private.opened(item.update_sha256))
-                updates.append((item, self._updates.open(source, item.shard)))
-            except (StorageError, UpdateError) as error:
-                raise UpdateLost(item, error.message) from error
-            self._beat()
-        return updates
-
-    def _mean(self, files: ExitStack, accepted: Sequence[Assignment], *, damped: bool) -> Mean:
-        """The mean of what was accepted, read from the files as it is asked for."""
-        return Mean(self._opened(files, accepted), list(self._files.shapes), damped=damped)
+    def _too_late(self, items: Sequence[Assignment]) -> list[tuple[Assignment, Receipt]]:
+        told = [dataclasses.replace(item, kept=0, reason=TOO_LATE) for item in items]
+        return [(item, self.receipt(item)) for item in told]
 
     def give_up(self, current: Round, reason: str) -> None:
         """End a round without a checkpoint; what had been accepted is told that it was not used."""
@@ -175,8 +177,13 @@ class Closer:
             unused = dataclasses.replace(item, state="late", reason=f"The round was given up: {reason}")
             receipts.append((item.key_id, self.receipt(unused)))
         closed = dataclasses.replace(current, state="void", closed_at=time.time(), reason=reason)
-        self._store.close_round(closed, None, receipts)
-        self._forget(accepted)
+        following = current.server_round + 1
+        last = following > self._config.schedule.rounds
+        dropped = self._store.kept() if last else self._late(following)[1]
+        self._store.close_round(closed, None, receipts, self._too_late(dropped))
+        self._forget([*accepted, *dropped])
+
+    # What is kept
 
     def sweep(self) -> None:
         """Remove what a crash left behind: volunteers' updates of ended rounds, state that is needed no more."""
@@ -192,15 +199,16 @@ class Closer:
         current = self._store.open_round()
         assignments = self._store.assignments(current.server_round) if current else []
         kept |= {item.update_sha256 for item in assignments if item.state == "accepted"}
+        kept |= {item.update_sha256 for item in self._store.kept()}
         for path in (self._federation.home.root / "private").iterdir():
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 
-    def _forget(self, accepted: Sequence[Assignment], made: Iterable[str] = (), *, keep: str = "") -> None:
+    def _forget(self, updates: Sequence[Assignment], made: Iterable[str] = (), *, keep: str = "") -> None:
         """Remove single volunteers' updates and state that is needed no more, now that the round is durable."""
         private, kept = self._federation.home.private, self._kept() | {"", keep}
         recent = self._store.checkpoints()[-_RECENT:]
-        stale = {item.update_sha256 for item in accepted} | set(made)
+        stale = {item.update_sha256 for item in updates} | set(made)
         stale |= {name for item in recent for name in item.state}
         for name in stale - kept:
             private.remove(name)
@@ -215,3 +223,12 @@ class Closer:
             checkpoint_hash=checkpoint_hash,
         )
         return msgspec.structs.replace(receipt, signature=self._federation.key.sign(receipt.signed_bytes()))
+
+
+def _folded(items: Sequence[Assignment], into: int, standing: Standing | None) -> list[Assignment]:
+    found = []
+    for item in items:
+        weight = 1.0 if standing is None else standing.weight(item)
+        reason = f"It came late and was folded into round {into} at weight {weight:.3f}."
+        found.append(dataclasses.replace(item, state="accepted", kept=0, folded=into, reason=reason))
+    return found

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from core.api.errors import HedgerowError, StorageError, UpdateError
 from core.config import FederationConfig
 from core.coordinator.home import Federation
+from core.coordinator.learning.averaging import Mean as Averaged
 from core.coordinator.learning.closing import Closer
 from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.records.schema import Mean, Round
@@ -47,7 +48,7 @@ class HouseholdCloser(Closer):
         shapes = self._updates.shapes(accepted[0].shard)
         try:
             with ExitStack() as files:
-                mean = self._mean(files, accepted, damped=False).whole(shapes)
+                mean = Averaged(self._steps.opened(files, accepted), list(shapes), damped=False).whole(shapes)
             payload, _ = self._chain.encode(mean)
         except UpdateError as error:
             self.give_up(current, error.message)

@@ -103,6 +103,19 @@ def direction(config: OuterConfig, delta: Array | None, momentum: Array | None, 
     return momentum
 
 
+def beside(config: OuterConfig, weights: Array, late: Array, rate: float | None = None) -> Array:
+    """Weights after what late updates come to was subtracted at the server learning rate; it enters no momentum.
+
+    Raises:
+        UpdateError: a weight would not be finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = weights - np.float32(config.learning_rate if rate is None else rate) * late
+    if not np.isfinite(found).all():
+        raise UpdateError(NOT_FINITE)
+    return found
+
+
 def moved(config: OuterConfig, base: Array, direction: Array, rate: float | None = None) -> Array:
     """The new weights.
 

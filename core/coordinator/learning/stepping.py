@@ -17,6 +17,7 @@ from core.coordinator.learning.outer_optimizer import (
     NOT_FINITE,
     WITH_MOMENTUM,
     averaged,
+    beside,
     direction,
     first_moment,
     moved,
@@ -97,6 +98,9 @@ class OuterStepSlices:
             found = self._base.part(name, start, stop)
             if name in self._mean:
                 found = moved(self._config, found, self._direction(after, name, start, stop), self._rate)
+            late = self._mean.late(name, start, stop)
+            if late is not None:
+                found = beside(self._config, found, late, self._rate)
             self.norm.add(name, start, found)
             return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.config import FederationConfig
+from core.influence import norm_of
 from core.model.layout import Shapes
 from core.model.shard import divide
 from core.postprocess.base import build_chain
@@ -36,11 +37,10 @@ class UpdateReader:
         """
         return self._chain.open(source, self._shapes[shard])
 
-    def check(self, source: Source, shard: str) -> None:
-        """Look at every value, holding a slice at a time.
+    def check(self, source: Source, shard: str) -> float:
+        """Look at every value, holding a slice at a time; returns their L2 norm.
 
         Raises:
             UpdateError: the bytes are not an update of this shard, or a value is not finite.
         """
-        for _ in self.open(source, shard).slices():
-            pass
+        return norm_of(self.open(source, shard).slices())

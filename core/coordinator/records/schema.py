@@ -39,6 +39,14 @@ ALTER TABLE checkpoints ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
 ALTER TABLE rounds ADD COLUMN outer_lr REAL;
 ALTER TABLE rounds ADD COLUMN norms TEXT NOT NULL DEFAULT '';
 ALTER TABLE rounds ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+ALTER TABLE assignments ADD COLUMN norm REAL;
+ALTER TABLE assignments ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE assignments ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE assignments ADD COLUMN held_out REAL;
+ALTER TABLE rounds ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rounds ADD COLUMN norm_bound REAL;
+ALTER TABLE rounds ADD COLUMN held_out REAL;
+ALTER TABLE rounds ADD COLUMN held_out_spread REAL;
 """,
 }
 """Version → what makes the next one of it."""
@@ -67,7 +75,8 @@ CREATE TABLE rounds (
     started_at REAL NOT NULL, deadline_at REAL NOT NULL, extensions INTEGER NOT NULL DEFAULT 0,
     closed_at REAL, volunteers INTEGER NOT NULL DEFAULT 0, upload_bytes INTEGER NOT NULL DEFAULT 0,
     dense_bytes INTEGER NOT NULL DEFAULT 0, training_loss REAL, pseudo_gradient_norm REAL, model_norm REAL,
-    reason TEXT NOT NULL DEFAULT '', outer_lr REAL, norms TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '', outer_lr REAL, norms TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT '',
+    late INTEGER NOT NULL DEFAULT 0, norm_bound REAL, held_out REAL, held_out_spread REAL
 ) STRICT;
 CREATE TABLE assignments (
     server_round INTEGER NOT NULL REFERENCES rounds (server_round), key_id TEXT NOT NULL, nonce BLOB NOT NULL,
@@ -75,6 +84,7 @@ CREATE TABLE assignments (
     attempt INTEGER NOT NULL DEFAULT 1, retry_at REAL NOT NULL DEFAULT 0, update_sha256 TEXT NOT NULL DEFAULT '',
     size_bytes INTEGER NOT NULL DEFAULT 0, loss REAL, reason TEXT NOT NULL DEFAULT '',
     shard TEXT NOT NULL DEFAULT 'full', steps INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,
+    norm REAL, kept INTEGER NOT NULL DEFAULT 0, folded INTEGER NOT NULL DEFAULT 0, held_out REAL,
     PRIMARY KEY (server_round, key_id)
 ) STRICT;
 CREATE INDEX assignments_by_update ON assignments (update_sha256);
@@ -187,6 +197,15 @@ class Round:
     pseudo_gradient_norm: float | None = None
     model_norm: float | None = None
     reason: str = ""
+    """Why it was given up; of a closed one, what could not be done as the terms say."""
+    late: int = 0
+    """Updates of earlier rounds that were folded in when it was closed."""
+    norm_bound: float | None = None
+    """Longest that an update counted, where whole models are trained and updates are bounded."""
+    held_out: float | None = None
+    """Mean over the cohort of what its base scored on volunteers' own held-out text, in bits per byte, and the standard
+    deviation; only in rounds that ask for it."""
+    held_out_spread: float | None = None
     outer_lr: float | None = None
     """The server learning rate its outer step takes; decided when it is opened."""
     norms: str = ""
@@ -219,6 +238,14 @@ class Assignment:
     steps: int = 0
     """Optimiser steps it says it did, and tokens where the unit is ``none``."""
     tokens: int = 0
+    norm: float | None = None
+    """L2 norm of the update, measured when it was admitted."""
+    kept: int = 0
+    """1: it came late, and waits to be folded into the round that is closed next."""
+    folded: int = 0
+    """The later round that it was folded into; 0: none."""
+    held_out: float | None = None
+    """What its base scored on this volunteer's held-out text, in bits per byte, in its own words."""
 
 
 @dataclass(frozen=True, kw_only=True)

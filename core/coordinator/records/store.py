@@ -250,6 +250,38 @@ class Store(Database):
         rows = self._read("SELECT update_sha256, key_id FROM assignments WHERE state IN ('accepted', 'late')")
         return {row["update_sha256"]: row["key_id"] for row in rows}
 
+    def needs(self, update_sha256: str) -> bool:
+        """Whether an update is to be averaged or folded in."""
+        query = (
+            "SELECT 1 FROM assignments JOIN rounds USING (server_round) WHERE update_sha256 = ? "
+            "AND (kept = 1 OR (assignments.state = 'accepted' AND rounds.state = 'open'))"
+        )
+        return bool(self._read(query, (update_sha256,)))
+
+    def accepted_norms(self, shard: str, first: int, last: int) -> list[float]:
+        """Norms of accepted updates of a shard, of rounds from ``first`` to ``last`` that were not given up."""
+        rows = self._read(
+            "SELECT norm FROM assignments JOIN rounds USING (server_round) WHERE assignments.state = 'accepted' "
+            "AND rounds.state <> 'void' AND norm IS NOT NULL AND shard = ? AND server_round BETWEEN ? AND ? "
+            "ORDER BY server_round, key_id",
+            (shard, first, last),
+        )
+        return [row["norm"] for row in rows]
+
+    def accepted_before(self, server_round: int) -> dict[str, int]:
+        """Key id → updates that counted in rounds before this one."""
+        rows = self._read(
+            "SELECT key_id, COUNT(*) AS updates FROM assignments JOIN rounds USING (server_round) "
+            "WHERE assignments.state = 'accepted' AND rounds.state = 'closed' AND server_round < ? GROUP BY key_id",
+            (server_round,),
+        )
+        return {row["key_id"]: row["updates"] for row in rows}
+
+    def kept(self) -> list[Assignment]:
+        """Late updates that wait to be folded in, oldest round first, then in the order of key ids."""
+        rows = self._read("SELECT * FROM assignments WHERE kept = 1 ORDER BY server_round, key_id")
+        return [Assignment(**row) for row in rows]
+
     def reissue(self, server_round: int, key_id: str, nonce: bytes) -> None:
         """A fresh nonce for a volunteer that is asked again, durable before the message goes out."""
         with self._write() as db:
@@ -262,26 +294,30 @@ class Store(Database):
     def settle(self, assignment: Assignment, receipt: Receipt | None = None) -> None:
         """Store what became of an assignment, with its receipt if it is final, and tell about it."""
         with self._write() as db:
-            db.execute(
-                "UPDATE assignments SET state = ?, retry_at = ?, update_sha256 = ?, size_bytes = ?, loss = ?, "
-                "reason = ?, steps = ?, tokens = ? WHERE server_round = ? AND key_id = ?",
-                (
-                    assignment.state, assignment.retry_at, assignment.update_sha256, assignment.size_bytes,
-                    assignment.loss, assignment.reason, assignment.steps, assignment.tokens, assignment.server_round,
-                    assignment.key_id,
-                ),
-            )  # fmt: skip
-            if receipt is not None:
-                _insert_receipt(db, assignment.key_id, receipt)
-            body = {
-                "round": assignment.server_round,
-                "volunteer": assignment.key_id[:12],
-                "state": assignment.state,
-                "upload_bytes": assignment.size_bytes,
-                "sha256": assignment.update_sha256,
-                "reason": assignment.reason,
-            }
-            self._log(db, "update", body)
+            self._settle(db, assignment, receipt)
+
+    def _settle(self, db: sqlite3.Connection, assignment: Assignment, receipt: Receipt | None) -> None:
+        columns = (
+            "state", "retry_at", "update_sha256", "size_bytes", "loss", "reason", "steps", "tokens", "norm", "kept",
+            "folded", "held_out",
+        )  # fmt: skip
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        values = [getattr(assignment, name) for name in columns]
+        db.execute(
+            f"UPDATE assignments SET {sets} WHERE server_round = ? AND key_id = ?",  # noqa: S608
+            [*values, assignment.server_round, assignment.key_id],
+        )
+        if receipt is not None:
+            _insert_receipt(db, assignment.key_id, receipt)
+        body = {
+            "round": assignment.server_round,
+            "volunteer": assignment.key_id[:12],
+            "state": assignment.state,
+            "upload_bytes": assignment.size_bytes,
+            "sha256": assignment.update_sha256,
+            "reason": assignment.reason,
+        }
+        self._log(db, "update", body)
 
     def extend(self, server_round: int, deadline_at: float, more: Sequence[Assignment], *, count: bool = True) -> None:
         """Another deadline, and more volunteers, for a round that has too few updates."""
@@ -298,12 +334,14 @@ class Store(Database):
         closed: Round,
         outcome: Checkpoint | Mean | None,
         receipts: Sequence[tuple[str, Receipt]],
+        late: Sequence[tuple[Assignment, Receipt]] = (),
     ) -> None:
-        """End a round with all that follows from it, at once: checkpoint or mean, receipts, figures."""
+        """End a round with all that follows from it, at once: checkpoint or mean, receipts, figures, late updates."""
         with self._write() as db:
             columns = (
                 "state", "closed_at", "volunteers", "upload_bytes", "dense_bytes", "training_loss",
-                "pseudo_gradient_norm", "model_norm", "reason", "norms", "rejected",
+                "pseudo_gradient_norm", "model_norm", "reason", "norms", "rejected", "late", "norm_bound", "held_out",
+                "held_out_spread",
             )  # fmt: skip
             sets = ", ".join(f"{name} = ?" for name in columns)
             values = [getattr(closed, name) for name in columns]
@@ -312,6 +350,8 @@ class Store(Database):
                 insert(db, "checkpoints" if isinstance(outcome, Checkpoint) else "means", outcome)
             for key_id, receipt in receipts:
                 _insert_receipt(db, key_id, receipt)
+            for assignment, receipt in late:
+                self._settle(db, assignment, receipt)
             self._log(db, "round_closed" if outcome else "round_void", {"round": closed.server_round})
             if closed.rejected:
                 self._log_rejection(db, closed.server_round, closed.rejected)

@@ -6,7 +6,7 @@ key enrolled for *this assignment* signed exactly this update for this round. Fo
 - ``Forged``: not signed by that key for this assignment. The slot is used up, the volunteer is asked again.
 - ``Missing``: signed, but the update that was to go up before the reply is not here. The volunteer is asked again.
 - ``Refused``: signed by the right key, but the content does not belong here. Quarantined, never kills a round.
-- ``Admitted``: decoded, finite, of the layout of the shard it was asked for.
+- ``Admitted``: decoded, finite, of the layout of the shard it was asked for, and not a hundred times as long as others.
 
 An update is read where it lies, in the message or in the spool, slice by slice and by the same rules.
 """
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from core.api.errors import HedgerowError, UpdateError
 from core.config import FederationConfig
 from core.federation.protocol import (
+    HELD_OUT,
     ReplySeal,
     SpooledUpdate,
     allowed_metrics,
@@ -29,6 +30,9 @@ from core.federation.protocol import (
 )
 from core.postprocess.compression.codec import Source, source_sha256
 
+MAX_BITS_PER_BYTE = 1_000.0
+"""Of a held-out score; the worst model says less."""
+
 
 class Updates(Protocol):
     """How updates are judged; ``core.coordinator.learning.updates.UpdateReader`` is one."""
@@ -36,8 +40,8 @@ class Updates(Protocol):
     def size(self, shard: str) -> int:
         """Exact bytes."""
 
-    def check(self, source: Source, shard: str) -> None:
-        """Raises UpdateError unless these bytes are a finite update of this shard."""
+    def check(self, source: Source, shard: str) -> float:
+        """L2 norm; raises UpdateError unless these bytes are a finite update of this shard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,8 @@ class Expected:
     nonce: bytes
     base_hash: str
     shard: str = "full"
+    longest: float = math.inf
+    """Norm beyond which an update is none; see ``core.influence.HARD_BOUND``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +95,13 @@ class Refused:
 
 @dataclass(frozen=True)
 class Admitted:
-    """Good: hash, size and metrics of the update."""
+    """Good: hash, size, metrics and L2 norm of the update."""
 
     update_sha256: str
     size_bytes: int
     metrics: dict[str, float]
     ledger: bytes = b""
+    norm: float = 0.0
 
 
 Verdict = Forged | Missing | Refused | Admitted
@@ -123,7 +130,7 @@ class Admission:
             expected: the assignment its message belonged to.
             reply: what came.
             source: the update, wherever it lies; ``None`` if it is nowhere.
-            known: update hash → key id of everything accepted so far, to notice copies.
+            known: update hash → key id of everything accepted so far, to notice copies and replays.
         """
         try:
             seal = read_seal(reply.seal)
@@ -140,15 +147,18 @@ class Admission:
                 return Forged("The reply's bytes are not the ones that were signed.")
             return Missing("The update was damaged on the coordinator's disk.")
         try:
-            metrics = self._checked_metrics(reply.metrics)
+            metrics = self._checked_metrics(reply.metrics, expected.server_round)
             if isinstance(reply.payload, SpooledUpdate) and reply.payload.size_bytes != source.size:
                 raise UpdateError("The reply says another size than the update has.")
-            self._check_update(source, expected.shard)
+            norm = self._check_update(source, expected.shard)
+            if not norm <= expected.longest:
+                raise UpdateError(f"The update is {norm:.3g} long, where {expected.longest:.3g} is the most.")
         except HedgerowError as error:
             return Refused(error.message, sha256, source.size, seal.ledger)
-        if known.get(sha256, expected.key_id) != expected.key_id:
-            return Refused("The update is a copy of another volunteer's.", sha256, source.size, seal.ledger)
-        return Admitted(sha256, source.size, metrics, seal.ledger)
+        if sha256 in known:
+            whose = "one that it sent before" if known[sha256] == expected.key_id else "another volunteer's"
+            return Refused(f"The update is a copy of {whose}.", sha256, source.size, seal.ledger)
+        return Admitted(sha256, source.size, metrics, seal.ledger, norm)
 
     def _forgery(self, expected: Expected, seal: ReplySeal, reply: RawReply) -> str:
         """Why the seal does not bind this reply to this assignment; empty if it does."""
@@ -174,8 +184,9 @@ class Admission:
             return "The reply's metrics are not numbers."
         return "" if digest == seal.metrics_sha256 else "The reply's metrics are not the ones that were signed."
 
-    def _checked_metrics(self, metrics: Mapping[str, Any]) -> dict[str, float]:
-        allowed = allowed_metrics(self._config.privacy.unit)
+    def _checked_metrics(self, metrics: Mapping[str, Any], server_round: int) -> dict[str, float]:
+        scored = self._config.schedule.evaluates(server_round)
+        allowed = allowed_metrics(self._config.privacy.unit, scored=scored)
         unknown = sorted(set(metrics) - set(allowed))
         if unknown:
             raise UpdateError(f"The reply holds metrics that may not travel: {', '.join(map(str, unknown))[:200]}.")
@@ -184,16 +195,18 @@ class Admission:
         checked = {name: float(value) for name, value in metrics.items()}
         if not all(math.isfinite(value) and value >= 0 for value in checked.values()):
             raise UpdateError("A metric is negative or not finite.")
+        if checked.get(HELD_OUT, 0.0) > MAX_BITS_PER_BYTE:
+            raise UpdateError(f"The reply says a score of {checked[HELD_OUT]:.3g} bits per byte.")
         steps, planned = checked["steps"], self._config.training.local_steps
         if steps > planned or (steps != planned and self._config.privacy.unit != "none"):
             raise UpdateError(f"The reply says {steps:g} steps where {planned} were asked for.")
         return checked
 
-    def _check_update(self, source: Source, shard: str) -> None:
+    def _check_update(self, source: Source, shard: str) -> float:
         size = self._updates.size(shard)
         if source.size != size:
             raise UpdateError(f"The update has {source.size} bytes instead of {size}.")
         try:
-            self._updates.check(source, shard)
+            return self._updates.check(source, shard)
         except (ValueError, ArithmeticError, MemoryError, LookupError) as error:
             raise UpdateError(f"The update cannot be decoded: {type(error).__name__}.") from error

@@ -6,6 +6,7 @@ deadline; its machines do it, and the mean of their updates goes back as one upd
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,28 +68,46 @@ class OwnAgenda:
         self._gate = HeldOutGate(config, store, evaluates=evaluates)
 
     def finished(self) -> bool:
-        """Whether the last planned round is over, and its checkpoint was judged."""
+        """Whether the last planned round is over and its checkpoint was judged, or too many in a row were given up."""
         rounds = self._store.rounds()
-        return bool(rounds) and rounds[-1].state != "open" and self._no_more(rounds) and self._gate.settled()
+        over = bool(rounds) and rounds[-1].state != "open" and self._no_more(rounds) and self._gate.settled()
+        return over or bool(stopped_because(self._config, rounds))
 
     def next(self) -> Opening | None:
         """The round after the last; ``None`` while it is not known yet from which weights, and after the last."""
         if not self._gate.settle():
             return None
         rounds, base = self._store.rounds(), self._store.latest_checkpoint()
-        if self._no_more(rounds):
+        if self._no_more(rounds) or stopped_because(self._config, rounds):
             return None
-        closed = sum(1 for item in rounds if item.state == "closed")
         return Opening(
             server_round=1 + self._last(rounds),
             base_hash=base.sha256,
             base_bytes=base.size_bytes,
-            step_clock=closed * self._config.training.local_steps,
+            step_clock=self._step_clock(rounds),
             outer_lr=next_rate(self._config.stability, self._config.outer, rounds, self._store.checkpoints()),
         )
 
     def _no_more(self, rounds: list[Round]) -> bool:
         return self._last(rounds) >= self._config.schedule.rounds
+
+    def _step_clock(self, rounds: list[Round]) -> int:
+        """After the last closed round: its own, and the most steps that anybody did in it.
+
+        The slowest do not hold the schedule of the learning rate back, and nobody can drive it on: admission takes no
+        claim of more steps than were asked for. A round that was given up moves no clock.
+        """
+        closed = [item for item in rounds if item.state == "closed"]
+        if not closed:
+            return 0
+        last = closed[-1]
+        steps = [
+            item.steps
+            for item in self._store.assignments(last.server_round)
+            if item.state == "accepted" and not item.folded
+        ]
+        # Databases of an earlier version did not keep the steps of their rounds.
+        return last.step_clock + (max(steps, default=0) or self._config.training.local_steps)
 
     def local_steps(self, server_round: int) -> int:
         """As the terms say."""
@@ -101,6 +120,18 @@ class OwnAgenda:
     @staticmethod
     def _last(rounds: list[Round]) -> int:
         return rounds[-1].server_round if rounds else 0
+
+
+def stopped_because(config: FederationConfig, rounds: Sequence[Round]) -> str:
+    """Why a federation ended before its last round, in a sentence; empty if it did not."""
+    most, void = config.schedule.max_void_rounds, 0
+    for item in reversed(rounds):
+        if item.state != "void":
+            break
+        void += 1
+    if not most or void < most:
+        return ""
+    return f"The last {void} rounds were given up, and the terms allow no more: {rounds[-1].reason}"
 
 
 class ErrandAgenda:

@@ -8,12 +8,15 @@ the same round with the same base and assignments, and what was accepted stays a
 from __future__ import annotations
 
 import dataclasses
+import math
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from core.coordinator.home import Federation
 from core.coordinator.learning.averaging import UpdateLost
+from core.coordinator.learning.closing import begins_from_client
 from core.coordinator.learning.forwarding import closer_of
 from core.coordinator.learning.publishing import delta_bytes, worth_it
 from core.coordinator.learning.updates import UpdateReader
@@ -30,12 +33,14 @@ from core.coordinator.rounds.decisions import (
     Reissue,
     RoundView,
     Void,
+    asked_of,
     decide,
     message_ttl_s,
+    quota_of,
     sample_cohort,
 )
 from core.coordinator.rounds.judging import Judge
-from core.coordinator.rounds.letters import Letter, Transport
+from core.coordinator.rounds.letters import Answer, Letter, Transport
 from core.coordinator.rounds.lottery import alone, draw_shards
 from core.federation.protocol import NONCE_BYTES, TrainInstruction, packed
 
@@ -67,6 +72,7 @@ class Conductor:
         self._judge = Judge(federation, store, admission, self._closer)
         self._shards = updates.shards()
         self._delta_bytes = delta_bytes(federation.config)
+        self._inbox: deque[Answer] = deque()
         self._sent: set[tuple[int, str, bytes]] = set()
         self._counted = -1
 
@@ -83,21 +89,39 @@ class Conductor:
                 self._idle()
                 continue
             self._work(current.server_round)
+        self._take_answers()  # of those who were asked beyond what was needed
+        self._closer.drop_all_late()
 
     def _idle(self) -> None:
         """One look around while there is nothing to do."""
         self._beat()
         self._present()
-        for answer in self._transport.answers():
-            self._judge.take(answer)
+        self._take_answers()
         time.sleep(2 * TICK_S)
+
+    def _take_answers(self, server_round: int | None = None) -> None:
+        """Judge what came, until the open round is full; what came beyond that is late and judged after the close."""
+        self._inbox.extend(self._transport.answers())
+        target = None if server_round is None else self._target(server_round)
+        while self._inbox:
+            if server_round is not None and target is not None:
+                states = [item.state for item in self._store.assignments(server_round)]
+                if states.count("accepted") >= target:
+                    return
+            self._judge.take(self._inbox.popleft())
+
+    def _target(self, server_round: int) -> int | None:
+        """Accepted updates with which a round is full; ``None`` where everybody who was asked is waited for."""
+        if begins_from_client(self._config, self._store, server_round):
+            return 1
+        schedule = self._config.schedule
+        return schedule.cohort_size if schedule.over_selection > 1 else None
 
     # Opening a round
 
     def _begin(self, opening: Opening) -> Round:
         schedule = self._config.schedule
-        population = self._wait_for_cohort(opening)
-        cohort = sample_cohort(self._config.seed, opening.server_round, population, schedule.cohort_size)
+        cohort = self._wait_for_cohort(opening)
         now = time.time()
         opened = Round(
             server_round=opening.server_round,
@@ -113,7 +137,7 @@ class Conductor:
             opened.server_round, cohort, shard=opening.shard, bars=False
         )
         self._store.begin_round(opened, assignments)
-        self._send(opened, [item.key_id for item in assignments])
+        self._send_held_back(opened, self._present())
         return opened
 
     def _assign(
@@ -147,8 +171,8 @@ class Conductor:
             if key_id in drawn
         ]
 
-    def _wait_for_cohort(self, opening: Opening) -> frozenset[str]:
-        """Everybody who is there once there are enough: the cohort, or the quorum after some patience.
+    def _wait_for_cohort(self, opening: Opening) -> tuple[str, ...]:
+        """The cohort, once there are enough: as many as it has, or the quorum after some patience.
 
         At a deadline that is somebody else's it is whoever is there, nobody perhaps.
         """
@@ -156,15 +180,37 @@ class Conductor:
         began = time.time()
         while True:
             present, now = frozenset(self._present()), time.time()
-            if len(present) >= schedule.cohort_size:
-                return present
+            # As many as the quota of each invite lets in; at least the quorum, or a few with one invite were a cohort.
+            able = len(self._draw(opening.server_round, present, schedule.cohort_size))
+            enough = able >= schedule.cohort_size
             if self._agenda.fixed and present and len(present) == len(self._store.volunteers()):
-                return present  # a household is its machines, however many the terms allow
-            if len(present) >= schedule.quorum and now - began >= self._agenda.patience_s():
-                return present
-            if opening.deadline_at is not None and now >= opening.deadline_at:
-                return present
+                enough = True  # a household is its machines, however many the terms allow
+            patient = now - began < self._agenda.patience_s()
+            if enough or (able >= schedule.quorum and not patient) or now >= (opening.deadline_at or math.inf):
+                return self._cohort(opening.server_round, present)
             self._idle()
+
+    def _cohort(self, server_round: int, present: frozenset[str]) -> tuple[str, ...]:
+        """Who is asked: those that are drawn of who is there, and if the terms say so of who is away."""
+        if begins_from_client(self._config, self._store, server_round):
+            return self._draw(server_round, present, 1)
+        schedule = self._config.schedule
+        size = asked_of(schedule.cohort_size, schedule.over_selection)
+        drawn = self._draw(server_round, present, size)
+        if not schedule.ask_absent or len(drawn) >= schedule.cohort_size:
+            return drawn
+        away = {item.key_id for item in self._store.volunteers()} - present
+        return tuple(sorted(drawn + self._draw(server_round, away, schedule.cohort_size - len(drawn), drawn)))
+
+    def _draw(
+        self, server_round: int, population: Collection[str], size: int, taken: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """A sample that replays exactly from the seed, the round and who is there."""
+        schedule = self._config.schedule
+        whole = asked_of(schedule.cohort_size, schedule.over_selection)
+        invites = {item.key_id: item.token_hash for item in self._store.volunteers()}
+        quota = quota_of(self._config.aggregation.invite_share, whole, invites, taken)
+        return sample_cohort(self._config.seed, server_round, population, size, quota)
 
     def _present(self) -> dict[str, Volunteer]:
         online = self._transport.online()
@@ -225,8 +271,7 @@ class Conductor:
     def _work(self, server_round: int) -> None:
         while True:
             self._beat()
-            for answer in self._transport.answers():
-                self._judge.take(answer)
+            self._take_answers(server_round)
             current = self._store.round(server_round)
             assert current is not None
             present = self._present()
@@ -240,7 +285,10 @@ class Conductor:
                     self._closer.close(current)
                     return
                 except UpdateLost as error:
-                    self._judge.fail(error.assignment, error.message, forged=False)
+                    if error.assignment.kept:
+                        self._closer.drop_late(error.assignment, error.message)
+                    else:
+                        self._judge.fail(error.assignment, error.message, forged=False)
             elif isinstance(decision, Void):
                 self._closer.give_up(current, decision.reason)
                 return
@@ -249,8 +297,9 @@ class Conductor:
                     self._store.reissue(server_round, key_id, secrets.token_bytes(NONCE_BYTES))
                 self._send(current, decision.key_ids)
             elif isinstance(decision, Extend):
-                chosen = sample_cohort(self._config.seed, server_round, spare, min(decision.missing, len(spare)))
                 already = self._store.assignments(server_round)
+                taken = [item.key_id for item in already]
+                chosen = self._draw(server_round, spare, min(decision.missing, len(spare)), taken)
                 given = already[0].shard if already and self._agenda.fixed else ""
                 more = self._assign(server_round, chosen, already, shard=given)
                 deadline_at = current.deadline_at if self._agenda.fixed else decision.deadline_at
@@ -260,7 +309,12 @@ class Conductor:
             time.sleep(TICK_S)
 
     def _send_held_back(self, current: Round, present: Mapping[str, Volunteer]) -> None:
-        """Send assignments of this round that this process has not sent yet, once their volunteer is there."""
+        """Send assignments of this round that this process has not sent yet, once their volunteer is there.
+
+        Work for those who were away when they were drawn waits here, as long as there is time to do it.
+        """
+        if not self._agenda.fixed and time.time() >= current.deadline_at:
+            return
         missing = [
             item.key_id
             for item in self._store.assignments(current.server_round)
@@ -276,6 +330,7 @@ class Conductor:
         # A large update goes up before its reply is announced.
         arriving = self._transport.uploading(current.server_round) | self._spool.arriving(time.time() - ARRIVING_S)
         here = {item.key_id for item in self._store.volunteers()}
+        first = begins_from_client(self._config, self._store, current.server_round)
         members, assignments = [], self._store.assignments(current.server_round)
         for item in assignments:
             state: MemberState = "refused" if item.state == "late" else item.state
@@ -293,10 +348,11 @@ class Conductor:
         return RoundView(
             server_round=current.server_round,
             # The lottery may have had no shard for some of those who were there.
-            quorum=min(schedule.quorum, max(1, len(assignments))),
+            quorum=1 if first else min(schedule.quorum, max(1, len(assignments))),
             deadline_at=current.deadline_at,
             deadline_s=schedule.deadline_s,
             upload_allowance_s=schedule.upload_allowance_s,
             extensions=MAX_EXTENSIONS if self._agenda.fixed else current.extensions,
             members=tuple(members),
+            target=self._target(current.server_round),
         )

@@ -7,7 +7,9 @@ is a keyed order over key ids, so it replays exactly per (seed, round, populatio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,20 +21,56 @@ MAX_EXTENSIONS = 2
 MemberState = Literal["assigned", "failed", "accepted", "refused"]
 
 
-def sample_cohort(seed: int, server_round: int, population: Iterable[str], size: int) -> tuple[str, ...]:
-    """Uniform sample without replacement: the first ``size`` keys in the order of a keyed hash.
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """How many of a cohort may have come by one invite."""
+
+    most: int
+    invites: Mapping[str, str]
+    """Key id → what stands for its invite."""
+    taken: tuple[str, ...] = ()
+    """Key ids that are in the cohort already."""
+
+
+def quota_of(share: float, size: int, invites: Mapping[str, str], taken: Iterable[str] = ()) -> Quota | None:
+    """The quota that a share of a cohort of ``size`` makes, at least one of each invite; ``None`` for no limit."""
+    if share >= 1.0:
+        return None
+    return Quota(most=max(1, math.floor(share * size)), invites=invites, taken=tuple(taken))
+
+
+def sample_cohort(
+    seed: int, server_round: int, population: Iterable[str], size: int, quota: Quota | None = None
+) -> tuple[str, ...]:
+    """Uniform sample without replacement: the first ``size`` keys in the order of a keyed hash, as far as a quota lets.
 
     Args:
         seed: the federation's seed.
         server_round: the round the cohort is for.
         population: key ids of the volunteers that are there.
         size: K of Photon's ``C ~ U(P, K)``; a smaller population is taken whole.
+        quota: of each invite; whoever would exceed it is passed over.
     """
 
     def rank(key_id: str) -> bytes:
         return hashlib.sha256(f"hedgerow-cohort-1:{seed}:{server_round}:{key_id}".encode()).digest()
 
-    return tuple(sorted(sorted(set(population), key=rank)[:size]))
+    order = sorted(set(population), key=rank)
+    if quota is None:
+        return tuple(sorted(order[:size]))
+    counts = Counter(quota.invites.get(key_id, key_id) for key_id in quota.taken)
+    drawn: list[str] = []
+    for key_id in order:
+        invite = quota.invites.get(key_id, key_id)
+        if len(drawn) < size and counts[invite] < quota.most:
+            counts[invite] += 1
+            drawn.append(key_id)
+    return tuple(sorted(drawn))
+
+
+def asked_of(cohort_size: int, over_selection: float) -> int:
+    """Volunteers asked where ``cohort_size`` updates are wanted."""
+    return math.ceil(cohort_size * over_selection - 1e-9)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +97,13 @@ class RoundView:
     upload_allowance_s: float
     extensions: int
     members: tuple[Member, ...]
+    target: int | None = None
+    """Accepted updates at which the round closes without waiting for the others; ``None``: it waits for all."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further update is wanted."""
+        return self.target is not None and len(self.in_state("accepted")) >= self.target
 
     def in_state(self, *states: MemberState) -> tuple[Member, ...]:
         """Members in one of these states."""
@@ -110,7 +155,7 @@ def decide(view: RoundView, now: float, online: Collection[str], spares: int = 0
         spares: reachable volunteers outside the cohort.
     """
     accepted = len(view.in_state("accepted"))
-    if accepted == len(view.members):
+    if accepted == len(view.members) or view.is_full:
         return Close()
     hopeful = [member for member in view.in_state("failed") if member.attempt < MAX_ATTEMPTS]
     due = tuple(m.key_id for m in hopeful if m.retry_at <= now and m.key_id in online)

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from core.coordinator.home import Federation
 from core.coordinator.learning.closing import Closer
+from core.coordinator.learning.standing import longest
 from core.coordinator.records.blobs import OpenFile
 from core.coordinator.records.schema import Assignment
 from core.coordinator.records.store import Store
 from core.coordinator.rounds.admission import Admission, Admitted, Expected, Forged, Missing, RawReply, Refused, Verdict
 from core.coordinator.rounds.decisions import retry_delay_s
 from core.coordinator.rounds.letters import Answer, Letter
+from core.federation.protocol import HELD_OUT
 from core.postprocess.compression.codec import Held, Source
 
 MAX_QUARANTINED = 64
@@ -39,6 +41,7 @@ class Judge:
         self._store = store
         self._admission = admission
         self._closer = closer
+        self._terms = federation.config.aggregation
 
     def take(self, answer: Answer) -> None:
         """Judge one answer and make the verdict durable."""
@@ -60,6 +63,7 @@ class Judge:
             nonce=letter.nonce,
             base_hash=current.base_hash,
             shard=item.shard,
+            longest=longest(self._store, self._terms, letter.server_round, item.shard),
         )
         with self._update(letter, answer.reply) as source:
             verdict = self._admission.examine(expected, answer.reply, source, self._store.accepted_updates())
@@ -108,16 +112,21 @@ class Judge:
             return
         assert isinstance(verdict, Admitted)
         good = dataclasses.replace(
-            item, state="late" if late else "accepted", update_sha256=verdict.update_sha256, reason="",
-            size_bytes=verdict.size_bytes, loss=verdict.metrics.get("loss"), steps=int(verdict.metrics["steps"]),
-            tokens=int(min(verdict.metrics.get("tokens", 0), MAX_TOKENS)),
+            item, state="accepted", update_sha256=verdict.update_sha256, reason="", size_bytes=verdict.size_bytes,
+            loss=verdict.metrics.get("loss"), steps=int(verdict.metrics["steps"]), norm=verdict.norm,
+            tokens=int(min(verdict.metrics.get("tokens", 0), MAX_TOKENS)), held_out=verdict.metrics.get(HELD_OUT),
         )  # fmt: skip
-        if late:
-            good = dataclasses.replace(good, reason="The round was closed before the update came.")
+        kept = late and self._closer.keeps(item)
+        if late and not kept:
+            good = dataclasses.replace(good, state="late", reason="The round was closed before the update came.")
             self._store.settle(good, self._closer.receipt(good))
             return
         if isinstance(reply.payload, bytes):
             self._private.put(reply.payload)
+        if kept:  # no receipt before it is in a checkpoint
+            good = dataclasses.replace(
+                good, state="late", kept=1, reason="It came late and is folded into a later round."
+            )
         self._store.settle(good)
 
     def _clear(self, letter: Letter, reply: RawReply, verdict: Verdict) -> None:
@@ -125,7 +134,7 @@ class Judge:
         if isinstance(reply.payload, bytes):
             return
         sha256 = reply.payload.sha256
-        if sha256 not in self._store.accepted_updates():
+        if not self._store.needs(sha256):
             self._private.remove(sha256)
         if not isinstance(verdict, Forged):
             self._spool.remove(letter.key_id, sha256)

@@ -56,6 +56,16 @@ def test_what_was_written_is_read_back() -> None:
         ("schedule.quorum", 3),
         ("schedule.rounds", 0),
         ("schedule.deadline_s", 1e9),
+        ("schedule.late_rounds", 3),
+        ("schedule.over_selection", 0.9),
+        ("schedule.evaluate_every", -1),
+        ("schedule.max_void_rounds", -1),
+        ("aggregation.weights", "samples"),
+        ("aggregation.loss_share", 1.1),
+        ("aggregation.rule", "bulyan"),
+        ("aggregation.trim", 0.5),
+        ("aggregation.ramp_rounds", -1),
+        ("aggregation.invite_share", 0.0),
     ],
 )
 def test_absurd_values_are_refused_by_name(field: str, value: object) -> None:
@@ -64,7 +74,9 @@ def test_absurd_values_are_refused_by_name(field: str, value: object) -> None:
     assert field.split(".")[-1] in str(caught.value)
 
 
-@pytest.mark.parametrize("section", ["", "model", "training", "outer", "privacy", "codec", "schedule", "tokenizer"])
+@pytest.mark.parametrize(
+    "section", ["", "model", "training", "outer", "privacy", "codec", "schedule", "tokenizer", "aggregation"]
+)
 def test_unknown_fields_are_refused(section: str) -> None:
     key = f"{section}.surprise".removeprefix(".")
     with pytest.raises(msgspec.ValidationError, match="surprise"):
@@ -130,6 +142,62 @@ def test_a_codec_that_contradicts_itself_is_refused() -> None:
     with pytest.raises(ValueError, match="elias-fano has no such limit"):
         CodecConfig(name="topk", kept=256)
     assert CodecConfig(name="topk", kept=256, index_code="elias-fano").sparse
+
+
+NONE = {"privacy.unit": "none", "privacy.relation": "none"}
+TEN = NONE | {"schedule.cohort_size": 10}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"aggregation.weights": "metric"}, "losses, which travel under unit 'none' only"),
+        (TEN | {"aggregation.weights": "loss", "aggregation.rule": "median"}, "counts every update once"),
+        (TEN | {"aggregation.ramp_rounds": 2, "aggregation.rule": "multi-krum"}, "counts every update once"),
+        ({"schedule.cohort_size": 10, "aggregation.rule": "multi-krum"}, "noise makes them all alike"),
+        (NONE | {"aggregation.rule": "trimmed-mean"}, "needs 10 updates, and a cohort has 2"),
+        (TEN | {"aggregation.rule": "median", "schedule.late_rounds": 1}, "lets updates in past"),
+        ({"schedule.over_selection": 1.2}, "waste charges of privacy"),
+        ({"schedule.evaluate_every": 2}, "unit 'none' only"),
+        ({"initialisation.from": "sampled-client"}, "without noise"),
+        (NONE | {"initialisation.from": "sampled-client", "shard.mode": "blocks", "shard.count": 2}, "whole weights"),
+        (
+            NONE
+            | {"schedule.evaluate_every": 2}
+            | {
+                f"forwards_to.{name}": "a" * n
+                for name, n in (("name", 3), ("federation_id", 32), ("manifest_hash", 64))
+            },
+            "a household averages",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_do_what_it_says_is_refused(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=why):
+        read(raw_config(**changes))
+
+
+@pytest.mark.parametrize("rule", ["trimmed-mean", "median", "multi-krum"])
+def test_what_compares_values_is_refused_with_a_sparse_codec(rule: Any) -> None:
+    terms = read(raw_config(**TEN | {"aggregation.rule": rule}))
+    assert terms.aggregation.rule == rule
+    with pytest.raises(ValueError, match="leaves most out"):
+        msgspec.structs.replace(terms, codec=CodecConfig(name="topk"))  # type: ignore[arg-type, unused-ignore]
+    first = read(raw_config(**NONE | {"initialisation.from": "sampled-client"}))
+    with pytest.raises(ValueError, match="a dense codec"):
+        msgspec.structs.replace(first, codec=CodecConfig(name="topk"))  # type: ignore[arg-type, unused-ignore]
+
+
+def test_the_field_of_the_first_weights_is_called_from() -> None:
+    terms = read(raw_config(initialisation={"from": "checkpoint", "sha256": "c" * 64}))
+    assert terms.initialisation.source == "checkpoint"
+    assert msgspec.to_builtins(terms)["initialisation"] == {"from": "checkpoint", "sha256": "c" * 64}
+
+
+def test_scores_are_asked_for_in_every_so_many_th_round() -> None:
+    terms = ScheduleConfig(rounds=9, cohort_size=1, quorum=1, evaluate_every=3)
+    assert [n for n in range(1, 10) if terms.evaluates(n)] == [3, 6, 9]
+    assert not any(ScheduleConfig(rounds=9, cohort_size=1, quorum=1).evaluates(n) for n in range(10))
 
 
 def test_configurations_cannot_be_changed() -> None:

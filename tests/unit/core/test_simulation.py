@@ -12,7 +12,7 @@ from support import strategies
 from support.small_simulation import HELD_OUT, TEXTS, small
 
 from core.aggregation import MeanAccumulator
-from core.config import CodecConfig, OuterConfig
+from core.config import AggregationTerms, CodecConfig, OuterConfig
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.jobs import PrivacyPlan
 from core.model.checkpoint_io import write_weights
@@ -144,3 +144,15 @@ def test_units_of_privacy_have_uploads_of_one_size(tmp_path: Path) -> None:
         sizes.add(before.upload_bytes)
         assert number == before.server_round
     assert len(sizes) == 1
+
+
+def test_the_terms_of_aggregation_are_those_of_a_coordinator(tmp_path: Path) -> None:
+    """The running median goes on from round to round, and a bounded mean is not the plain one."""
+    terms = small(aggregation=AggregationTerms(norm_bound="median", weights="metric"))
+    plain = Simulation(small(), TEXTS, HELD_OUT, tmp_path / "plain")
+    bounded = Simulation(terms, TEXTS, HELD_OUT, tmp_path / "bounded")
+    rounds = [list(one.run()) for one in (plain, bounded)]
+    assert rounds[0][0].updates == rounds[1][0].updates, "the first round begins from the same weights"
+    assert [len(norms) for norms in bounded._norms] == [2, 2]
+    assert any(not np.array_equal(plain.weights[name], bounded.weights[name]) for name in plain.weights)
+    assert rounds[1][-1].bits_per_byte == pytest.approx(rounds[0][-1].bits_per_byte, abs=0.1)

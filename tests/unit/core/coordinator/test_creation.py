@@ -118,3 +118,44 @@ def test_the_command_line_passes_every_choice_on() -> None:
     }  # fmt: skip
     assert {name: found[name] for name in expected} == expected
     assert set(expected) <= {field.name for field in dataclasses.fields(Choices)}
+
+
+def test_what_is_made_here_bounds_updates_and_folds_late_ones_in() -> None:
+    plain = terms()
+    assert (plain.aggregation.norm_bound, plain.aggregation.rule, plain.schedule.late_rounds) == ("median", "mean", 2)
+    trimmed = terms(aggregation="trimmed-mean", cohort=12)
+    assert (trimmed.aggregation.rule, trimmed.schedule.late_rounds) == ("trimmed-mean", 0)
+    assert terms(late_rounds=1).schedule.late_rounds == 1
+    chosen = terms(unit="none", weights="loss", over_selection=1.5, from_client=True)
+    assert (chosen.aggregation.weights, chosen.schedule.over_selection) == ("loss", 1.5)
+    assert chosen.initialisation.source == "sampled-client"
+
+
+@pytest.mark.parametrize(
+    ("choices", "why"),
+    [
+        ({"weights": "metric"}, "losses, which travel under unit 'none' only"),
+        ({"over_selection": 1.5}, "waste charges of privacy"),
+        ({"from_client": True}, "without noise"),
+        ({"aggregation": "median"}, "needs 10 updates"),
+        ({"aggregation": "median", "cohort": 10, "late_rounds": 2}, "lets updates in past"),
+        ({"late_rounds": 3}, "late_rounds is 3"),
+    ],
+)
+def test_an_aggregation_that_does_not_fit_the_terms_is_a_wrong_choice(choices: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        terms(**choices)
+
+
+def test_the_command_line_passes_the_choices_on(tmp_path: Path) -> None:
+    from core.coordinator.__main__ import main
+    from core.coordinator.home import Federation
+
+    folder = tmp_path / "made"
+    options = ["--privacy", "none", "--weights", "metric", "--late-rounds", "1", "--over-selection", "1.25"]
+    options += ["--aggregation", "centred-clipping", "--from-client"]
+    assert main(["create", str(folder), "--name", "Moor", *options]) == 0
+    made = Federation(folder).config
+    assert (made.aggregation.rule, made.aggregation.weights) == ("centred-clipping", "metric")
+    assert (made.schedule.late_rounds, made.schedule.over_selection) == (1, 1.25)
+    assert made.initialisation.source == "sampled-client"

@@ -24,6 +24,7 @@ from support.joined import KEY, House, config
 from core import vault
 from core.api.errors import InviteError
 from core.api.messages import FederationInfo, Notice
+from core.config import FederationConfig, PrivacyTerms
 from core.coordinator.web import certificates
 from core.engine import leftovers, plans, rounds, sending
 from core.engine import participation as participations
@@ -63,14 +64,15 @@ with (folder / "shards").open("a") as stream:
 say(jobs.Ready(sandbox="" if mode == "open" else "seccomp"))
 sealed = folder / "update.sealed"
 if not sealed.exists():
-    say(jobs.HeldOut(bits_per_byte=3.0, nats_per_token=2.0))
+    if mode != "resumes" or count == 1:
+        say(jobs.HeldOut(bits_per_byte=3.0, nats_per_token=2.0))
     asked = jobs.PrivacyPlan(unit="record", noise_multiplier=0.1) if mode == "greedy" else plan
     say(jobs.ChargeRequest(plan=asked))
     answer = hear()
     if not isinstance(answer, jobs.Grant):
         say(jobs.Failed(code="privacy", message="refused"))
         raise SystemExit(1)
-    if mode == "dies" and count < 3 or mode == "always dies":
+    if mode in ("dies", "resumes") and count < 3 or mode == "always dies":
         os.kill(os.getpid(), signal.SIGKILL)
     if mode == "boasts" and count == 1:
         say(jobs.Progress(step=job.local_steps + 1, steps=job.local_steps + 1, tokens=1))
@@ -257,6 +259,10 @@ PLAN = Plan(
     unit="record", units=2_000, sampling_prob=0.004, noise_multiplier=1.0, clip_norm=1.0, steps=3, relation="zero-out",
     rdp_per_step=(), epsilon_limit=8.0, epsilon_planned=1.0, delta=1e-5, rounds_affordable=3,
 )  # fmt: skip
+NONE = Plan(
+    unit="none", units=2_000, sampling_prob=1.0, noise_multiplier=0.0, clip_norm=1.0, steps=3, relation="none",
+    rdp_per_step=(), epsilon_limit=8.0, epsilon_planned=0.0, delta=1e-5, rounds_affordable=3,
+)  # fmt: skip
 
 MOOR = FederationInfo(
     federation_id="f", name="Moor", operator="o", address="a", manifest_hash="h", joined_at=0.0, state="active",
@@ -267,14 +273,14 @@ MOOR = FederationInfo(
 class Bench:
     """A volunteer who has joined, and the wire."""
 
-    def __init__(self, folder: Path, mode: str = "good", plan: Plan = PLAN) -> None:
+    def __init__(self, folder: Path, mode: str = "good", plan: Plan = PLAN, terms: FederationConfig = CONFIG) -> None:
         self.house = House(folder / "home", TRAINER.format(mode=mode))
         self.wire = Wire()
         self.notices: list[Notice] = []
         self.corpus = self.house.add_text()
         self.node_key = NodeKey.generate()
         self.house.keystore.set("node", self.node_key.to_pem())
-        envelope = seal_manifest(CONFIG, FEDERATION)
+        envelope = seal_manifest(terms, FEDERATION)
         row = FederationRow(
             federation_id=federation_id(FEDERATION.public_bytes), name="Moor", operator="o", address="127.0.0.1:9",
             invite=LINK, federation_key=FEDERATION.public_bytes, root_certificate=ROOT, manifest=envelope,
@@ -460,6 +466,26 @@ def test_a_round_from_instruction_to_receipt(tmp_path: Path) -> None:
         assert bench.house.ledger.contribution().tokens == 30
         assert bench.house.board.series.bits_per_byte[0].value == 3.0
         assert os.listdir(bench.house.home / "rounds" / str(done.release_id)) == ["update.sealed"]
+
+    run(bench, what)
+
+
+@pytest.mark.parametrize(("server_round", "mode"), [(2, "good"), (2, "resumes"), (1, "good")])
+def test_a_held_out_score_travels_in_the_rounds_that_ask_for_it(tmp_path: Path, server_round: int, mode: str) -> None:
+    """P18: under unit none alone; a trainer that goes on after a death has said it before."""
+    schedule = msgspec.structs.replace(CONFIG.schedule, evaluate_every=2)
+    terms = msgspec.structs.replace(
+        CONFIG, privacy=PrivacyTerms(unit="none", relation="none"), schedule=schedule
+    )  # fmt: skip
+    bench = Bench(tmp_path, mode, NONE, terms)
+    manifest_hash = open_manifest(seal_manifest(terms, FEDERATION), FEDERATION.public_bytes).sha256
+
+    async def what() -> None:
+        bench.wire.ask(server_round, manifest_hash=manifest_hash)
+        await bench.state("sent", server_round=server_round)
+        ((_, _, metrics, _),) = bench.wire.announced
+        assert metrics["loss"] == 1.5
+        assert metrics.get("held_out") == (3.0 if server_round == 2 else None)
 
     run(bench, what)
 

@@ -88,12 +88,25 @@ OTHER: dict[str, Any] = {
     "schedule.quorum": 1,
     "schedule.deadline_s": 60.0,
     "schedule.upload_allowance_s": 60.0,
+    "schedule.late_rounds": 2,
+    "schedule.ask_absent": True,
+    "schedule.max_void_rounds": 5,
+    "aggregation.loss_share": 0.5,
+    "aggregation.norm_bound": "median",
+    "aggregation.rule": "centred-clipping",
+    "aggregation.trim": 0.1,
+    "aggregation.ramp_rounds": 3,
+    "aggregation.invite_share": 0.2,
 }
+NONE: dict[str, Any] = {"privacy.unit": "none", "privacy.relation": "none"}
 TOGETHER: dict[str, dict[str, Any]] = {
     "outer.strategy": {"outer.optimizer": "strategy", "outer.strategy": "median"},
     "privacy.unit": {"privacy.unit": "document"},
     "privacy.relation": {"privacy.unit": "none", "privacy.relation": "none"},
     "initialisation.from": {"initialisation.from": "checkpoint", "initialisation.sha256": "c" * 64},
+    "schedule.over_selection": NONE | {"schedule.over_selection": 1.5},
+    "schedule.evaluate_every": NONE | {"schedule.evaluate_every": 4},
+    "aggregation.weights": NONE | {"aggregation.weights": "metric"},
     "shard.mode": {"shard.mode": "blocks", "shard.count": 2},
     "codec.error_feedback": {"privacy.unit": "none", "privacy.relation": "none", "codec.error_feedback": 0.95},
     "forwards_to.name": {

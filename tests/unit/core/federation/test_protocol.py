@@ -117,6 +117,8 @@ def test_metrics_that_leave_are_fixed_by_the_unit() -> None:
     assert allowed_metrics("record") == allowed_metrics("corpus") == allowed_metrics("document") == PUBLIC_METRICS
     assert PUBLIC_METRICS == ("steps",)
     assert allowed_metrics("none") == OPEN_METRICS
+    assert allowed_metrics("none", scored=True) == (*OPEN_METRICS, "held_out")
+    assert allowed_metrics("record", scored=True) == PUBLIC_METRICS
 
 
 def test_the_metrics_hash_sees_every_bit() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
-from core.config import CodecConfig, OuterConfig
+from core.config import AggregationTerms, CodecConfig, OuterConfig
 from core.coordinator.learning.averaging import Mean, UpdateLost
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
+from core.coordinator.learning.standing import Standing
 from core.coordinator.learning.stepping import GivenStep, Moments, OuterStepSlices
 from core.coordinator.records.schema import Assignment
 from core.model.checkpoint_io import StoredWeights, encoded_parts, open_weights, write_weights
@@ -211,3 +213,49 @@ def test_a_step_holds_slices_and_never_the_model(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 40 << 20, "the model has 48 MB"
+
+
+def test_late_updates_of_a_shard_move_it_beside_the_mean(tmp_path: Path) -> None:
+    """Shard rounds: each part has its own late ones, moves by less while few trained it, and keeps its momentum."""
+    config = OuterConfig(optimizer="fedmom", learning_rate=0.5, momentum=0.9)
+    files = OverFiles(tmp_path, config, weights(0))
+    a, b = ({name: weights(seed)[name]} for name, seed in (("a", 1), ("b", 2)))
+    fresh = [(assigned(0), encoded(a))]
+    old = dataclasses.replace(assigned(1), server_round=0)
+    late = [(old, encoded({"a": weights(3)["a"]})), (dataclasses.replace(old, key_id="x"), encoded(b))]
+    standing = Standing(weights={(0, old.key_id): 0.5, (0, "x"): 0.25})
+    mean = Mean(fresh, list(SHAPES), damped=True, late=late, standing=standing)
+    assert "a" in mean
+    assert "b" not in mean
+    beside = mean.late("a", 0, 12)
+    assert beside is not None
+    np.testing.assert_allclose(beside, 2 / 3 * 0.5 * decoded(late[0][1], "a") / 2, rtol=1e-5)
+    with files._opened(files.model) as base:
+        assert base is not None
+        step = OuterStepSlices(config, base, mean, Moments(), lambda: None)
+        assert not step.momentum("b", 0, 5).any(), "nothing late is momentum"
+        with files._opened(files._write(step.momentum)) as momentum:
+            moved = step.weights(Moments(momentum))
+            expected = weights(0)["b"] - np.float32(0.5) * np.float32(1 / 3) * np.float32(0.25) * decoded(
+                late[1][1], "b"
+            )
+            np.testing.assert_allclose(moved("b", 0, 5), expected, rtol=1e-5)
+            np.testing.assert_allclose(
+                moved("a", 0, 12),
+                weights(0)["a"].reshape(-1) - 0.5 * (decoded(fresh[0][1], "a") / 3 + beside),
+                rtol=1e-4, atol=1e-6,
+            )  # fmt: skip
+
+
+def decoded(update: EncodedUpdate, name: str) -> Array:
+    return dict(update.arrays())[name].reshape(-1)
+
+
+def test_every_reading_of_an_update_is_a_sign_of_life(tmp_path: Path) -> None:
+    beats: list[int] = []
+    terms = AggregationTerms(rule="centred-clipping")
+    mean = Mean(
+        [(assigned(0), encoded(weights(1)))], list(SHAPES), damped=False, terms=terms, beat=lambda: beats.append(1)
+    )
+    mean.part("a", 0, 12)
+    assert len(beats) == 3, "both parameters for the distance, and one for the mean"

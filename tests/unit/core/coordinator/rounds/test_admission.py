@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -26,14 +27,16 @@ class Reader:
     def size(self, shard: str) -> int:
         return 24
 
-    def check(self, source: Source, shard: str) -> None:
+    def check(self, source: Source, shard: str) -> float:
         payload = bytes(source.read(0, source.size))
         if payload.startswith(b"junk"):
             raise UpdateError("The update cannot be decoded.")
         if payload.startswith(b"odd"):
             raise IndexError
-        if not np.isfinite(np.frombuffer(payload, np.float32)).all():
+        values = np.frombuffer(payload, np.float32)
+        if not np.isfinite(values).all():
             raise UpdateError("The update is not finite.")
+        return float(np.linalg.norm(values))
 
 
 @pytest.fixture
@@ -78,7 +81,8 @@ def examine(admission: Admission, one: RawReply, known: dict[str, str]) -> Verdi
 
 def test_a_good_reply_is_admitted(admission: Admission) -> None:
     verdict = examine(admission, reply(metrics={"steps": 4.0, "loss": 2.5}), {})
-    assert verdict == Admitted(hashlib.sha256(GOOD.tobytes()).hexdigest(), 24, {"steps": 4.0, "loss": 2.5})
+    norm = float(np.linalg.norm(GOOD))
+    assert verdict == Admitted(hashlib.sha256(GOOD.tobytes()).hexdigest(), 24, {"steps": 4.0, "loss": 2.5}, norm=norm)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +160,39 @@ def test_under_dp_only_the_planned_steps_may_travel(terms: FederationConfig) -> 
     assert isinstance(examine(strict, reply(metrics={"steps": 3.0}), {}), Refused)
 
 
-def test_a_copy_of_somebody_elses_update_is_refused(admission: Admission) -> None:
+def test_a_copy_of_somebody_elses_update_and_a_replay_of_an_own_one_are_refused(admission: Admission) -> None:
     sha256 = hashlib.sha256(GOOD.tobytes()).hexdigest()
-    assert isinstance(examine(admission, reply(), {sha256: "someone else"}), Refused)
-    assert isinstance(examine(admission, reply(), {sha256: key_id(KEY.public_pem)}), Admitted)
+    copied = examine(admission, reply(), {sha256: "someone else"})
+    replayed = examine(admission, reply(), {sha256: key_id(KEY.public_pem)})
+    assert isinstance(copied, Refused)
+    assert isinstance(replayed, Refused)
+    assert "another volunteer's" in copied.reason
+    assert "sent before" in replayed.reason
+
+
+def test_an_update_a_hundred_times_as_long_as_others_is_refused(admission: Admission) -> None:
+    norm = float(np.linalg.norm(GOOD))
+    for longest, verdict in ((norm, Admitted), (0.99 * norm, Refused), (0.0, Refused)):
+        within = dataclasses.replace(expected(), longest=longest)
+        found = admission.examine(within, reply(), Held(GOOD.tobytes()), {})
+        assert isinstance(found, verdict)
+    assert isinstance(found, Refused)
+    assert "7.42 long" in found.reason
+
+
+def test_a_held_out_score_travels_in_rounds_that_ask_for_it_only(terms: FederationConfig) -> None:
+    schedule = msgspec.structs.replace(terms.schedule, evaluate_every=1)
+    asking, scored = judge(msgspec.structs.replace(terms, schedule=schedule)), {"steps": 4.0, "held_out": 2.5}
+    found = examine(asking, reply(metrics=scored), {})
+    assert isinstance(found, Admitted)
+    assert found.metrics["held_out"] == 2.5
+    assert isinstance(examine(asking, reply(), {}), Admitted), "who holds nothing out says nothing"
+    assert isinstance(examine(asking, reply(metrics=scored | {"held_out": 1e4}), {}), Refused)
+    assert isinstance(examine(judge(terms), reply(metrics=scored), {}), Refused)
+    later = msgspec.structs.replace(terms.schedule, evaluate_every=2)
+    assert isinstance(
+        examine(judge(msgspec.structs.replace(terms, schedule=later)), reply(metrics=scored), {}), Refused
+    )
 
 
 def spooled(payload: bytes = GOOD.tobytes(), **other: Any) -> RawReply:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.config import FederationConfig, OuterConfig
+from core.config import AggregationTerms, FederationConfig, OuterConfig
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.learning.model_files import ModelFiles
@@ -572,3 +572,36 @@ def test_a_round_waits_for_a_large_update_that_is_going_up(
 
     post.uploading = passing  # type: ignore[method-assign]
     assert conduct(federation, post).rounds()[0].volunteers == 2
+
+
+def test_an_update_of_absurd_length_is_quarantined_with_its_reason(tmp_path: Path, terms: FederationConfig) -> None:
+    robust = msgspec.structs.replace(
+        terms,
+        aggregation=AggregationTerms(norm_bound="median"),
+        schedule=msgspec.structs.replace(terms.schedule, quorum=1),
+    )
+    federation = found(tmp_path / "robust", robust, HostSettings(), b"t")
+    crowd = people(federation, 2)
+    good = honest(federation, crowd)
+
+    def behave(letter: Letter) -> tuple[bytes, NodeKey]:
+        payload, key = good(letter)
+        if letter.server_round == 2 and letter.key_id == crowd[0].identity:
+            shapes, codec = ModelFiles(federation).shapes, federation.config.codec
+            update = decode(payload, shapes, codec)
+            payload = encode(ModelUpdate({name: 200 * array for name, array in update.arrays.items()}), codec)
+        return payload, key
+
+    store = conduct(federation, Post(behave, federation, {person.node_id for person in crowd}))
+    refused = next(item for item in store.assignments(2) if item.key_id == crowd[0].identity)
+    assert refused.state == "refused"
+    assert "is the most" in refused.reason
+    assert federation.home.quarantine.has(refused.update_sha256)
+    first, second = store.rounds()
+    norms = [item.norm for item in store.assignments(1)]
+    assert all(norm is not None and norm > 0 for norm in norms)
+    assert first.norm_bound == pytest.approx(sum(norms) / 2)  # type: ignore[arg-type]
+    assert second.volunteers == 1
+    receipt = store.receipt(refused.update_sha256, refused.key_id, 0.0)
+    assert receipt is not None
+    assert receipt.state == "refused"

@@ -13,12 +13,15 @@ from core.coordinator.rounds.decisions import (
     Extend,
     Member,
     MemberState,
+    Quota,
     Reissue,
     RoundView,
     Void,
     Wait,
+    asked_of,
     decide,
     message_ttl_s,
+    quota_of,
     retry_delay_s,
     sample_cohort,
 )
@@ -136,3 +139,37 @@ def test_a_round_never_closes_below_its_quorum(
     found = view(*states, quorum=min(quorum, len(states)), extensions=extended)
     if decide(found, now, {"k0", "k1"}) == Close():
         assert states.count("accepted") >= found.quorum
+
+
+def test_a_quota_passes_over_whoever_would_exceed_it() -> None:
+    invites = {f"k{i}": "one" if i < 8 else f"own {i}" for i in range(12)}
+    quota = quota_of(0.5, 6, invites)
+    assert quota is not None
+    assert quota.most == 3
+    for number in range(50):
+        drawn = sample_cohort(7, number, invites, 6, quota)
+        assert len(drawn) == 6
+        assert sum(invites[key] == "one" for key in drawn) <= 3
+        more = sample_cohort(7, number, set(invites) - set(drawn), 6, quota_of(0.5, 6, invites, drawn))
+        assert sum(invites[key] == "one" for key in (*drawn, *more)) <= 3, "those who are asked later count as well"
+    assert quota_of(1.0, 6, invites) is None
+    tiny = quota_of(0.01, 6, invites)
+    assert tiny is not None
+    assert tiny.most == 1, "everybody can be asked"
+
+
+def test_without_a_quota_the_draw_is_what_it_was() -> None:
+    people = [f"k{i}" for i in range(9)]
+    everybody = Quota(most=9, invites=dict.fromkeys(people, "one"))
+    assert sample_cohort(7, 3, people, 4, everybody) == sample_cohort(7, 3, people, 4)
+
+
+def test_over_selection_asks_the_rounded_up_number() -> None:
+    assert [asked_of(4, factor) for factor in (1.0, 1.1, 1.25, 1.26)] == [4, 5, 5, 6]
+    assert asked_of(10, 1.1) == 11, "whatever floating point makes of it"
+
+
+def test_a_round_closes_once_enough_are_accepted() -> None:
+    states: tuple[MemberState, ...] = ("accepted", "accepted", "assigned", "failed")
+    for target, decision in ((2, Close()), (3, Wait()), (None, Wait())):
+        assert decide(replace(view(*states, quorum=1), target=target), DEADLINE - 1, ()) == decision
