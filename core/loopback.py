@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import socket
 import struct
@@ -22,6 +21,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+
+if sys.platform == "linux":
+    import fcntl
 
 SEVERAL_THREADS: Final = "the process has several threads already"
 _NEW_USER: Final = 0x10000000
