@@ -5,7 +5,7 @@
 ``manifest.json``         the signed manifest as served
 ``keys/``                 federation key, gateway root and leaf, SuperLink certificate, superexec secret
 ``blobs/``                checkpoints and tokenizer, served by hash
-``private/``              accepted updates until their round closes, outer momentum; never served
+``private/``              accepted updates until their round closes, outer moments; never served
 ``uploads/``              large updates on their way in, a folder for each node; never served
 ``quarantine/``           the newest refused updates, for the operator to look at
 ``coordinator.db``        see ``store``

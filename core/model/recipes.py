@@ -17,7 +17,10 @@ SEED_LOCAL_STEPS: Final = 500
 SEED_SEQ_LEN: Final = 2_048
 SEED_OUTER: Final = OuterConfig(learning_rate=0.2, momentum=0.9)
 ADAPTIVE_OUTER: Final = OuterConfig(optimizer="fedadam", learning_rate=0.01, momentum=0.9)
-"""What ``fedadam`` and ``fedyogi`` start from under any preset; ours. β2 and τ are those of Reddi et al. (2021)."""
+"""What ``fedadam`` and ``fedyogi`` start from under any preset, with the β2 and τ of Reddi et al. (2021).
+
+The rate is ours: with 0.14M parameters and four volunteers ten rounds gave 2.70 bits per byte at 0.003, 1.42 at 0.01
+and 1.23 at 0.03 (``fedavg`` 1.22), and at 0.1 the model got worse again after three."""
 _WARMUP: Final = 100
 
 

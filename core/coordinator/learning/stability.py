@@ -19,7 +19,7 @@ from core.config import OuterConfig, StabilityTerms
 from core.coordinator.records.schema import Checkpoint, Round
 
 LEAST_HISTORY = 3
-"""Rounds without which a median says nothing; inner warm-up alone doubles an early pseudo-gradient."""
+"""Rounds without which a median says nothing; under inner warm-up the first are many times too small."""
 LEAST_SHARE = 1e-3
 """Of the terms' server learning rate, below which it is never lowered: who no longer moves no longer learns."""
 

@@ -275,6 +275,33 @@ def test_a_checkpoint_that_is_worse_on_held_out_text_is_refused(measured: Callab
     assert told["bits_per_byte"]["final"] == 3.8
 
 
+def test_killed_between_a_refusal_and_the_next_round_the_refusal_stands(
+    house: Callable[..., InProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = {0: 5.0, 1: 4.0, 2: 4.5, 3: 3.9}
+    here = house(honest, rounds=3, stability=StabilityTerms(held_out_gate=0.05))
+    here.federation.home.evaluation_text.write_text("text of the coordinator's own")
+    real = here.store.begin_round
+
+    def dies(opened: Any, *rest: Any) -> None:
+        if opened.server_round == 3:
+            raise Killed
+        real(opened, *rest)
+
+    monkeypatch.setattr(here.store, "begin_round", dies)
+    with Evaluating(here, lambda item: losses[item.server_round]):
+        with pytest.raises(Killed):
+            here.conductor().run()
+        monkeypatch.setattr(here.store, "begin_round", real)
+        here._answers.clear()
+        here.conductor().run()
+    rounds, checkpoints = here.store.rounds(), here.store.checkpoints()
+    assert [item.outer_lr for item in rounds] == [0.5, 0.5, 0.25], "lowered once, not twice"
+    assert rounds[2].base_hash == checkpoints[1].sha256
+    kinds = [event.kind for event in here.store.events_after(0)]
+    assert (kinds.count("checkpoint_rejected"), kinds.count("outer_rate")) == (1, 1)
+
+
 def test_the_last_checkpoint_is_judged_before_the_federation_is_finished(measured: Callable[..., InProcess]) -> None:
     losses = {0: 5.0, 1: 4.0, 2: 9.0}
     here = measured(lambda item: losses[item.server_round], rounds=2, stability=StabilityTerms(held_out_gate=0.05))
