@@ -1,6 +1,6 @@
 """How much one update may count: its norm against the running median, its loss, its volunteer's standing, its age.
 
-Pure numbers; ``core.robust`` applies them to values.
+Pure numbers; ``core.combination`` applies them to values.
 """
 
 from __future__ import annotations
