@@ -403,7 +403,7 @@ MIN_CONTRIBUTORS: Final = 10
 
 
 class AggregationTerms(Frozen, frozen=True, kw_only=True):
-    """How the updates of a cohort become one; see ``core.robust``. What volunteers say of their counts is no weight."""
+    """How the updates of a cohort become one; see ``core.combination``. What volunteers say they did is no weight."""
 
     weights: Literal["equal", "metric", "loss"] = "equal"
     """``equal``: 1/|C|. ``metric``: softmax of −loss. ``loss``: ``loss_share`` of it, the rest equal."""

@@ -1,6 +1,6 @@
 """How much one update may count: its norm against the running median, its loss, its volunteer's standing, its age.
 
-Pure numbers; ``core.robust`` applies them to values.
+Pure numbers; ``core.combination`` applies them to values.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ def norm_of(blocks: Iterable[Array]) -> float:
 
 
 def running_median(norms: Iterable[float]) -> float:
-    """The bound that these accepted norms make; infinite where there is none."""
+    """The bound that these accepted norms make; infinite where there is none.
+
+    Of an even number the lower one in the middle, so that in a cohort of two nobody raises it for both.
+    """
     found = list(norms)
-    return statistics.median(found) if found else math.inf
+    return statistics.median_low(found) if found else math.inf
 
 
 def clip_factor(norm: float, bound: float) -> float:

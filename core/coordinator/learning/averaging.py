@@ -1,7 +1,7 @@
 """What a round's updates come to, slice by slice: nothing of the size of the model is in memory.
 
 The updates stay encoded in their files, and what comes of them is written as it is made.
-How they become one is ``core.robust``, over updates in a fixed order, so the same updates always give the same bits.
+How they become one is ``core.combination``, over updates in a fixed order: the same updates always give the same bits.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from core.api.errors import StorageError, UpdateError
+from core.combination import Centre, Combination, Contribution
 from core.config import AggregationTerms, OuterConfig
 from core.coordinator.learning.model_files import Stored
 from core.coordinator.learning.norms import Norm
@@ -19,7 +20,6 @@ from core.coordinator.learning.standing import Standing
 from core.coordinator.records.schema import Assignment
 from core.coordinator.rounds.lottery import damping
 from core.postprocess.compression.codec import SLICE, EncodedUpdate
-from core.robust import Centre, Combination, Contribution
 from core.update import Array, ModelUpdate
 
 MOMENTUM_SUMS = ("fedmom", "nesterov")

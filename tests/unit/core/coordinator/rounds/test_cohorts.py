@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.in_process import InProcess
 
 from core.config import AggregationTerms, CodecConfig, InitialisationTerms, PrivacyTerms, ScheduleConfig
 from core.coordinator.records.store import token_hash
+from core.coordinator.replication import export_run
 from core.coordinator.rounds import conductor as conductor_module
 from core.coordinator.rounds.conductor import Conductor
 from core.coordinator.service import summary
@@ -226,6 +228,11 @@ def test_p18_scores_on_held_out_text_are_aggregated_in_the_rounds_that_ask(world
     scored.conductor().run()
     rounds = scored.store.rounds()
     assert [item.held_out for item in rounds] == [None, 2.5, None, 2.5]
+    assert [row["held_out"] for row in summary(scored.federation, scored.store)["rounds"]] == [None, 2.5, None, 2.5]
+    export_run(scored.federation.home.root, scored.federation.home.root.parent / "run")
+    lines = (scored.federation.home.root.parent / "run" / "rounds.jsonl").read_text().splitlines()
+    assert [json.loads(line)["held_out"] for line in lines] == [None, 2.5, None, 2.5]
+    assert sorted(part["held_out"] for part in json.loads(lines[1])["cohort"]) == [1.0, 2.0, 3.0, 4.0]
     assert [item.held_out_spread for item in rounds] == [None, pytest.approx(1.25**0.5), None, pytest.approx(1.25**0.5)]
 
 
