@@ -41,8 +41,6 @@ from core.postprocess.compression.codec import source_sha256, written_by
 from core.subspace import reduced_size
 
 SEALED_CONTEXT = b"sealed-update"
-LATE_ROUNDS = 2
-"""Rounds in which a late update may still be folded in; until then it counts as used."""
 _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
 _CHECKPOINT_BYTES = 36
@@ -274,7 +272,7 @@ class Round:
         if not self._member.config.codec.error_feedback:
             return ()
         number, federation = self._instruction.server_round, self._member.row.federation_id
-        return self._room.ledger.unused(federation, number, LATE_ROUNDS)
+        return self._room.ledger.unused(federation, number, self._member.config.schedule.late_rounds)
 
     async def _hear(self, message: jobs.Up, child: Child) -> jobs.Sealed | None:
         board, number = self._room.board, self._instruction.server_round

@@ -108,7 +108,7 @@ def _add_rounds(page: Exposition, planned: int, store: Store) -> None:
     for name, words in (("upload", "as they were sent"), ("dense", "as plain float32")):
         total = sum(getattr(item, f"{name}_bytes") for item in rounds)
         page.add(f"{name}_bytes_total", "counter", f"Bytes of accepted updates {words}.", total)
-    measured = [item for item in checkpoints if item.loss is not None]
+    measured = [item for item in checkpoints if item.loss is not None and not item.rejected]
     if measured:
         page.add("held_out_loss_nats", "gauge", "Nats per token on the operator's own text.", measured[-1].loss)
         page.add("held_out_bits_per_byte", "gauge", "The same in bits per byte.", measured[-1].bits_per_byte)

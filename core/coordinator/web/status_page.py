@@ -85,8 +85,8 @@ def render(view: StatusView) -> str:
     name = html.escape(view.name)
     done = sum(1 for item in view.rounds if item.state == "closed")
     sent = sum(item.upload_bytes for item in view.rounds)
-    measured = [point for point in view.checkpoints if point.bits_per_byte is not None]
-    latest = f"{measured[-1].bits_per_byte:.3f}" if measured else "–"
+    measured = _measured(view)
+    latest = f"{measured[-1][1]:.3f}" if measured else "–"
     guarantee = html.escape(view.unit) if view.unit != "none" else '<span class="none">none</span>'
     figures = (
         ("Rounds done", f"{done} <small>of {view.rounds_planned}</small>"),
@@ -120,7 +120,7 @@ def _headline(name: str, view: StatusView, done: int) -> str:
 
 def _charts(view: StatusView) -> str:
     """One chart for each figure that there is; in the order in which an operator asks."""
-    measured = [(item.server_round, item.bits_per_byte) for item in view.checkpoints if item.bits_per_byte is not None]
+    measured = _measured(view)
     closed = [item for item in view.rounds if item.state == "closed"]
 
     def by_round(figure: Callable[[Round], float | None]) -> list[Point]:
@@ -146,6 +146,15 @@ def _charts(view: StatusView) -> str:
     drawn = "".join(figure(chart) for chart in charts)
     unmeasured = "" if measured else "<p>Nothing measured yet on the operator’s own text.</p>"
     return f'{unmeasured}<div class="charts">{drawn}</div>' if drawn else unmeasured
+
+
+def _measured(view: StatusView) -> list[Point]:
+    """Round and bits per byte of every checkpoint that was built upon."""
+    return [
+        (item.server_round, item.bits_per_byte)
+        for item in view.checkpoints
+        if item.bits_per_byte is not None and not item.rejected
+    ]
 
 
 def _seconds(item: Round) -> float | None:
@@ -176,7 +185,7 @@ def _table(view: StatusView) -> str:
         checkpoint = checkpoints.get(item.server_round)
         ratio = item.compression
         cells = (
-            {"open": "training", "closed": "done", "void": "given up"}[item.state],
+            "taken back" if item.rejected else {"open": "training", "closed": "done", "void": "given up"}[item.state],
             _number(None if checkpoint is None else checkpoint.loss, 3),
             _number(None if checkpoint is None else checkpoint.bits_per_byte, 3),
             _number(item.training_loss, 3),

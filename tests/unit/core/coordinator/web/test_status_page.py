@@ -194,3 +194,13 @@ def test_thinning_keeps_the_ends_the_order_and_every_spike() -> None:
     assert kept == sorted(set(kept))
     assert {points[0], points[-1], points[617], points[202]} <= set(kept)
     assert thinned(points[:50]) == points[:50]
+
+
+def test_a_round_that_was_taken_back_is_said_and_leaves_no_point() -> None:
+    shown = view()
+    rounds = [shown.rounds[0], dataclasses.replace(shown.rounds[1], rejected="The norm blew up.")]
+    checkpoints = [*shown.checkpoints[:2], dataclasses.replace(shown.checkpoints[2], rejected="The norm blew up.")]
+    page = render(dataclasses.replace(shown, rounds=rounds, checkpoints=checkpoints))
+    assert "<td>taken back" in page
+    assert "<dd>4.000</dd>" in page, "the newest that was built upon"
+    assert "<dd>3.000</dd>" in render(shown)
