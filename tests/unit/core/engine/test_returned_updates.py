@@ -11,7 +11,7 @@ import pytest
 from support.federation import config
 from support.ledger_kit import begin, prepared, seal
 
-from core.config import CodecConfig, PrivacyTerms
+from core.config import CodecConfig, PrivacyTerms, ScheduleConfig
 from core.engine.rounds import Round
 from core.federation.protocol import TrainInstruction
 from core.ledger.store import Ledger
@@ -19,10 +19,11 @@ from core.ledger.store import Ledger
 PLAIN = PrivacyTerms(unit="none", relation="none")
 
 
-def work(ledger: Ledger, home: Path, number: int, decay: float) -> Round:
+def work(ledger: Ledger, home: Path, number: int, decay: float, late_rounds: int = 2) -> Round:
+    schedule = ScheduleConfig(rounds=9, cohort_size=2, quorum=2, late_rounds=late_rounds)
     codec = CodecConfig(name="topk", error_feedback=decay)
     row = SimpleNamespace(federation_id="fed", name="Moor")
-    member: Any = SimpleNamespace(config=config(privacy=PLAIN, codec=codec), row=row)
+    member: Any = SimpleNamespace(config=config(privacy=PLAIN, codec=codec, schedule=schedule), row=row)
     room: Any = SimpleNamespace(home=home, ledger=ledger)
     instruction = TrainInstruction(
         run_id="ab" * 16, server_round=number, manifest_hash="f" * 64, base_hash="b" * 64, base_bytes=1, step_clock=0,
@@ -47,6 +48,10 @@ def test_refused_ones_are_named_at_once_and_late_ones_when_nobody_takes_them_any
     assert work(ledger, tmp_path, 4, 0.95)._returned() == (f"{1:064x}",)
     assert work(ledger, tmp_path, 5, 0.95)._returned() == (f"{1:064x}",), "folded in up to two rounds later"
     assert work(ledger, tmp_path, 6, 0.95)._returned() == (f"{3:064x}", f"{1:064x}")
+
+
+def test_where_nothing_late_is_folded_in_it_is_named_at_once(ledger: Ledger, tmp_path: Path) -> None:
+    assert work(ledger, tmp_path, 4, 0.95, late_rounds=0)._returned() == (f"{3:064x}", f"{1:064x}")
 
 
 def test_without_error_feedback_nothing_is_named(ledger: Ledger, tmp_path: Path) -> None:
