@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.bench.learning.federation import Federation
 
 CHECKPOINT_S: Final = 60.0
-_COUNTERS: Final = ("round", "clock", "up_bytes", "uploads", "lost", "refused", "train_loss", "curve")
+_COUNTERS: Final = ("round", "clock", "up_bytes", "up_densest", "uploads", "lost", "refused", "train_loss", "curve")
 
 
 class Spent(NamedTuple):
@@ -81,7 +81,7 @@ def resume(federation: Federation, folder: Path) -> Spent:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return Spent(0.0, 0.0)
     for name in _COUNTERS:
-        setattr(federation, name, facts[name])
+        setattr(federation, name, facts.get(name, 0))
     federation.curve = [tuple(point) for point in facts["curve"]]
     federation.weights, federation.down.held = groups["weights"], groups["held"]
     federation.momentum = groups.get("momentum")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,11 +19,12 @@ from core.bench.learning.checkpoint import CHECKPOINT_S, Spent, forget, resume, 
 from core.bench.learning.hostile import Hostile
 from core.bench.learning.links import Downlink, Uplink, codec_config
 from core.bench.learning.text import Stream, Text
+from core.config import MAX_COMBINADIC, CodecConfig
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.jobs import TrainingPlan
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes
-from core.postprocess.compression.codec import decode
+from core.postprocess.compression.codec import decode, encoded_size
 from core.training.local_steps import Local, LocalSteps
 from core.update import Array, ModelUpdate, pseudo_gradient
 
@@ -77,7 +79,7 @@ class Federation:
             client: Hostile(cell.attack, cell.seed) for client in range(cell.clients - cell.hostile, cell.clients)
         }
         self.aggregate = Aggregator(cell.aggregator)
-        self.up_bytes = self.uploads = self.lost = self.refused = 0
+        self.up_bytes = self.up_densest = self.uploads = self.lost = self.refused = 0
         self.train_loss = 0.0
 
     def play(self) -> None:
@@ -102,6 +104,7 @@ class Federation:
             else:
                 payload = self.up[client].send(update, config)
             self.up_bytes += len(payload)
+            self.up_densest += self._densest(config, len(payload))
             self.uploads += 1
             if lots[client] < cell.drop:
                 self.up[client].lost()
@@ -116,6 +119,12 @@ class Federation:
         self.clock += longest
         self.round += 1
         self.train_loss = loss
+
+    def _densest(self, config: CodecConfig, sent: int) -> int:
+        """What the same values take with the densest index code, which is slow to run thousands of times."""
+        if not config.sparse or config.kept * config.chunk_size > MAX_COMBINADIC:
+            return sent
+        return encoded_size(self.shapes, msgspec.structs.replace(config, index_code="combinadic"))
 
     def is_dense(self, number: int) -> bool:
         """Whether uploads of this round are those of the warm-up's codec."""
@@ -206,6 +215,6 @@ def _told(federation: Federation, text: Text) -> dict[str, Any]:
         "key": cell.key, "cell": cell.as_dict(), "text": text.digest, "curve": told.curve, "rounds": told.round,
         "steps": told.clock, "tokens": told.tokens, "train_bits": told.train_loss / math.log(2),
         "epochs": max(stream.epochs for stream in told.streams), "uploads": told.uploads, "lost": told.lost,
-        "refused": told.refused, "up_bytes": told.up_bytes, "up_dense": dense * told.uploads,
-        "down_bytes": told.down.sent_bytes, "down_dense": dense * told.round,
+        "refused": told.refused, "up_bytes": told.up_bytes, "up_densest": told.up_densest,
+        "up_dense": dense * told.uploads, "down_bytes": told.down.sent_bytes, "down_dense": dense * told.round,
     }  # fmt: skip

@@ -28,13 +28,14 @@ _OUTER: Final[Axis] = (
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
 _SPARSE: Final[Sequence[Axis | Doubling]] = (
     _INNER,
-    ({"flush_every": 100, "warm_codec": "int4"}, {"warm_rounds": 3, "warm_codec": "int4"}),
+    ({"kept": 96}, {"flush_every": 100, "warm_codec": "int4"}, {"warm_rounds": 3, "warm_codec": "int4"}),
     ({"outer_rate": 2.0}, {"outer_rate": 1.5}),
     ({"feedback": 0.95}, {"feedback": 0.9}),
     ({"carried": "model"},),
     _FINAL,
 )
-"""Inner rate, dense rounds whose bytes count, outer rate, decay, where a residual waits, last inner rate."""
+"""Inner rate; then what the bytes that 146× leaves over are spent on, more values or dense rounds; then outer rate,
+decay, where a residual waits, last inner rate."""
 
 
 def base(size: str, **changes: object) -> Cell:
@@ -74,12 +75,18 @@ def broadcast(records: Records, size: str) -> dict[str, Cell]:
     return {name: replace(found, **way) for name, way in ways.items()}  # type: ignore[arg-type]
 
 
+def transformed(sparse: Tuned) -> list[Cell]:
+    """The tuned sparse run with the largest of the cosine transform instead."""
+    return [] if sparse.best is None else [replace(sparse.best, codec="dct")]
+
+
 def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
     """By codec, every compressed run there may be: tuning, variants and seeds."""
     sparse = topk(records, size)
     found = {codec: coarse(records, size, codec) for codec in DENSE}
     named = {codec: tuned.cells + seeds(tuned.best) for codec, tuned in found.items()}
     named["top-k"] = sparse.cells + seeds(sparse.best)
+    named["top-k of cosines"] = transformed(sparse)
     return named
 
 
@@ -90,7 +97,7 @@ def frontier_cells(records: Records, size: str) -> list[Cell]:
     cells += seeds(reference.best) + seeds(sparse.best)
     for codec in DENSE:
         cells += coarse(records, size, codec).cells
-    cells += broadcast(records, size).values()
+    cells += [*transformed(sparse), *broadcast(records, size).values()]
     return cells
 
 

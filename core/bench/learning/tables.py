@@ -121,7 +121,9 @@ def frontier_points(records: Records, size: str) -> list[tuple[str, Cell, float,
             base = records.finals([replace(reference, seed=cell.seed)])
             row = records.row(cell)
             if base and row:
-                points.append((name, cell, row["up_dense"] / row["up_bytes"], _over(records, cell, base)))
+                points.append(
+                    (name, cell, row["up_dense"] / row.get("up_densest", row["up_bytes"]), _over(records, cell, base))
+                )
     return points
 
 
@@ -139,7 +141,11 @@ def frontier_table(records: Records, size: str) -> str:
     head = ("codec", "recipe", "fp32 / uploaded", "bits per byte", "loss over the tuned dense run")
     start = reference.cells[0]
     title = f"### E3: the compression frontier, {size}\n\n{start.rounds} rounds of {start.clients} clients, "
-    return title + f"H = {start.local_steps}, {start.tokens / 1e6:.1f} million tokens.\n\n" + table(head, rows)
+    return (
+        title
+        + f"H = {start.local_steps}, {start.tokens / 1e6:.1f} million tokens; index sets in the densest code.\n\n"
+        + table(head, rows)
+    )
 
 
 def _recipe(cell: Cell) -> str:
@@ -148,6 +154,7 @@ def _recipe(cell: Cell) -> str:
     said += [f"{cell.warm_rounds} rounds of {cell.warm_codec} first"] if cell.warm_rounds else []
     said += [f"{cell.warm_codec} every {cell.flush_every} rounds"] if cell.flush_every else []
     said += [f"H = {cell.local_steps}"] if cell.local_steps != frontier.LOCAL_STEPS else []
+    said += [f"{cell.kept} of {cell.chunk}"] if cell.kept != Cell().kept else []
     said += [f"final rate {cell.final_ratio:g}"] if cell.final_ratio != Cell().final_ratio else []
     return ", ".join([*said, f"seed {cell.seed}"])
 

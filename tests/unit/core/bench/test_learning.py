@@ -242,6 +242,8 @@ def test_bytes_are_those_of_the_codec_and_warm_up_counts(text: Text) -> None:
     sparse, warm = (encoded_size(SHAPES, codec_config(name, 16, 256)) for name in ("topk", "int8"))
     row = run(cell, text, TrainingPlan(micro_batch=2))
     assert row["up_bytes"] == 2 * (warm + 4 * sparse)
+    densest = encoded_size(SHAPES, codec_config("topk", 16, 256, "combinadic"))
+    assert row["up_densest"] == 2 * (warm + 4 * densest) < row["up_bytes"]
     assert row["up_dense"] == 10 * update(1).dense_bytes
     flushed = Federation(replace(cell, flush_every=2), text, TrainingPlan(micro_batch=2))
     assert [flushed.is_dense(number) for number in range(5)] == [True, False, True, False, True]
