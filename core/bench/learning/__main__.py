@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from core.bench.learning.cells import NEEDS_GPU, SIZES, Cell, described
-from core.bench.learning.frontier import frontier_cells
-from core.bench.learning.gap import gap_cells, photon_cells
+from core.bench.learning.frontier import codec_cells, long_cells, recipe_cells
+from core.bench.learning.gap import gap_cells, more_gap_cells, photon_cells
 from core.bench.learning.gates import gates_table
 from core.bench.learning.harness import Harness, Skipped
 from core.bench.learning.pictures import pictures
@@ -23,14 +23,18 @@ from core.bench.rows import machine
 from core.training.local_steps import has_gpu
 
 DEFAULT_OUT = Path("build/bench-learning")
-EXPERIMENTS: Final = {
-    "E3": frontier_cells,
-    "E1": gap_cells,
-    "E4": volunteer_cells,
-    "E4-hostile": hostile_cells,
-    "E2": photon_cells,
-}
-"""In order of priority."""
+STAGES: Final = (
+    ("E3", recipe_cells),
+    ("E1", gap_cells),
+    ("E4", volunteer_cells),
+    ("E3", codec_cells),
+    ("E4-hostile", hostile_cells),
+    ("E1", more_gap_cells),
+    ("E2", photon_cells),
+    ("E3", long_cells),
+)
+"""Experiments in order of priority."""
+EXPERIMENTS: Final = tuple(dict.fromkeys(name for name, _ in STAGES))
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 
 
@@ -56,10 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes at once")
     parser.add_argument("--report", action="store_true", help="run nothing, print tables and draw")
     given = parser.parse_args(arguments)
-    sizes, experiments = given.size or list(SIZES)[1:], given.only or list(EXPERIMENTS)
+    sizes, experiments = given.size or list(SIZES)[1:], given.only or EXPERIMENTS
 
     def plan(records: Records) -> list[Cell]:
-        return [cell for size in sizes for name in experiments for cell in EXPERIMENTS[name](records, size)]
+        return [
+            cell for size in sizes for name, stage in STAGES if name in experiments for cell in stage(records, size)
+        ]
 
     if not given.report:
         skipped = Harness(given.out, plan, given.budget, given.workers, gpu=has_gpu()).run()

@@ -80,8 +80,10 @@ def resume(federation: Federation, folder: Path) -> Spent:
                 groups.setdefault(group, {})[member] = file[name]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return Spent(0.0, 0.0)
+    if not facts.keys() >= set(_COUNTERS):
+        return Spent(0.0, 0.0)  # of an earlier version
     for name in _COUNTERS:
-        setattr(federation, name, facts.get(name, 0))
+        setattr(federation, name, facts[name])
     federation.curve = [tuple(point) for point in facts["curve"]]
     federation.weights, federation.down.held = groups["weights"], groups["held"]
     federation.momentum = groups.get("momentum")

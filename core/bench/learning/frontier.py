@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.bench.learning.cells import Cell
 from core.bench.learning.records import Records
@@ -17,6 +17,7 @@ from core.bench.learning.tuning import Axis, Doubling, Tuned, descend, seeds
 ROUNDS: Final = 300
 CLIENTS: Final = 4
 LOCAL_STEPS: Final = 10
+LONGER: Final = (30, 100)
 DENSE: Final = ("bf16", "int8", "int4", "int2", "sign")
 _INNER: Final = Doubling("inner_rate")
 _OUTER: Final[Axis] = (
@@ -75,6 +76,27 @@ def broadcast(records: Records, size: str) -> dict[str, Cell]:
     return {name: replace(found, **way) for name, way in ways.items()}  # type: ignore[arg-type]
 
 
+class Longer(NamedTuple):
+    """Both sides with more local steps in each of as many rounds, each at two inner rates of its own."""
+
+    local_steps: int
+    dense: list[Cell]
+    sparse: list[Cell]
+
+
+def longer(records: Records, size: str) -> list[Longer]:
+    """What a residual costs falls with the progress of a round: it has as many rounds to drain, and less to miss."""
+    best = (dense(records, size).best, topk(records, size).best)
+    if best[0] is None or best[1] is None:
+        return []
+    return [Longer(steps, _slower(best[0], steps), _slower(best[1], steps)) for steps in LONGER]
+
+
+def _slower(cell: Cell, steps: int) -> list[Cell]:
+    found = replace(cell, local_steps=steps)
+    return [found, replace(found, inner_rate=found.inner_rate / 2)]
+
+
 def transformed(sparse: Tuned) -> list[Cell]:
     """The tuned sparse run with the largest of the cosine transform instead."""
     return [] if sparse.best is None else [replace(sparse.best, codec="dct")]
@@ -90,15 +112,27 @@ def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
     return named
 
 
-def frontier_cells(records: Records, size: str) -> list[Cell]:
-    """Cells in order of priority."""
+def recipe_cells(records: Records, size: str) -> list[Cell]:
+    """The tuning of both sides in turn, what came of it with every seed, and again with longer rounds."""
     reference, sparse = dense(records, size), topk(records, size)
     cells = [*_alternately(reference.cells, sparse.cells)]
     cells += seeds(reference.best) + seeds(sparse.best)
-    for codec in DENSE:
-        cells += coarse(records, size, codec).cells
-    cells += [*transformed(sparse), *broadcast(records, size).values()]
-    return cells
+    return cells + _both(longer(records, size)[:1])
+
+
+def codec_cells(records: Records, size: str) -> list[Cell]:
+    """All other codecs, and the way down."""
+    cells = [cell for codec in DENSE for cell in coarse(records, size, codec).cells]
+    return [*cells, *transformed(topk(records, size)), *broadcast(records, size).values()]
+
+
+def long_cells(records: Records, size: str) -> list[Cell]:
+    """The longest rounds, which take as long as everything else."""
+    return _both(longer(records, size)[1:])
+
+
+def _both(lengths: Sequence[Longer]) -> list[Cell]:
+    return [cell for one in lengths for cell in (*one.dense, *one.sparse)]
 
 
 def _alternately(left: Sequence[Cell], right: Sequence[Cell]) -> list[Cell]:

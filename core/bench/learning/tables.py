@@ -11,7 +11,7 @@ from core.bench.learning import frontier, gap, volunteers
 from core.bench.learning.aggregators import AGGREGATORS
 from core.bench.learning.cells import Cell, described
 from core.bench.learning.hostile import ATTACKS
-from core.bench.learning.records import Records
+from core.bench.learning.records import Records, best_of
 from core.bench.learning.tuning import SEEDS, seeds
 from core.model.presets import num_parameters
 
@@ -148,6 +148,30 @@ def frontier_table(records: Records, size: str) -> str:
     )
 
 
+def longer_points(records: Records, size: str) -> list[tuple[int, Cell, Cell, float, float]]:
+    """(local steps, best dense, best sparse, ratio, loss cost in %) where all four cells of a length were run."""
+    points = []
+    for one in frontier.longer(records, size):
+        plain, sparse = best_of(records, one.dense), best_of(records, one.sparse)
+        row = records.row(sparse) if sparse else None
+        base, own = records.finals([plain] if plain else []), records.finals([sparse] if sparse else [])
+        if plain and sparse and row and base and own:
+            ratio = row["up_dense"] / row.get("up_densest", row["up_bytes"])
+            points.append((one.local_steps, plain, sparse, ratio, 100 * (own[0] / base[0] - 1)))
+    return points
+
+
+def longer_table(records: Records, size: str) -> str:
+    """E3 with more local steps in as many rounds."""
+    rows = []
+    for steps, plain, sparse, ratio, over in longer_points(records, size):
+        bits = [f"{records.finals([cell])[0]:.4f} ({_setting(cell)}" for cell in (plain, sparse)]
+        figures = [f"{bits[0]})", f"{bits[1]}; {_recipe(sparse)})", f"{ratio:.1f}×", f"{over:+.2f} %"]
+        rows.append([str(steps), f"{plain.tokens / 1e6:.1f} M", *figures])
+    head = ("H", "tokens", "dense, bits per byte", "top-k, bits per byte", "fp32 / uploaded", "loss over dense")
+    return f"### E3: more local steps, {size}\n\n" + table(head, rows or [[NOT_RUN, "", "", "", "", ""]])
+
+
 def _recipe(cell: Cell) -> str:
     said = [f"feedback {cell.feedback:g}" if cell.feedback else "no feedback"]
     said += ["residual in the model"] if cell.feedback and cell.carried == "model" else []
@@ -236,6 +260,7 @@ def tuning_table(records: Records, size: str) -> str:
 def report(records: Records, size: str) -> str:
     """All tables of a size."""
     parts = [gap_table(records, size), photon_table(records, size), frontier_table(records, size)]
+    parts.append(longer_table(records, size))
     parts += [broadcast_table(records, size), volunteers_table(records, size), honest_table(records, size)]
     parts += [hostile_table(records, size, way) for way in volunteers.WAYS]
     return "\n".join([*parts, tuning_table(records, size)])
