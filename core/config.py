@@ -439,6 +439,29 @@ class AggregationTerms(Frozen, frozen=True, kw_only=True):
         return self.rule in ("trimmed-mean", "median", "multi-krum")
 
 
+class AdaptationTerms(Frozen, frozen=True, kw_only=True):
+    """What volunteers and coordinator may choose by what they measured, within these bounds."""
+
+    codecs: Annotated[tuple[CodecConfig, ...], Meta(max_length=3)] = ()
+    """Further codecs, each for slower lines than the one before; ``codec`` is for those that are fast enough."""
+    upload_share: float = 0.1
+    """A volunteer takes the first codec that its line can send within this share of a round's training time."""
+    least_local_steps: int = 0
+    """Steps that the coordinator may go down to where rounds are short of overhead; 0: always as many as planned."""
+    compute_share: float = 0.95
+    """Share of a round that training should take; no more steps are asked for than that needs."""
+
+    def __post_init__(self) -> None:
+        """Bound every number.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        _between("adaptation.upload_share", self.upload_share, 0.001, 1.0)
+        _between("adaptation.least_local_steps", self.least_local_steps, 0, 100_000)
+        _between("adaptation.compute_share", self.compute_share, 0.5, 0.999)
+
+
 class ScheduleConfig(Frozen, frozen=True, kw_only=True):
     """Rounds: how many, how many volunteers, how long."""
 
@@ -540,6 +563,7 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
     privacy: PrivacyTerms
     codec: CodecConfig = CodecConfig()
     downlink: DownlinkTerms = DownlinkTerms()
+    adaptation: AdaptationTerms = AdaptationTerms()
     schedule: ScheduleConfig
     aggregation: AggregationTerms = AggregationTerms()
     forwards_to: LargerFederation = LargerFederation()
@@ -567,10 +591,7 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
             raise ValueError("public_data names a shard twice")
         if self.privacy.subspace.kind == "public" and not self.public_data:
             raise ValueError("privacy.subspace is found in public text, and the federation has none")
-        if self.privacy.unit != "none" and self.codec.sparse:
-            raise ValueError(f"codec.name is {self.codec.name!r}, but top-k of a noised update selects noise")
-        if self.privacy.unit != "none" and self.codec.error_feedback:
-            raise ValueError("codec.error_feedback carries what noise does not cover; it is for unit 'none' only")
+        self._check_codecs()
         if self.outer.optimizer == "strategy" and self.shard.mode != "full":
             raise ValueError("outer.strategy needs updates of the whole model, and here volunteers train shards")
         if self.outer.optimizer == "strategy" and (self.aggregation != AggregationTerms() or self.schedule.late_rounds):
@@ -586,16 +607,40 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
         self._check_aggregation()
         self._check_rounds()
 
+    @property
+    def codecs(self) -> tuple[CodecConfig, ...]:
+        """Every codec that an update may come in, for ever slower lines."""
+        return (self.codec, *self.adaptation.codecs)
+
+    def _check_codecs(self) -> None:
+        """Raises ValueError where updates are written in a way that the unit or another codec forbids."""
+        for codec in self.codecs:
+            if self.privacy.unit != "none" and codec.sparse:
+                raise ValueError(f"codec.name is {codec.name!r}, but top-k of a noised update selects noise")
+            if self.privacy.unit != "none" and codec.error_feedback:
+                raise ValueError("codec.error_feedback carries what noise does not cover; it is for unit 'none' only")
+            if codec.error_feedback != self.codec.error_feedback:
+                raise ValueError("adaptation.codecs must have the error_feedback of codec: one residual goes with all")
+        if len(set(self.codecs)) != len(self.codecs):
+            raise ValueError("adaptation.codecs names a codec twice")
+        if self.adaptation.least_local_steps > self.training.local_steps:
+            raise ValueError("adaptation.least_local_steps is more than training.local_steps")
+        if self.adaptation.least_local_steps and self.privacy.unit != "none":
+            raise ValueError("adaptation.least_local_steps is for unit 'none': elsewhere the steps are charged for")
+        if self.forwards_to.federation_id and self.adaptation != AdaptationTerms():
+            raise ValueError("a household does what the larger federation asks; it adapts nothing")
+
     def _check_aggregation(self) -> None:
         """Raises ValueError where a rule cannot do what it says with these updates."""
-        terms, dense = self.aggregation, self.codec.name in DENSE_CODECS
+        terms, dense = self.aggregation, all(codec.name in DENSE_CODECS for codec in self.codecs)
         if terms.weights != "equal" and self.privacy.unit != "none":
             raise ValueError(f"aggregation.weights {terms.weights!r} needs losses, which travel under unit 'none' only")
         if not terms.counts_once:
             return
         if not dense:
             raise ValueError(
-                f"aggregation.rule {terms.rule!r} compares values, and codec {self.codec.name!r} leaves most out"
+                f"aggregation.rule {terms.rule!r} compares values, and codec "
+                f"{next(codec.name for codec in self.codecs if codec.sparse)!r} leaves most out"
             )
         if terms.rule == "multi-krum" and self.privacy.unit != "none":
             raise ValueError("aggregation.rule 'multi-krum' compares distances, and noise makes them all alike")
@@ -617,7 +662,7 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
         if self.initialisation.source == "sampled-client":
             if private:
                 raise ValueError("initialisation from a sampled client would release its weights without noise")
-            if self.codec.name not in DENSE_CODECS or self.shard.mode != "full":
+            if any(codec.sparse for codec in self.codecs) or self.shard.mode != "full":
                 raise ValueError("initialisation from a sampled client needs whole weights: a dense codec, no shards")
         if self.forwards_to.federation_id and (
             self.aggregation != AggregationTerms()

@@ -136,6 +136,8 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     model: ModelSpec
     training: TrainingConfig
     codec: CodecConfig
+    codecs: tuple[CodecConfig, ...] = ()
+    """Every codec that earlier updates of this federation may have been written by; empty: this one alone."""
     privacy: PrivacyPlan
     corpora: tuple[CorpusRef, ...]
     tokenizer_path: str

@@ -123,7 +123,7 @@ def _serve(folder: Path, name: str) -> None:
     conductor.run()
     said = {
         "rest_mb": rest, "peak_mb": _peak_mb(), "seconds": time.perf_counter() - began,
-        "update_bytes": updates.size("full"), "founding_mb": float((folder / "founding").read_text()),
+        "update_bytes": updates.sizes("full")[0], "founding_mb": float((folder / "founding").read_text()),
     }  # fmt: skip
     (folder / "found").write_text(json.dumps(said))
 

@@ -135,6 +135,14 @@ def _codec_options(create: argparse.ArgumentParser) -> None:
         help="share of what a round leaves out that goes into the next: 1 for all of it, 0.95 for topk in long runs",
     )  # fmt: skip
     create.add_argument(
+        "--slower-codec", choices=get_args(CodecName), action="append", default=[], metavar="NAME",
+        help="for volunteers whose line is too slow for the one before; can be given several times",
+    )  # fmt: skip
+    create.add_argument(
+        "--least-local-steps", type=int, default=0, metavar="N",
+        help="go down to so many steps a round where exchanging takes little time; 0 is never",
+    )  # fmt: skip
+    create.add_argument(
         "--downlink", default="whole", choices=("whole", *get_args(CodecName)), metavar="CODEC",
         help="send what the next checkpoint differs by, written by a codec, in place of the whole",
     )  # fmt: skip
@@ -227,6 +235,8 @@ def _create(options: argparse.Namespace) -> None:
         plateau_factor=options.plateau_factor,
         clip_norm=options.clip_norm,
         codec=options.codec,
+        slower=tuple(options.slower_codec),
+        least_local_steps=options.least_local_steps,
         downlink=options.downlink,
         kept=options.kept,
         chunk_size=options.chunk_size,

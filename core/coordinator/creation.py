@@ -16,6 +16,7 @@ import msgspec
 
 from core.api.errors import HedgerowError, UsageError
 from core.config import (
+    AdaptationTerms,
     AggregationTerms,
     CodecConfig,
     CodecName,
@@ -110,6 +111,9 @@ class Choices:
     kept: int = 64
     chunk_size: int = 4_096
     error_feedback: float = 0.0
+    slower: tuple[CodecName, ...] = ()
+    """Codecs for ever slower lines, of which a volunteer takes the first that is quick enough on its own."""
+    least_local_steps: int = 0
     downlink: Literal["whole"] | CodecName = "whole"
     """How checkpoints reach volunteers: whole, or as differences written by a codec."""
     deadline_s: float = 3_600.0
@@ -239,6 +243,7 @@ def configure(
             privacy=privacy,
             codec=_codec(choices),
             downlink=_downlink(choices),
+            adaptation=_adaptation(choices),
             schedule=ScheduleConfig(
                 rounds=default_rounds(choices.preset) if choices.rounds is None else choices.rounds,
                 cohort_size=choices.cohort,
@@ -257,6 +262,11 @@ def configure(
         raise
     except (ValueError, msgspec.ValidationError) as error:
         raise UsageError(f"The federation cannot be made: {error}.", "Change that option.") from error
+
+
+def _adaptation(choices: Choices) -> AdaptationTerms:
+    slower = tuple(msgspec.structs.replace(_codec(choices), name=name) for name in choices.slower)
+    return AdaptationTerms(codecs=slower, least_local_steps=choices.least_local_steps)
 
 
 def _downlink(choices: Choices) -> DownlinkTerms:

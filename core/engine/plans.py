@@ -268,8 +268,9 @@ def shard_named(config: FederationConfig, name: str) -> Shard | None:
 
 
 def upload_bytes(config: FederationConfig, shard: Shard | None = None) -> int:
-    """Size of an encoded update of one shard, or of the largest; fixed by the codec."""
-    return max(encoded_size(one.shapes(), config.codec) for one in ((shard,) if shard else shards(config)))
+    """Most bytes of an encoded update of one shard, or of the largest; fixed by the codec, where there is one."""
+    some = (shard,) if shard else shards(config)
+    return max(encoded_size(one.shapes(), codec) for one in some for codec in config.codecs)
 
 
 def memory_needed(config: FederationConfig, shard: Shard | None = None) -> int:

@@ -21,7 +21,8 @@ from core.api.errors import (
     SandboxError,
     UpdateError,
 )
-from core.engine import base, floor, generations, group, machine, plans, progress
+from core.config import CodecConfig
+from core.engine import base, floor, generations, group, lines, machine, plans, progress
 from core.engine import journal as journals
 from core.engine.base import Base
 from core.engine.children import HANG_S, Child, ChildDied, Watch
@@ -36,7 +37,7 @@ from core.hardware.sensors import CPU
 from core.ledger.rows import Release
 from core.model.presets import num_parameters
 from core.model.shard import FULL
-from core.postprocess.compression.codec import source_sha256
+from core.postprocess.compression.codec import source_sha256, written_by
 from core.subspace import reduced_size
 
 SEALED_CONTEXT = b"sealed-update"
@@ -241,7 +242,8 @@ class Round:
             base_sha256=instruction.base_hash,
             model=config.model,
             training=config.training,
-            codec=config.codec,
+            codec=self._codec(),
+            codecs=config.codecs,
             privacy=self._member.plan.mechanism(),
             corpora=corpora,
             public=public,
@@ -258,6 +260,14 @@ class Round:
             devices=devices if group.can_group() and not subspace else devices[:1],
             returned=self._returned(),
         )
+
+    def _codec(self) -> CodecConfig:
+        """What the update is written by: the terms' first codec, or one for slower lines."""
+        config, member = self._member.config, self._member
+        left_s = self._instruction.deadline_at - member.transport.now()
+        before = self._room.ledger.last_training_s(member.row.federation_id) if config.privacy.unit == "none" else 0.0
+        rate = member.transport.traffic.line.up_bytes_per_s
+        return lines.codec_for(config, self._shard, rate, min(left_s, before) if before else left_s)
 
     def _returned(self) -> tuple[str, ...]:
         """Earlier updates that nothing came of, where what is left out is carried on."""
@@ -342,8 +352,7 @@ class Round:
         with vault.open_encrypted(path, self._room.key, SEALED_CONTEXT) as update:
             if update.size != sealed.size_bytes or source_sha256(update).hex() != sealed.sha256:
                 raise UpdateError("The sealed update is not what the trainer said it is.", "It is not sent.")
-        if sealed.size_bytes != plans.upload_bytes(config, self._shard):
-            raise UpdateError("The sealed update has another size than the codec fixes.", "It is not sent.")
+            written_by(update, self._shard.shapes(), config.codecs)
         return path
 
 

@@ -20,7 +20,7 @@ from core.federation.manifest import open_manifest
 from core.ledger.rows import FederationRow, Release
 from core.ledger.store import Ledger
 from core.model.shard import parse_shard
-from core.postprocess.compression.codec import EncodedUpdate, source_sha256
+from core.postprocess.compression.codec import EncodedUpdate, source_sha256, written_by
 
 BINS = 41
 _PIECE = 1 << 20
@@ -111,7 +111,8 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
     with vault.open_encrypted(release.path, key, SEALED_CONTEXT) as file:
         if source_sha256(file).hex() != release.sha256:
             raise StorageError(f"The file of upload {upload_id} is not what was sealed.", "It is not used.")
-        update = EncodedUpdate(file, shapes, config.codec)
+        codec = written_by(file, shapes, config.codecs)
+        update = EncodedUpdate(file, shapes, codec)
         layers = [
             LayerNorm(name=name, size=math.prod(shapes[name]), norm=math.sqrt(sum(map(_square, slices))))
             for name, slices in update.parameters()
@@ -123,7 +124,7 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
     journal = journals.load(ledger, release.release_id)
     return UploadDetail(
         upload=info(release, {federation.federation_id: federation}),
-        codec=config.codec.name,
+        codec=codec.name,
         base_hash=release.attributes.base_hash,
         nonce=journal.instruction.nonce.hex() if journal else "",
         manifest_hash=release.attributes.manifest_hash,

@@ -56,6 +56,15 @@ class ContributionBook(ReleaseBook):
                 ),
             )
 
+    def last_training_s(self, federation_id: str) -> float:
+        """Seconds on the device of a federation's newest round that was trained here, 0 before the first."""
+        rows = self._db.rows(
+            "SELECT SUM(seconds) FROM contributions JOIN releases USING (release_id) WHERE federation_id = ? "
+            "GROUP BY release_id ORDER BY release_id DESC LIMIT 1",
+            (federation_id,),
+        )
+        return float(rows[0][0]) if rows else 0.0
+
     def contribution(self) -> Contribution:
         """Totals, and this week from Monday 00:00 local time. ``week_offered_s`` is the caller's to fill in."""
         tokens, seconds, energy, unmeasured = self._db.rows(

@@ -2,7 +2,8 @@
 
 An encrypted file in the state folder, ``residual-federation-tag-shard``, holds the residual of one shard of the model
 and the last ``KEPT`` sealed updates, each by its SHA-256. It is private state like the moments: the tag is of
-federation, unit, corpora, model and codec, and files with another tag are erased before anything is trained.
+federation, unit, corpora, model and decay, since a residual goes with every codec of its terms, and files with another
+tag are erased before anything is trained.
 
 With decay β, a round's pseudo-gradient Δ and what was carried r (SparseLoCo, arXiv 2508.15706)::
 
@@ -91,7 +92,8 @@ class Residual:
         self.shard = job.shard
         self.decay = job.codec.error_feedback
         self._returned = frozenset(job.returned)
-        parts = (job.federation_id, job.privacy.unit, sorted(c.corpus_id for c in job.corpora), job.model, job.codec)
+        texts = sorted(corpus.corpus_id for corpus in job.corpora)
+        parts = (job.federation_id, job.privacy.unit, texts, job.model, job.codec.error_feedback)
         self.tag = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
         self._federation = hashlib.sha256(job.federation_id.encode()).hexdigest()[:16]
         self._mine = f"residual-{self._federation}-{self.tag[:16]}-"

@@ -31,6 +31,7 @@ from core.model.checkpoint_io import read_weights
 from core.model.shard import parse_shard
 from core.model.transformer import Transformer
 from core.postprocess.base import build_chain
+from core.postprocess.compression.codec import Held, decode, written_by
 from core.postprocess.privacy.dp_sgd import add_noise, way_on
 from core.postprocess.privacy.gaussian import CsprngNormal, fresh_key
 from core.sandbox import lock_down
@@ -49,7 +50,7 @@ from core.training.residual import ErrorFeedback
 from core.training.round import Rooms, TrainingRound
 from core.training.state import Interrupted, RoundState
 from core.training.subspaces import Choose, chooser
-from core.update import ModelUpdate
+from core.update import Array, ModelUpdate
 
 MAX_TEXT_BYTES = 256 << 20
 
@@ -177,19 +178,27 @@ def rooms_of(job: TrainJob, key: bytes) -> Rooms:
             )  # fmt: skip
         return payload, record
 
-    feedback = None
-    if job.codec.error_feedback:
-        chain, shapes = build_chain(plan, job.codec), parse_shard(job.model, job.shard).shapes()
-        feedback = ErrorFeedback(chain.encode_with_residual, lambda payload: chain.decode(payload, shapes).flat())
     return Rooms(
         byte_lengths=tokenizer.byte_lengths,
         held_out=lambda: held_out_windows(shards, training.seq_len, job.held_out_windows),
         gradients=gradients,
         encode=encode,
-        feedback=feedback,
+        feedback=feedback_of(job),
         fresh_key=fresh_key,
         device=device,
     )
+
+
+def feedback_of(job: TrainJob) -> ErrorFeedback | None:
+    """The chain's side of error feedback, where the codec has it; any codec of the terms may have written before."""
+    if not job.codec.error_feedback:
+        return None
+    shapes, allowed = parse_shard(job.model, job.shard).shapes(), job.codecs or (job.codec,)
+
+    def given_back(payload: bytes) -> Array:
+        return decode(payload, shapes, written_by(Held(payload), shapes, allowed)).flat()
+
+    return ErrorFeedback(build_chain(job.privacy, job.codec).encode_with_residual, given_back)
 
 
 def _some_windows(source: Source | None, seed: int, count: int) -> list[Tokens]:

@@ -65,7 +65,7 @@ class Site:
     context: ssl.SSLContext
 
     def __post_init__(self) -> None:
-        self.size = UpdateReader(self.federation.config).size("full")
+        self.size = UpdateReader(self.federation.config).sizes("full")[0]
 
     def member(self, *, asked: bool = True) -> NodeKey:
         """A volunteer, with a round of its own that waits for its update."""

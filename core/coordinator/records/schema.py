@@ -40,6 +40,7 @@ ALTER TABLE rounds ADD COLUMN outer_lr REAL;
 ALTER TABLE rounds ADD COLUMN norms TEXT NOT NULL DEFAULT '';
 ALTER TABLE rounds ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
 ALTER TABLE assignments ADD COLUMN norm REAL;
+ALTER TABLE assignments ADD COLUMN seconds REAL;
 ALTER TABLE assignments ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE assignments ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE assignments ADD COLUMN held_out REAL;
@@ -84,7 +85,7 @@ CREATE TABLE assignments (
     attempt INTEGER NOT NULL DEFAULT 1, retry_at REAL NOT NULL DEFAULT 0, update_sha256 TEXT NOT NULL DEFAULT '',
     size_bytes INTEGER NOT NULL DEFAULT 0, loss REAL, reason TEXT NOT NULL DEFAULT '',
     shard TEXT NOT NULL DEFAULT 'full', steps INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,
-    norm REAL, kept INTEGER NOT NULL DEFAULT 0, folded INTEGER NOT NULL DEFAULT 0, held_out REAL,
+    norm REAL, kept INTEGER NOT NULL DEFAULT 0, folded INTEGER NOT NULL DEFAULT 0, held_out REAL, seconds REAL,
     PRIMARY KEY (server_round, key_id)
 ) STRICT;
 CREATE INDEX assignments_by_update ON assignments (update_sha256);
@@ -246,6 +247,8 @@ class Assignment:
     """The later round that it was folded into; 0: none."""
     held_out: float | None = None
     """What its base scored on this volunteer's held-out text, in bits per byte, in its own words."""
+    seconds: float | None = None
+    """Of training, in its own words; only where the unit is ``none``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -299,7 +299,7 @@ class Store(Database):
     def _settle(self, db: sqlite3.Connection, assignment: Assignment, receipt: Receipt | None) -> None:
         columns = (
             "state", "retry_at", "update_sha256", "size_bytes", "loss", "reason", "steps", "tokens", "norm", "kept",
-            "folded", "held_out",
+            "folded", "held_out", "seconds",
         )  # fmt: skip
         sets = ", ".join(f"{name} = ?" for name in columns)
         values = [getattr(assignment, name) for name in columns]

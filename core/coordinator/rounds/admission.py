@@ -37,8 +37,8 @@ MAX_BITS_PER_BYTE = 1_000.0
 class Updates(Protocol):
     """How updates are judged; ``core.coordinator.learning.updates.UpdateReader`` is one."""
 
-    def size(self, shard: str) -> int:
-        """Exact bytes."""
+    def sizes(self, shard: str) -> tuple[int, ...]:
+        """Exact bytes, by each codec of the terms."""
 
     def check(self, source: Source, shard: str) -> float:
         """L2 norm; raises UpdateError unless these bytes are a finite update of this shard."""
@@ -54,6 +54,8 @@ class Expected:
     nonce: bytes
     base_hash: str
     shard: str = "full"
+    local_steps: int = 0
+    """Steps that were asked for; 0: as many as the terms say."""
     longest: float = math.inf
     """Norm beyond which an update is none; see ``core.influence.HARD_BOUND``."""
 
@@ -147,7 +149,7 @@ class Admission:
                 return Forged("The reply's bytes are not the ones that were signed.")
             return Missing("The update was damaged on the coordinator's disk.")
         try:
-            metrics = self._checked_metrics(reply.metrics, expected.server_round)
+            metrics = self._checked_metrics(reply.metrics, expected)
             if isinstance(reply.payload, SpooledUpdate) and reply.payload.size_bytes != source.size:
                 raise UpdateError("The reply says another size than the update has.")
             norm = self._check_update(source, expected.shard)
@@ -184,8 +186,8 @@ class Admission:
             return "The reply's metrics are not numbers."
         return "" if digest == seal.metrics_sha256 else "The reply's metrics are not the ones that were signed."
 
-    def _checked_metrics(self, metrics: Mapping[str, Any], server_round: int) -> dict[str, float]:
-        scored = self._config.schedule.evaluates(server_round)
+    def _checked_metrics(self, metrics: Mapping[str, Any], expected: Expected) -> dict[str, float]:
+        scored = self._config.schedule.evaluates(expected.server_round)
         allowed = allowed_metrics(self._config.privacy.unit, scored=scored)
         unknown = sorted(set(metrics) - set(allowed))
         if unknown:
@@ -197,15 +199,15 @@ class Admission:
             raise UpdateError("A metric is negative or not finite.")
         if checked.get(HELD_OUT, 0.0) > MAX_BITS_PER_BYTE:
             raise UpdateError(f"The reply says a score of {checked[HELD_OUT]:.3g} bits per byte.")
-        steps, planned = checked["steps"], self._config.training.local_steps
+        steps, planned = checked["steps"], expected.local_steps or self._config.training.local_steps
         if steps > planned or (steps != planned and self._config.privacy.unit != "none"):
             raise UpdateError(f"The reply says {steps:g} steps where {planned} were asked for.")
         return checked
 
     def _check_update(self, source: Source, shard: str) -> float:
-        size = self._updates.size(shard)
-        if source.size != size:
-            raise UpdateError(f"The update has {source.size} bytes instead of {size}.")
+        sizes = self._updates.sizes(shard)
+        if source.size not in sizes:
+            raise UpdateError(f"The update has {source.size} bytes instead of {' or '.join(map(str, sizes))}.")
         try:
             return self._updates.check(source, shard)
         except (ValueError, ArithmeticError, MemoryError, LookupError) as error:

@@ -6,9 +6,11 @@ deadline; its machines do it, and the mean of their updates goes back as one upd
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from core.config import FederationConfig
 from core.coordinator.learning.gate import HeldOutGate
@@ -16,6 +18,8 @@ from core.coordinator.learning.stability import next_rate
 from core.coordinator.records.schema import Round
 from core.coordinator.records.store import Store
 
+RECENT: Final = 5
+"""Closed rounds by which the steps of the next one are chosen."""
 GATHER_S = 20.0
 """Longest that an errand waits for more machines than the quorum; the deadline is somebody else's."""
 FORWARDED = "forwarded"
@@ -55,6 +59,15 @@ class Agenda(Protocol):
 
     def patience_s(self) -> float:
         """How long to wait for a full cohort once the quorum is there."""
+
+
+class Pace(NamedTuple):
+    """How a round went, in the middle of its volunteers."""
+
+    step_s: float
+    """Seconds of one step."""
+    overhead_s: float
+    """Seconds of the round in which the volunteer in the middle did not train."""
 
 
 class OwnAgenda:
@@ -110,8 +123,29 @@ class OwnAgenda:
         return last.step_clock + (max(steps, default=0) or self._config.training.local_steps)
 
     def local_steps(self, server_round: int) -> int:
-        """As the terms say."""
-        return self._config.training.local_steps
+        """As the terms say, or fewer where rounds before it spent little time on anything but training.
+
+        From durable rows of rounds that ended before, so that a restart asks for the same.
+        """
+        planned, least = self._config.training.local_steps, self._config.adaptation.least_local_steps
+        if not least:
+            return planned
+        closed = [item for item in self._store.rounds() if item.state == "closed" and item.server_round < server_round]
+        found = [pace for item in closed[-RECENT:] if (pace := self._pace(item)) is not None]
+        return enough_steps(found, least, planned, self._config.adaptation.compute_share)
+
+    def _pace(self, closed: Round) -> Pace | None:
+        """Of a closed round; ``None`` where nobody said how long training took."""
+        done = [
+            item
+            for item in self._store.assignments(closed.server_round)
+            if item.state == "accepted" and item.seconds and item.steps and not item.folded
+        ]
+        if not done or closed.closed_at is None:
+            return None
+        trained_s = statistics.median(item.seconds or 0.0 for item in done)
+        step_s = statistics.median((item.seconds or 0.0) / item.steps for item in done)
+        return Pace(step_s, max(0.0, closed.closed_at - closed.started_at - trained_s))
 
     def patience_s(self) -> float:
         """One deadline."""
@@ -120,6 +154,22 @@ class OwnAgenda:
     @staticmethod
     def _last(rounds: list[Round]) -> int:
         return rounds[-1].server_round if rounds else 0
+
+
+def enough_steps(found: Sequence[Pace], least: int, most: int, share: float) -> int:
+    """Steps with which training takes ``share`` of a round, judged by rounds before it; ``most`` where there are none.
+
+    More steps between two exchanges cost some learning, fewer cost time on the line; the median keeps one slow or one
+    lying volunteer from deciding, and bounds are the terms'.
+    """
+    if not found:
+        return most
+    step_s = statistics.median(pace.step_s for pace in found)
+    overhead_s = statistics.median(pace.overhead_s for pace in found)
+    if step_s <= 0:
+        return most
+    wanted = math.ceil(overhead_s * share / (1.0 - share) / step_s)
+    return min(most, max(least, wanted))
 
 
 def stopped_because(config: FederationConfig, rounds: Sequence[Round]) -> str:

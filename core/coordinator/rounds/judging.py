@@ -63,6 +63,7 @@ class Judge:
             nonce=letter.nonce,
             base_hash=current.base_hash,
             shard=item.shard,
+            local_steps=int(letter.record.get("local_steps", 0)),
             longest=longest(self._store, self._terms, letter.server_round, item.shard),
         )
         with self._update(letter, answer.reply) as source:
@@ -115,6 +116,7 @@ class Judge:
             item, state="accepted", update_sha256=verdict.update_sha256, reason="", size_bytes=verdict.size_bytes,
             loss=verdict.metrics.get("loss"), steps=int(verdict.metrics["steps"]), norm=verdict.norm,
             tokens=int(min(verdict.metrics.get("tokens", 0), MAX_TOKENS)), held_out=verdict.metrics.get(HELD_OUT),
+            seconds=verdict.metrics.get("seconds"),
         )  # fmt: skip
         kept = late and self._closer.keeps(item)
         if late and not kept:

@@ -104,7 +104,7 @@ class Receiver:
         awaited = self._store.awaited(identity, self._late_s, now)
         if not awaited:
             raise Refusal(refused(CoordinatorError("No update of this machine is waited for."), 410))
-        sizes = {self._updates.size(item.shard) for item in awaited}
+        sizes = {size for item in awaited for size in self._updates.sizes(item.shard)}
         if total not in sizes:
             asked = " or ".join(f"{size:,}" for size in sorted(sizes))
             raise Refusal(refused(UsageError(f"An update of {total:,} bytes was announced, but it has {asked}."), 413))

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 import numpy as np
@@ -103,6 +103,19 @@ def _header(shapes: Mapping[str, tuple[int, ...]], config: CodecConfig) -> bytes
     chunk, kept = (config.chunk_size, config.kept) if codec.sparse else (0, 0)
     fields = (codec.wire_id, index, 0, block, chunk, kept, _count(shapes), layout_hash(shapes))
     return _HEADER.pack(MAGIC, VERSION, *fields)
+
+
+def written_by(source: Source, shapes: Mapping[str, tuple[int, ...]], allowed: Iterable[CodecConfig]) -> CodecConfig:
+    """Which of several codecs an update of this layout was written by, by its size and header.
+
+    Raises:
+        UpdateError: none of them.
+    """
+    found = bytes(source.read(0, min(source.size, _HEADER.size)))
+    for config in allowed:
+        if source.size == encoded_size(shapes, config) and found == _header(shapes, config):
+            return config
+    raise UpdateError("The update has another format, codec or layout than the federation's.")
 
 
 def encode(update: ModelUpdate, config: CodecConfig) -> bytes:

@@ -21,6 +21,7 @@ from core.model.shard import parse_shard
 from core.postprocess.base import Chain, build_chain
 from core.training.residual import KEPT, PENDING_NAME, ErrorFeedback, Residual
 from core.training.round import RECEIPT_NAME, SEALED_CONTEXT, SEALED_NAME, TrainingRound
+from core.training.worker import feedback_of
 from core.update import Array, ModelUpdate
 
 MakeJob = Callable[..., TrainJob]
@@ -199,12 +200,12 @@ def test_killed_again_and_again_the_same(make_job: MakeJob, monkeypatch: pytest.
 @pytest.mark.parametrize(
     "changes",
     [
-        {"codec": msgspec.structs.replace(CODEC, kept=9)},
+        {"codec": msgspec.structs.replace(CODEC, error_feedback=0.5)},
         {"codec": msgspec.structs.replace(CODEC, error_feedback=0.0)},
         {"codec": CodecConfig(name="fp32"), "privacy": PrivacyPlan(unit="corpus", clip_norm=0.5, noise_multiplier=1.0)},
         {"corpora": ()},
     ],
-    ids=["codec", "no feedback", "unit", "text"],
+    ids=["decay", "no feedback", "unit", "text"],
 )
 def test_what_belongs_to_other_terms_or_text_is_erased_before_training(rounds: Rounds, changes: dict[str, Any]) -> None:
     rounds.run(1)
@@ -252,3 +253,24 @@ def test_it_is_encrypted(rounds: Rounds) -> None:
     raw = Residual(rounds.job(1), KEY).path.read_bytes()
     assert rounds.carried().tobytes()[:64] not in raw
     assert rounds.payload(1)[:60] not in raw
+
+
+def test_the_residual_goes_with_another_codec_of_the_same_terms(rounds: Rounds) -> None:
+    """A line that became slow or quick loses nothing: what the one left out, the other carries on or gives back."""
+    dense = CodecConfig(name="sign", error_feedback=DECAY)
+    first = rounds.run(1)
+    left, sent = rounds.carried(), rounds.sent(1)
+    job = rounds.job(2, codec=dense, codecs=(CODEC, dense), returned=(first.sha256,))
+    real = feedback_of(job)
+    assert real is not None
+    assert np.array_equal(real.decode(rounds.payload(1)), sent), "what the other codec wrote can be read"
+    taken: list[Array] = []
+
+    def encode(update: ModelUpdate, residual: Array | None) -> tuple[bytes, Array]:
+        assert residual is not None
+        taken.append(residual)
+        return real.encode(update, residual)
+
+    rooms = dataclasses.replace(rooms_for(job), feedback=ErrorFeedback(encode, real.decode))
+    TrainingRound(job, KEY, FakeEngine(), rooms).run()
+    np.testing.assert_allclose(taken[0], left + sent, rtol=1e-6)

@@ -194,7 +194,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(store: Store, tmp
     database = sqlite3.connect(tmp_path / "coordinator.db")
     for column in ("capability", "ledger", "ledger_round"):
         database.execute(f"ALTER TABLE volunteers DROP COLUMN {column}")
-    for column in ("shard", "steps", "tokens", "norm", "kept", "folded", "held_out"):
+    for column in ("shard", "steps", "tokens", "norm", "kept", "folded", "held_out", "seconds"):
         database.execute(f"ALTER TABLE assignments DROP COLUMN {column}")
     for table, columns in (
         ("checkpoints", ("second_moment", "rejected", "parent", "delta", "delta_bytes", "residual")),

@@ -24,8 +24,8 @@ GOOD = np.arange(6, dtype=np.float32)
 class Reader:
     """Six values whatever the shard; real decoding is tested with the conductor."""
 
-    def size(self, shard: str) -> int:
-        return 24
+    def sizes(self, shard: str) -> tuple[int, ...]:
+        return (24,)
 
     def check(self, source: Source, shard: str) -> float:
         payload = bytes(source.read(0, source.size))

@@ -27,7 +27,7 @@ class Site:
     def __init__(self, federation: Federation) -> None:
         self.gateway = Gateway(federation, 1)
         self.spool = federation.home.spool
-        self.size = UpdateReader(federation.config).size("full")
+        self.size = UpdateReader(federation.config).sizes("full")[0]
         self.data = hashlib.shake_256(b"update").digest(self.size)
         self.sha256 = hashlib.sha256(self.data).hexdigest()
         self.key = NodeKey.generate()
