@@ -4,16 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.hedgerow-ready
 ARGS ?=
+BUDGET ?= 2h
+LEARNING ?= build/bench-learning
 
 export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types imports bench screenshots package translations tokenizer campaign clean
+.PHONY: help install demo test check format lint types imports bench bench-learning screenshots package translations tokenizer campaign clean
 
 help: ## list what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(READY) ## prepare .venv with everything, once
 
@@ -50,6 +52,10 @@ imports: $(READY) ## the import rules
 
 bench: $(READY) ## measure; ARGS names one of train data privacy codec round engine coordinator crowd uplink gui
 	$(BIN)/hedgerow bench $(or $(ARGS),round)
+
+bench-learning: $(READY) ## what federations learn, E1 to E4, within BUDGET=2h; goes on where it stopped; ARGS="--only E3 --size 1m"
+	$(BIN)/python -m core.bench.learning --budget $(BUDGET) --out $(LEARNING) $(ARGS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python tests/benchmarks/svg_to_png.py $(LEARNING)/*.svg
 
 screenshots: $(READY) ## a picture of every page, light and dark, into screenshots/
 	HEDGEROW_SCREENSHOTS=screenshots QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/gui/test_screenshots.py

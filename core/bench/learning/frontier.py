@@ -1,0 +1,142 @@
+"""E3: what an update costs on the wire against what the model loses by it, at 300 rounds of four clients.
+
+Every codec has its own tuning, and so has the dense run it is compared with. Error feedback with sparse codecs is
+SparseLoCo's (Sarfi et al., 2025): no outer momentum, what is left out waits for the next round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from core.bench.learning.cells import Cell
+from core.bench.learning.records import Records
+from core.bench.learning.tuning import Axis, Doubling, Tuned, descend, seeds
+
+ROUNDS: Final = 300
+CLIENTS: Final = 4
+LOCAL_STEPS: Final = 10
+LONGER: Final = (30, 100)
+DENSE: Final = ("bf16", "int8", "int4", "int2", "sign")
+_INNER: Final = Doubling("inner_rate")
+_OUTER: Final[Axis] = (
+    {"outer": "fedmom", "outer_rate": 0.2, "momentum": 0.9},
+    {"outer": "nesterov", "outer_rate": 0.4, "momentum": 0.9},
+    {"outer": "fedmom", "outer_rate": 0.5, "momentum": 0.5},
+    {"outer_rate": 1.3},
+)
+_FINAL: Final[Axis] = ({"final_ratio": 0.01},)
+_SPARSE: Final[Sequence[Axis | Doubling]] = (
+    _INNER,
+    ({"kept": 96}, {"flush_every": 100, "warm_codec": "int4"}, {"warm_rounds": 3, "warm_codec": "int4"}),
+    ({"outer_rate": 2.0}, {"outer_rate": 1.5}),
+    ({"feedback": 0.95}, {"feedback": 0.9}),
+    ({"carried": "model"},),
+    _FINAL,
+)
+"""Inner rate; then what the bytes that 146× leaves over are spent on, more values or dense rounds; then outer rate,
+decay, where a residual waits, last inner rate."""
+
+
+def base(size: str, **changes: object) -> Cell:
+    """The dense, untuned cell."""
+    cell = Cell(size=size, clients=CLIENTS, rounds=ROUNDS, local_steps=LOCAL_STEPS)
+    return replace(cell, **changes)  # type: ignore[arg-type]
+
+
+def dense(records: Records, size: str) -> Tuned:
+    """The dense run, tuned."""
+    return descend(records, base(size), (_INNER, _OUTER, _FINAL))
+
+
+def topk(records: Records, size: str, kept: int = 64, codec: str = "topk") -> Tuned:
+    """Chunked top-k with error feedback, tuned."""
+    return descend(records, base(size, codec=codec, kept=kept, feedback=1.0), _SPARSE)
+
+
+def coarse(records: Records, size: str, codec: str) -> Tuned:
+    """A codec that keeps every value, beginning at the dense run's settings; the coarsest with error feedback."""
+    found = dense(records, size).best
+    if found is None:
+        return Tuned([], None)
+    start = replace(found, codec=codec)
+    return descend(records, start, (({"feedback": 1.0},),) if codec in ("int4", "int2", "sign") else ())
+
+
+def broadcast(records: Records, size: str) -> dict[str, Cell]:
+    """The dense run with a compressed way down, by name."""
+    found = dense(records, size).best
+    if found is None:
+        return {}
+    ways: dict[str, dict[str, object]] = {
+        "int8": {"down": "int8"}, "int4": {"down": "int4"}, "int2": {"down": "int2"}, "sign": {"down": "sign"},
+        "top-k 512": {"down": "topk", "down_kept": 512}, "top-k 256": {"down": "topk", "down_kept": 256},
+    }  # fmt: skip
+    return {name: replace(found, **way) for name, way in ways.items()}  # type: ignore[arg-type]
+
+
+class Longer(NamedTuple):
+    """Both sides with more local steps in each of as many rounds, each at two inner rates of its own."""
+
+    local_steps: int
+    dense: list[Cell]
+    sparse: list[Cell]
+
+
+def longer(records: Records, size: str) -> list[Longer]:
+    """What a residual costs falls with the progress of a round: it has as many rounds to drain, and less to miss."""
+    best = (dense(records, size).best, topk(records, size).best)
+    if best[0] is None or best[1] is None:
+        return []
+    return [Longer(steps, _slower(best[0], steps), _slower(best[1], steps)) for steps in LONGER]
+
+
+def _slower(cell: Cell, steps: int) -> list[Cell]:
+    found = replace(cell, local_steps=steps)
+    return [found, replace(found, inner_rate=found.inner_rate / 2)]
+
+
+def transformed(sparse: Tuned) -> list[Cell]:
+    """The tuned sparse run with the largest of the cosine transform instead."""
+    return [] if sparse.best is None else [replace(sparse.best, codec="dct")]
+
+
+def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
+    """By codec, every compressed run there may be: tuning, variants and seeds."""
+    sparse = topk(records, size)
+    found = {codec: coarse(records, size, codec) for codec in DENSE}
+    named = {codec: tuned.cells + seeds(tuned.best) for codec, tuned in found.items()}
+    named["top-k"] = sparse.cells + seeds(sparse.best)
+    named["top-k of cosines"] = transformed(sparse)
+    return named
+
+
+def recipe_cells(records: Records, size: str) -> list[Cell]:
+    """The tuning of both sides in turn, what came of it with every seed, and again with longer rounds."""
+    reference, sparse = dense(records, size), topk(records, size)
+    cells = [*_alternately(reference.cells, sparse.cells)]
+    cells += seeds(reference.best) + seeds(sparse.best)
+    return cells + _both(longer(records, size)[:1])
+
+
+def codec_cells(records: Records, size: str) -> list[Cell]:
+    """All other codecs, and the way down."""
+    cells = [cell for codec in DENSE for cell in coarse(records, size, codec).cells]
+    return [*cells, *transformed(topk(records, size)), *broadcast(records, size).values()]
+
+
+def long_cells(records: Records, size: str) -> list[Cell]:
+    """The longest rounds, which take as long as everything else."""
+    return _both(longer(records, size)[1:])
+
+
+def _both(lengths: Sequence[Longer]) -> list[Cell]:
+    return [cell for one in lengths for cell in (*one.dense, *one.sparse)]
+
+
+def _alternately(left: Sequence[Cell], right: Sequence[Cell]) -> list[Cell]:
+    found: list[Cell] = []
+    for at in range(max(len(left), len(right))):
+        found += [*left[at : at + 1], *right[at : at + 1]]
+    return found

@@ -1,0 +1,112 @@
+"""Both directions of a round: bytes as the product writes them, and what error feedback keeps back.
+
+Up: a = decay·residual + Δ; what is sent is decode(encode(a)); residual = a − sent, for each client (Sarfi et al.,
+SparseLoCo, 2025, https://arxiv.org/abs/2508.15706). Down: what volunteers hold moves by decode(encode(θ − held)), so
+what a broadcast left out is in the next difference by itself. A coordinator that steps from what is held and adds what
+was held back, as the product does, sends the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from core.config import CodecConfig
+from core.postprocess.compression.codec import decode, encode
+from core.update import Array, ModelUpdate, pseudo_gradient
+
+Shapes = Mapping[str, tuple[int, ...]]
+_FINE: Final = {"int4": 64}
+"""Values that share a scale, where 256 are too many."""
+
+
+def codec_config(name: str, kept: int, chunk: int, index_code: str = "elias-fano") -> CodecConfig:
+    """The codec called ``name``.
+
+    Raises:
+        ValueError: there is none, or it cannot have these settings.
+    """
+    wanted: dict[str, object] = {"name": name, "block_size": _FINE.get(name, 256)}
+    if name in ("topk", "dct"):
+        wanted |= {"kept": kept, "chunk_size": chunk, "index_code": index_code}
+    try:
+        return msgspec.convert(wanted, CodecConfig)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
+
+
+class Uplink:
+    """One client's way up."""
+
+    def __init__(self, config: CodecConfig, feedback: float, in_model: bool = False) -> None:
+        """Start without a residual.
+
+        Args:
+            config: the codec.
+            feedback: what of the residual stays from round to round; 0 for none.
+            in_model: whether the client starts from weights that have what it kept back, so that it does not learn
+                that again; else the update has it added.
+        """
+        self.config, self.feedback, self.in_model = config, feedback, in_model
+        self.residual: dict[str, Array] = {}
+        self._before: dict[str, Array] = {}
+
+    def start(self, held: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The weights a round begins with, from those that all hold."""
+        if not (self.in_model and self.residual):
+            return held
+        decay = np.float32(self.feedback)
+        return {name: weights - decay * self.residual[name] for name, weights in held.items()}
+
+    def send(self, update: ModelUpdate, config: CodecConfig | None = None) -> bytes:
+        """What leaves the client; the residual becomes what it leaves out.
+
+        Args:
+            update: the pseudo-gradient, from what all hold to what was trained.
+            config: another codec for this round.
+        """
+        if not self.feedback:
+            return encode(update, config or self.config)
+        whole = update
+        if self.residual and not self.in_model:
+            decay = np.float32(self.feedback)
+            whole = ModelUpdate({name: decay * self.residual[name] + delta for name, delta in update.arrays.items()})
+        payload = encode(whole, config or self.config)
+        sent = decode(payload, update.shapes, config or self.config)
+        self._before = self.residual
+        self.residual = {name: whole.arrays[name] - sent.arrays[name] for name in whole.arrays}
+        return payload
+
+    def lost(self) -> None:
+        """The last upload did not arrive: the residual is again what it was."""
+        self.residual = self._before
+
+
+class Downlink:
+    """What all volunteers hold, and how it follows the coordinator's weights."""
+
+    def __init__(self, weights: Mapping[str, Array], config: CodecConfig | None) -> None:
+        """Everyone begins with the same first weights.
+
+        Args:
+            weights: those.
+            config: codec of the differences; ``None`` for dense weights.
+        """
+        self.held = dict(weights)
+        self.config = config
+        self.sent_bytes = 0
+
+    def follow(self, weights: Mapping[str, Array]) -> None:
+        """Broadcast."""
+        if self.config is None:
+            self.held = dict(weights)
+            self.sent_bytes += 4 * sum(array.size for array in weights.values())
+            return
+        behind = pseudo_gradient(self.held, weights)  # held − weights, which is subtracted
+        payload = encode(behind, self.config)
+        sent = decode(payload, behind.shapes, self.config)
+        self.sent_bytes += len(payload)
+        self.held = {name: self.held[name] - sent.arrays[name] for name in self.held}
