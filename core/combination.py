@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.api.errors import UpdateError
-from core.config import MIN_CONTRIBUTORS, AggregationTerms
+from core.config.learning import MIN_CONTRIBUTORS, AggregationTerms
 from core.influence import clip_factor, running_median
 from core.update import Array
 

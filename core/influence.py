@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.update import Array
 
 NORM_ROUNDS: Final = 5

@@ -15,7 +15,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from core.config import CodecConfig, ModelSpec, SubspaceTerms, TrainingConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
+from core.config.privacy import SubspaceTerms
 
 MAX_JOB_LINE = 64 << 20
 KEY_BYTES = 32

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.api.errors import UpdateError
 from core.combination import BLOCK, Combination, Contribution
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.influence import clip_factor, is_bounded, norm_of, running_median, staleness_weight, weights_of
 from core.update import Array, ModelUpdate
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from core import vault
 from core.aggregation import MeanAccumulator
-from core.config import AggregationTerms, FederationConfig
+from core.config.federation import FederationConfig
+from core.config.learning import AggregationTerms
 from core.coordinator.learning.model_files import values_of
 from core.coordinator.learning.outer_optimizer import OuterStep, averaged, moved, outer_step
 from core.data.packing import Packer

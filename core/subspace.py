@@ -29,7 +29,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence  # at once: inside the trainer's lock nothing more is loaded
 from numpy.typing import NDArray
 
-from core.config import SubspaceTerms
+from core.config.privacy import SubspaceTerms
 
 Array = NDArray[np.floating[Any]]
 _POWER_ITERATIONS: Final = 2

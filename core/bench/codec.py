@@ -19,7 +19,9 @@ import numpy as np
 
 from core.bench.round import terms
 from core.bench.rows import Row
-from core.config import CodecConfig, FederationConfig, OuterConfig, ScheduleConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig
 from core.demo.text import default_text, split
 from core.model.checkpoint_io import write_weights
 from core.model.layout import parameter_shapes

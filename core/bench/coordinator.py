@@ -20,14 +20,11 @@ from typing import Any
 import numpy as np
 
 from core.bench.rows import Row
-from core.config import (
-    CodecConfig,
-    FederationConfig,
-    OuterConfig,
-    PrivacyTerms,
-    ScheduleConfig,
-    TokenizerSpec,
-)
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig
+from core.config.model import TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.learning.updates import UpdateReader

@@ -25,13 +25,10 @@ import psutil
 from core.api import interpreter
 from core.bench import volunteers
 from core.bench.rows import Row
-from core.config import (
-    CodecConfig,
-    FederationConfig,
-    PrivacyTerms,
-    ScheduleConfig,
-    TokenizerSpec,
-)
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.model import TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.coordinator import service
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings

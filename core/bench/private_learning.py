@@ -28,17 +28,12 @@ import msgspec
 
 from core.bench.plot import Line, draw
 from core.bench.rows import machine
-from core.config import (
-    CodecConfig,
-    FederationConfig,
-    OuterConfig,
-    PrivacyTerms,
-    PublicShard,
-    ScheduleConfig,
-    SubspaceTerms,
-    TokenizerSpec,
-    UnitOfPrivacy,
-)
+from core.config.base import UnitOfPrivacy
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig
+from core.config.model import PublicShard, TokenizerSpec
+from core.config.privacy import PrivacyTerms, SubspaceTerms
 from core.data.public import write_public
 from core.data.tokenizer import BUILTIN, Tokenizer, builtin_tokenizer_path
 from core.jobs import CorpusRef, PrivacyPlan, ShardRef

@@ -14,7 +14,8 @@ from typing import Final, Literal
 
 from core.bench.rows import Row
 from core.bench.train import Race, Step
-from core.config import ModelSpec, TrainingConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 from core.model.presets import preset
 from core.model.recipes import default_training

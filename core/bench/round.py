@@ -16,14 +16,11 @@ from pathlib import Path
 import msgspec
 
 from core.bench.rows import Row
-from core.config import (
-    CodecConfig,
-    FederationConfig,
-    OuterConfig,
-    PrivacyTerms,
-    ScheduleConfig,
-    TokenizerSpec,
-)
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig
+from core.config.model import TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.data.tokenizer import BUILTIN
 from core.demo.text import Split, byte_entropy, default_text, split
 from core.model.presets import preset

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.bench.rows import Row
-from core.config import CodecConfig, TrainingConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import TrainingConfig
 from core.jobs import PrivacyPlan, TrainingPlan, TrainJob
 from core.model.checkpoint_io import encode_weights, file_sha256, write_weights
 from core.model.initialise import seeded_weights

@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from core.bench.rows import Row
-from core.config import ModelSpec, TrainingConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.jobs import ProbeJob, TrainingPlan
 from core.model.presets import memory_bytes, preset
 from core.training.anchors import nanogpt_step, own_step, plain_step, transformers_step

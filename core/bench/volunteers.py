@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.federation.fleet import Delivery, Fleet
 from core.federation.gateway import Gateway
 from core.federation.identity import NodeKey, federation_id

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from core.api import interpreter
 from core.api.errors import HedgerowError, UsageError
-from core.config import CodecName
+from core.config.exchange import CodecName
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 

@@ -15,27 +15,12 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from core.api.errors import HedgerowError, UsageError
-from core.config import (
-    AdaptationTerms,
-    AggregationTerms,
-    CodecConfig,
-    CodecName,
-    DownlinkTerms,
-    FederationConfig,
-    InitialisationTerms,
-    ModelSpec,
-    OuterConfig,
-    OuterOptimizer,
-    PrivacyTerms,
-    PublicShard,
-    ScheduleConfig,
-    ShardConfig,
-    StabilityTerms,
-    SubspaceTerms,
-    TokenizerSpec,
-    TrainingConfig,
-    UnitOfPrivacy,
-)
+from core.config.base import UnitOfPrivacy
+from core.config.exchange import AdaptationTerms, CodecConfig, CodecName, DownlinkTerms, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import AggregationTerms, OuterConfig, OuterOptimizer, StabilityTerms, TrainingConfig
+from core.config.model import InitialisationTerms, ModelSpec, PublicShard, ShardConfig, TokenizerSpec
+from core.config.privacy import PrivacyTerms, SubspaceTerms
 from core.coordinator import starting
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings

@@ -12,7 +12,7 @@ import msgspec
 import tomli_w
 
 from core.api.errors import StorageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.home import FOLDERS, Federation, Home, HostSettings
 from core.coordinator.learning.model_files import put_checkpoint, values_of
 from core.coordinator.records.blobs import sync_folder, write_durably

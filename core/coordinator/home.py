@@ -26,7 +26,8 @@ from typing import Literal
 import msgspec
 
 from core.api.errors import HedgerowError, StorageError, UsageError
-from core.config import FederationConfig, Frozen
+from core.config.base import Frozen
+from core.config.federation import FederationConfig
 from core.coordinator.records.blobs import BlobStore
 from core.coordinator.records.store import Store
 from core.coordinator.web.spool import Spool

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from core.api.errors import StorageError, UsageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.home import Federation
 from core.coordinator.records.schema import Assignment, Checkpoint, Round
 from core.coordinator.records.store import Store

@@ -8,7 +8,8 @@ import msgspec
 
 from core import vault
 from core.api.errors import UsageError
-from core.config import FederationConfig, InitialisationTerms, ModelSpec
+from core.config.federation import FederationConfig
+from core.config.model import InitialisationTerms, ModelSpec
 from core.model.checkpoint_io import encoded_parts, file_sha256
 from core.model.given import given_spec, given_weights
 from core.model.layout import parameter_shapes

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.api.errors import ManifestError, StorageError, UsageError
-from core.config import MAX_PUBLIC_SHARD_BYTES, PublicShard
+from core.config.model import MAX_PUBLIC_SHARD_BYTES, PublicShard
 from core.data.store import Document, Shard, ShardFacts, write_shard
 
 if TYPE_CHECKING:  # the engine checks shards with this module and has no use for the libraries behind it

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.api.errors import CoordinatorError, CorpusError, EngineError, HedgerowError
-from core.config import PrivacyTerms, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.privacy import PrivacyTerms
 from core.data.stream import MIN_RECORD_TOKENS
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.demo import report

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from core import jobs, vault
 from core.api.errors import CoordinatorError, StorageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.engine import deltas
 from core.federation.gateway import Gateway
 from core.federation.protocol import TrainInstruction

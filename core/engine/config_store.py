@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from core.api.errors import UsageError
-from core.config import Frozen, Limits, NodeConfig, PrivacyFloor
+from core.config.base import Frozen
+from core.config.node import Limits, NodeConfig, PrivacyFloor
 from core.vault import write_atomic
 
 FLOOR: Final = "floor_"

@@ -19,7 +19,7 @@ import msgspec
 
 from core.api.errors import CorpusError, HedgerowError
 from core.api.messages import ChangeParams, CorpusInfo
-from core.config import UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.documents import num_documents
 from core.data.store import Shard

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from core import vault
 from core.api.errors import CoordinatorError, ModelError, UpdateError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.federation.gateway import Gateway, check_room, file_sha256
 from core.federation.protocol import TrainInstruction
 from core.federation.transport import Unreachable

@@ -19,7 +19,7 @@ import msgspec
 
 from core import vault
 from core.api.errors import HedgerowError, ManifestError, StorageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.tokenizer_file import MAX_FILE_BYTES, check
 from core.engine.corpora import Corpora

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from core.api.errors import PrivacyError
-from core.config import FederationConfig, PrivacyFloor, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.federation import FederationConfig
+from core.config.node import PrivacyFloor
 from core.engine.plans import Plan
 
 STRENGTH: Final[dict[UnitOfPrivacy, int]] = {"none": 0, "record": 1, "document": 2, "corpus": 3}

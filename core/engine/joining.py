@@ -25,7 +25,8 @@ from core.api.errors import (
     UsageError,
 )
 from core.api.messages import CorpusChoice, CorpusOffer, InviteView, TermsView
-from core.config import FederationConfig, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.federation import FederationConfig
 from core.engine import floor, machine, plans
 from core.engine.children import ChildDied
 from core.engine.config_store import ConfigStore

@@ -6,7 +6,8 @@ was given, never from how long training took.
 
 from __future__ import annotations
 
-from core.config import CodecConfig, FederationConfig
+from core.config.exchange import CodecConfig
+from core.config.federation import FederationConfig
 from core.model.shard import Shard
 from core.postprocess.compression.codec import encoded_size
 

@@ -12,7 +12,8 @@ import psutil
 
 from core.api.errors import EngineError
 from core.api.messages import HardwareProfile, TorchView
-from core.config import FederationConfig, Limits
+from core.config.federation import FederationConfig
+from core.config.node import Limits
 from core.engine.children import converse
 from core.hardware.nvml import read_gpus
 from core.hardware.profile import read_profile, with_torch

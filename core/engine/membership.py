@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from core.api.errors import CoordinatorError, KeystoreError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.engine import plans, terms
 from core.engine.keystore import Keystore
 from core.engine.plans import Plan

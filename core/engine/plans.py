@@ -11,7 +11,9 @@ import msgspec
 
 from core.api.errors import EngineError, HedgerowError, from_code
 from core.api.messages import CorpusOffer, ManifestView
-from core.config import FederationConfig, Frozen, SubspaceTerms, UnitOfPrivacy
+from core.config.base import Frozen, UnitOfPrivacy
+from core.config.federation import FederationConfig
+from core.config.privacy import SubspaceTerms
 from core.engine.children import converse
 from core.engine.verdict import FEW_UNITS, noise_to_signal, verdict_of
 from core.federation.protocol import Capability, allowed_metrics

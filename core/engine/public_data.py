@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.data.public import check_public
 from core.data.store import Shard
 from core.federation.gateway import Gateway

@@ -21,7 +21,7 @@ from core.api.errors import (
     SandboxError,
     UpdateError,
 )
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.engine import base, floor, generations, group, lines, machine, plans, progress
 from core.engine import journal as journals
 from core.engine.base import Base

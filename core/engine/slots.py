@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from core.config import ScheduleConfig, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.exchange import ScheduleConfig
 
 MIN_SLOT_S: Final = 5.0
 """Shortest slot, whatever a manifest asks and however short its rounds are."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.engine.plans import PER_EXAMPLE, Plan
 from core.ledger.budget import RELATIONS, spent_event
 from core.ledger.rows import EventSpec

@@ -25,7 +25,7 @@ import msgspec
 from core import vault
 from core.api.errors import HedgerowError, StorageError
 from core.api.messages import TrainingPlanView
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.engine import machine, plans
 from core.engine.children import Child
 from core.engine.compiled_code import CompiledCode

@@ -13,7 +13,7 @@ import hashlib
 import msgspec
 
 from core.api.errors import ManifestError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.federation.identity import FederationKey, verify_federation
 
 MAX_ENVELOPE = 64 << 10

@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from core.api.errors import CoordinatorError, UpdateError
-from core.config import UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
 from core.federation.identity import NodeKey, verify_node
 
 INSTRUCTION = "hedgerow.train"

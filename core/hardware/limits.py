@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from core.api.messages import Sentence
-from core.config import Limits
+from core.config.node import Limits
 from core.hardware.latch import Latch
 from core.hardware.week import HALF, OFF, clock_words, next_change, next_monday, next_month, planned
 

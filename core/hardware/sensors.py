@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Final, Generic, TypeVar
 
 from core.api.messages import Device
-from core.config import Limits
+from core.config.node import Limits
 from core.hardware import nvml as gpus
 from core.hardware.idle import read_idle_s
 from core.hardware.limits import Readings

@@ -13,7 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from core.api.errors import HedgerowError, UsageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.federation.invite import Invite
 
 LOG_BYTES = 1 << 20

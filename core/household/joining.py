@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from core.api.errors import ClockError, CoordinatorError, InviteError, UsageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, Home, HostSettings
 from core.engine import plans

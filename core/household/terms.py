@@ -8,16 +8,11 @@ from typing import Final
 import msgspec
 
 from core.api.errors import UsageError
-from core.config import (
-    MAX_TEXT,
-    AggregationTerms,
-    FederationConfig,
-    InitialisationTerms,
-    LargerFederation,
-    OuterConfig,
-    ScheduleConfig,
-    StabilityTerms,
-)
+from core.config.base import MAX_TEXT
+from core.config.exchange import ScheduleConfig
+from core.config.federation import FederationConfig, LargerFederation
+from core.config.learning import AggregationTerms, OuterConfig, StabilityTerms
+from core.config.model import InitialisationTerms
 
 MAX_MACHINES: Final = 32
 _SHARE: Final = 0.1

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from core.config import UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
 from core.jobs import ShardRef, Share
 
 ReleaseState = Literal[

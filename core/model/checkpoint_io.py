@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from core import vault
 from core.api.errors import ModelError, StorageError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.layout import parameter_shapes
 from core.update import Array
 

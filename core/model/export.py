@@ -10,7 +10,7 @@ from typing import Any
 
 from core import vault
 from core.api.errors import ModelError, StorageError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.checkpoint_io import stream_weights
 from core.model.layout import Shapes, parameter_shapes
 from core.update import Array

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from core.api.errors import ModelError, StorageError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.checkpoint_io import StoredWeights, Values, open_weights
 from core.model.layout import parameter_shapes
 

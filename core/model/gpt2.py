@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.layers import Embedding, Projection, RunBlock, call_block
 
 

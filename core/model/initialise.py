@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence  # at once: inside the trainer's lock nothing more is loaded
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.layout import parameter_shapes
 from core.update import Array
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 
 Shapes = dict[str, tuple[int, ...]]
 

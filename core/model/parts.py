@@ -12,7 +12,8 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from core.api.errors import ModelError
-from core.config import Frozen, ModelSpec, Sha256
+from core.config.base import Frozen, Sha256
+from core.config.model import ModelSpec
 from core.model.checkpoint_io import MAX_HEADER_BYTES, stored_bytes
 from core.model.shard import Shard, units
 

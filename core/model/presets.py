@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from core.api.errors import UsageError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.layout import parameter_shapes
 
 SEED_VOCABULARY: Final = 50_368

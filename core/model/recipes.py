@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from core.config import OuterConfig, TrainingConfig, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.learning import OuterConfig, TrainingConfig
 from core.model.presets import GPT2_SUFFIX, preset
 
 SEED_LOCAL_STEPS: Final = 500

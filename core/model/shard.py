@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.layout import Shapes, block_prefix, parameter_shapes
 
 FULL: Final = "full"

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.api.errors import ModelError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.gpt2 import Gpt2Backbone
 from core.model.layers import Embedding, Linear, RunBlock, call_block, project
 from core.model.layout import parameter_shapes

@@ -26,7 +26,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from core.config import CodecConfig, PrivacyTerms
+from core.config.exchange import CodecConfig
+from core.config.privacy import PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.compression.base import Flat
 from core.postprocess.compression.codec import EncodedUpdate, Held, Source

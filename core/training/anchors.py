@@ -17,7 +17,8 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.config import ModelSpec, TrainingConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.jobs import PrivacyPlan, TrainingPlan
 from core.model.transformer import Transformer
 from core.training.gradients import PackedGradients

@@ -20,7 +20,7 @@ import torch
 
 from core.api.completion import Done
 from core.api.errors import EngineError, HedgerowError, ModelError, SandboxError
-from core.config import Frozen
+from core.config.base import Frozen
 from core.data.tokenizer import Tokenizer
 from core.jobs import CompleteJob
 from core.model.checkpoint_io import file_sha256, read_weights

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.config import ModelSpec, TrainingConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 from core.model.initialise import seeded_weights
 from core.model.transformer import Transformer, next_token_loss

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.transformer import Transformer
 
 _BLOCK_VALUES: Final = 1 << 21

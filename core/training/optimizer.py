@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 
 NOISE_FLOOR = 0.25
 """Least second moment under DP, as a share of the noise variance; the estimate below it is noise itself."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 from core.model.layout import parameter_shapes
 from core.training.ladder import attention

@@ -19,7 +19,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import BatchProbe, ProbeJob, TrainingPlan
 from core.model.frozen import shard_model
 from core.model.layout import parameter_shapes

@@ -17,7 +17,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.transformer import Transformer, next_token_loss
 from core.training.gradients import Pulse, Tokens
 from core.training.reduction import Reducer

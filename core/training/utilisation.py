@@ -10,7 +10,8 @@ from typing import Final
 
 import torch
 
-from core.config import ModelSpec, TrainingConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.jobs import ProbeJob
 from core.training.probe import make_plan
 from core.training.races import step_flops

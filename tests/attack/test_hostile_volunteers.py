@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from support.federation import config
 
-from core.config import AggregationTerms, CodecConfig, OuterConfig, PrivacyTerms
+from core.config.exchange import CodecConfig
+from core.config.learning import AggregationTerms, OuterConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.rounds.admission import Admission, Admitted, Expected, RawReply, Refused, Verdict

@@ -16,7 +16,7 @@ from core.api.errors import UsageError
 from core.bench import pending
 from core.bench.__main__ import main
 from core.bench.rows import NOT_RUN, Row, machine, print_table
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 
 
 def run(group: str) -> dict[str, Any]:

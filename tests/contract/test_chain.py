@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from core.api.errors import PrivacyError, UpdateError
-from core.config import CodecConfig, PrivacyTerms, SubspaceTerms
+from core.config.exchange import CodecConfig
+from core.config.privacy import PrivacyTerms, SubspaceTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.base import Chain, Postprocessor, build_chain
 from core.postprocess.compression.codec import CODECS

@@ -17,7 +17,10 @@ from support.federation import config
 from support.in_process import InProcess
 from support.small_simulation import HELD_OUT, TEXTS, prose, small
 
-from core.config import CodecConfig, FederationConfig, OuterConfig, PrivacyTerms, ScheduleConfig, TrainingConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig, TrainingConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.rounds import conductor as conductor_module
 from core.coordinator.rounds.agenda import OwnAgenda
 from core.federation.protocol import TrainInstruction

@@ -24,7 +24,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from flwr.proto import fleet_pb2, heartbeat_pb2, node_pb2
 
 from core.api.errors import CoordinatorError
-from core.config import FederationConfig, ModelSpec, PrivacyTerms, ScheduleConfig, TokenizerSpec, TrainingConfig
+from core.config.exchange import ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec, TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.coordinator import superlink
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings

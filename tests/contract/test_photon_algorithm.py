@@ -26,7 +26,10 @@ from support.ranks import run_ranks
 from support.real_round import KEY, real_job, sealed_bytes, write_words
 
 from core.aggregation import MeanAccumulator, partial_mean
-from core.config import CodecConfig, FederationConfig, OuterConfig, PrivacyTerms, ScheduleConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.coordinator.rounds.decisions import sample_cohort
 from core.coordinator.service import export

@@ -21,7 +21,11 @@ import psutil
 import pytest
 from support.slow_link import SlowLink
 
-from core.config import FederationConfig, ModelSpec, PrivacyTerms, ScheduleConfig, TokenizerSpec, TrainingConfig
+from core.config.exchange import ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec, TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.coordinator import superlink
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings

@@ -21,7 +21,9 @@ import pytest
 from support.federation import config
 from support.in_process import InProcess
 
-from core.config import CodecConfig, DownlinkTerms, OuterConfig, PrivacyTerms, ScheduleConfig
+from core.config.exchange import CodecConfig, DownlinkTerms, ScheduleConfig
+from core.config.learning import OuterConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.records import blobs, database
 from core.coordinator.rounds.admission import RawReply
 from core.coordinator.rounds.letters import Letter

@@ -23,7 +23,9 @@ import pytest
 from support.killable import Trainer
 
 from core import vault
-from core.config import CodecConfig, ModelSpec, TrainingConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.data.store import Document, write_shard
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import CorpusRef, PrivacyPlan, ShardRef, TrainingPlan, TrainJob

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from core.config import OuterConfig, OuterOptimizer
+from core.config.learning import OuterConfig, OuterOptimizer
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.update import Array, ModelUpdate
 

@@ -18,7 +18,8 @@ if __name__ == "__main__":
 
 from support.small_simulation import HELD_OUT, TEXTS, small
 
-from core.config import OuterConfig, ScheduleConfig
+from core.config.exchange import ScheduleConfig
+from core.config.learning import OuterConfig
 from core.simulation import Simulation
 
 GOLDEN = Path(__file__).with_suffix(".json")

@@ -14,7 +14,7 @@ from support import scenes
 from core import jobs
 from core.api.errors import UsageError
 from core.api.messages import FederationParams, ModelHere, Point, Series
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.data.builtin import builtin_tokenizer_path
 from core.jobs import CompleteJob
 from core.model.checkpoint_io import encode_weights

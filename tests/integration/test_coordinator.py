@@ -36,16 +36,11 @@ from flwr.proto import fleet_pb2, heartbeat_pb2, message_pb2, node_pb2
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree, iterate_object_tree
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 
-from core.config import (
-    CodecConfig,
-    FederationConfig,
-    ModelSpec,
-    OuterConfig,
-    PrivacyTerms,
-    ScheduleConfig,
-    TokenizerSpec,
-    TrainingConfig,
-)
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig, TrainingConfig
+from core.config.model import ModelSpec, TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.records.store import SERVER_APP

@@ -17,7 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.federation import config
 
-from core.config import AggregationTerms, CodecConfig, FederationConfig, PrivacyTerms
+from core.config.exchange import CodecConfig
+from core.config.federation import FederationConfig
+from core.config.learning import AggregationTerms
+from core.config.privacy import PrivacyTerms
 from core.coordinator.learning.averaging import Mean
 from core.coordinator.learning.standing import Standing
 from core.coordinator.learning.updates import UpdateReader

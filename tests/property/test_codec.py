@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.model.layout import parameter_shapes
 from core.model.presets import preset
 from core.postprocess.compression.base import Flat

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.aggregation import MeanAccumulator
-from core.config import CodecConfig, OuterConfig, OuterOptimizer
+from core.config.exchange import CodecConfig
+from core.config.learning import OuterConfig, OuterOptimizer
 from core.coordinator.learning.averaging import Mean
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.coordinator.learning.stepping import Moments, OuterStepSlices

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.layout import parameter_shapes
 from core.model.presets import PRESETS, num_parameters
 from core.model.shard import divide, embedding, full, parse_shard, units

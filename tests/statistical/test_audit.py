@@ -39,7 +39,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from core import vault
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.data.documents import DocumentSampler
 from core.data.store import Document, Shard, write_shard
 from core.data.stream import RecordSampler

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.jobs import PrivacyPlan
 from core.postprocess.base import build_chain
 from core.postprocess.privacy.dp_sgd import add_noise

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 from support.tiny_round import SPEC
 
-from core.config import ModelSpec, TrainingConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.engine.children import Child
 from core.jobs import CodeRef, Compiled, CompileJob, ProbeJob, TrainingPlan, Up
 

@@ -6,14 +6,11 @@ from typing import Any
 
 import msgspec
 
-from core.config import (
-    FederationConfig,
-    ModelSpec,
-    PrivacyTerms,
-    ScheduleConfig,
-    TokenizerSpec,
-    TrainingConfig,
-)
+from core.config.exchange import ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec, TokenizerSpec
+from core.config.privacy import PrivacyTerms
 
 
 def config(**changes: Any) -> FederationConfig:

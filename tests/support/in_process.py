@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.learning.model_files import ModelFiles

@@ -12,7 +12,11 @@ from support.children import interpreter
 from support.https import Site
 
 from core.api.messages import CorpusChoice, TermsView
-from core.config import CodecConfig, FederationConfig, PrivacyTerms, ScheduleConfig, TokenizerSpec, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.model import TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.data.builtin import BUILTIN
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 from support.federation import config
 
-from core.config import FederationConfig, ModelSpec, PrivacyTerms, ScheduleConfig, TrainingConfig
+from core.config.exchange import ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
+from core.config.privacy import PrivacyTerms
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 
 WORDS = "the hedge keeps what grows inside and lets pass what is meant to pass".split()  # noqa: SIM905

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from core.config import CodecConfig, ModelSpec, TrainingConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.jobs import ChargeRequest, CorpusRef, DPRecord, Job, PrivacyPlan, ShardRef, TrainingPlan, TrainJob
 from core.model.checkpoint_io import encode_weights
 from core.model.initialise import seeded_weights

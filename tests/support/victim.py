@@ -15,7 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from core.config import CodecConfig, ModelSpec, TrainingConfig, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.exchange import CodecConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.data.documents import DocumentSampler
 from core.data.store import Document, Shard, write_shard
 from core.data.stream import PackedStream, RecordSampler, Source

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.aggregation import MeanAccumulator
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.influence import NORM_ROUNDS
 from core.robust import combine
 from core.update import ModelUpdate

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from core.config import ModelSpec, OuterConfig, TrainingConfig
+from core.config.learning import OuterConfig, TrainingConfig
+from core.config.model import ModelSpec
 
 Split = Literal["iid", "kind"]
 

@@ -19,7 +19,7 @@ from core.bench.learning.checkpoint import CHECKPOINT_S, Spent, forget, resume, 
 from core.bench.learning.hostile import Hostile
 from core.bench.learning.links import Downlink, Uplink, codec_config
 from core.bench.learning.text import Stream, Text
-from core.config import MAX_COMBINADIC, CodecConfig
+from core.config.exchange import MAX_COMBINADIC, CodecConfig
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.jobs import TrainingPlan
 from core.model.initialise import seeded_weights

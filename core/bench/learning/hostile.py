@@ -22,7 +22,7 @@ from typing import Final
 
 import numpy as np
 
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression.codec import DIGEST_BYTES, encode
 from core.update import ModelUpdate
 

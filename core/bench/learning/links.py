@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression.codec import decode, encode
 from core.update import Array, ModelUpdate, pseudo_gradient
 

@@ -12,7 +12,7 @@ from core.bench.learning.gap import LOCAL_STEPS, TOTAL_BATCH, rounds
 from core.bench.learning.hostile import ATTACKS, MALFORMED
 from core.bench.learning.records import Records
 from core.bench.learning.tuning import seeds
-from core.config import DENSE_CODECS
+from core.config.exchange import DENSE_CODECS
 
 CLIENTS: Final = 8
 COHORT: Final = 10

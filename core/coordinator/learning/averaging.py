@@ -13,7 +13,7 @@ import numpy as np
 
 from core.api.errors import StorageError, UpdateError
 from core.combination import Centre, Combination, Contribution
-from core.config import AggregationTerms, OuterConfig
+from core.config.learning import AggregationTerms, OuterConfig
 from core.coordinator.learning.model_files import Stored
 from core.coordinator.learning.norms import Norm
 from core.coordinator.learning.standing import Standing

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from core.api.errors import UpdateError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.home import Federation
 from core.coordinator.learning.model_files import ModelFiles
 from core.coordinator.learning.stability import blow_up

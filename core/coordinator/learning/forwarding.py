@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from core.api.errors import HedgerowError, StorageError, UpdateError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.home import Federation
 from core.coordinator.learning.averaging import Mean as Averaged
 from core.coordinator.learning.closing import Closer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.learning.stability import base_of, held_out
 from core.coordinator.records.schema import Checkpoint
 from core.coordinator.records.store import Store

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.home import Federation
 from core.coordinator.records.blobs import BlobStore
 from core.model.checkpoint_io import StoredWeights, Values, encoded_parts, open_weights, stream_weights

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.layout import parameter_shapes
 from core.model.shard import units
 from core.update import Array

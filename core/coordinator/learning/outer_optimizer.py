@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.api.errors import UpdateError
-from core.config import OuterConfig
+from core.config.learning import OuterConfig
 from core.update import Array, ModelUpdate
 
 NOT_FINITE = "The outer step gave weights that are not finite."

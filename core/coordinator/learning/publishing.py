@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.learning.model_files import ModelFiles, Stored
 from core.federation.protocol import Delta
 from core.model.checkpoint_io import Values

@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 from core.api.errors import UsageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.model.presets import num_parameters
 
 BESIDE_COHORT: Final = 2

@@ -15,7 +15,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from core.config import OuterConfig, StabilityTerms
+from core.config.learning import OuterConfig, StabilityTerms
 from core.coordinator.records.schema import Checkpoint, Round
 
 LEAST_HISTORY = 3

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.coordinator.records.schema import Assignment
 from core.coordinator.records.store import Store
 from core.influence import (

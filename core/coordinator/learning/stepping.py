@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.api.errors import UpdateError
-from core.config import OuterConfig
+from core.config.learning import OuterConfig
 from core.coordinator.learning.averaging import Mean
 from core.coordinator.learning.model_files import Stored
 from core.coordinator.learning.norms import Norm

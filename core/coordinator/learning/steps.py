@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from core.api.errors import StorageError, UpdateError
-from core.config import AggregationTerms, OuterConfig
+from core.config.learning import AggregationTerms, OuterConfig
 from core.coordinator.home import Federation
 from core.coordinator.learning.averaging import Mean, UpdateLost, centre_of
 from core.coordinator.learning.model_files import ModelFiles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.influence import norm_of
 from core.model.layout import Shapes
 from core.model.shard import divide

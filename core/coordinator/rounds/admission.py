@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.api.errors import HedgerowError, UpdateError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.federation.protocol import (
     HELD_OUT,
     ReplySeal,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.learning.gate import HeldOutGate
 from core.coordinator.learning.stability import next_rate
 from core.coordinator.records.schema import Round

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 
 Flat = NDArray[np.float32]
 Bits = NDArray[np.uint8]

@@ -24,7 +24,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression import quantization as dense
 from core.postprocess.compression.base import Codec, Flat
 from core.postprocess.compression.index_sets import INDEX_CODES

@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression.codec import SLICE, EncodedUpdate, Held, Source, encode
 from core.update import Array, ModelUpdate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression.base import Flat
 from core.postprocess.compression.codec import CODECS, EncodedUpdate, Source, encode
 from core.update import ModelUpdate

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression import transform
 from core.postprocess.compression.base import Bits, Flat, Read
 from core.postprocess.compression.index_sets import INDEX_CODES, IndexCode

@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 
 from core.api.errors import PrivacyError
-from core.config import UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
 from core.privacy_filters import ORDERS, SpentEvent, admits, gdp_epsilon
 
 MIN_NOISE = 1e-3

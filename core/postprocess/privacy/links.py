@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.api.errors import PrivacyError
-from core.config import PrivacyTerms
+from core.config.privacy import PrivacyTerms
 from core.jobs import DPRecord, PrivacyPlan
 from core.postprocess.privacy.clipping import clip_vector
 from core.subspace import Subspace, reduced_size

@@ -13,7 +13,7 @@ import sys
 import msgspec
 
 from core.api.errors import HedgerowError, PrivacyError, UsageError
-from core.config import UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
 from core.postprocess.privacy import accountant
 from core.privacy_filters import ORDERS, report
 

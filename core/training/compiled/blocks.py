@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, nn
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 from core.model.layers import call_block
 from core.training.compiled.package import MAX_BYTES, CodeUnfit, Contents, fit_here, unpack

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.fx import GraphModule, Node
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 from core.model.transformer import Transformer
 from core.training.compiled.package import Contents, fit_here, pack

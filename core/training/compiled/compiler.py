@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from core.api.errors import HedgerowError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import CodeRef, Compiled, CompileJob, Failed, Paused, Ready, TrainingPlan
 from core.sandbox import lock_down
 from core.training.channel import Channel

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import msgspec
 import torch
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 
 VERSION: Final = 1

@@ -28,7 +28,9 @@ from support.joined import KEY, config
 from support.tiny_round import SPEC, TOKENS, Windows
 
 from core.api.errors import HedgerowError, StorageError
-from core.config import CodecConfig, PrivacyTerms, TrainingConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import TrainingConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.web import certificates
 from core.engine import group, machine, rounds, slots, training_plans
 from core.engine.board import Board

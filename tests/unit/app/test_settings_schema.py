@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from app.settings_schema import SETTINGS, Setting
-from core.config import Limits, NodeConfig, PrivacyFloor
+from core.config.node import Limits, NodeConfig, PrivacyFloor
 
 OF_ENGINE = [s for s in SETTINGS if s.owner == "engine"]
 

@@ -11,7 +11,7 @@ import pytest
 from core import combination
 from core.api.errors import UpdateError
 from core.combination import Combination, Contribution
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.influence import clip_factor, running_median
 from core.postprocess.compression.codec import SLICE
 from core.robust import InMemory, combine, norm_in_memory

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.influence import (
     LOSS_REACH,
     clip_factor,

@@ -10,7 +10,7 @@ import pytest
 
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.robust import combine, norm_in_memory
 from core.update import ModelUpdate
 

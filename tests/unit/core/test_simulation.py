@@ -12,7 +12,8 @@ from support import strategies
 from support.small_simulation import HELD_OUT, TEXTS, small
 
 from core.aggregation import MeanAccumulator
-from core.config import AggregationTerms, CodecConfig, OuterConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import AggregationTerms, OuterConfig
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.jobs import PrivacyPlan
 from core.model.checkpoint_io import write_weights

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import SubspaceTerms
+from core.config.privacy import SubspaceTerms
 from core.subspace import LowRank, Subspace, masked, noise_shares, reduced_size, spanned
 
 SHAPES = {"embedding": (60, 12), "square": (12, 12), "wide": (12, 40), "small": (3, 40), "norm": (12,)}

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.theme import Theme
 from app.widgets.week_grid import WeekGrid
-from core.config import Limits
+from core.config.node import Limits
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from core.bench.learning.records import Records
 from core.bench.learning.synthetic import SYMBOLS, documents, entropy_bits, transitions
 from core.bench.learning.text import Stream, Text, collect, find_documents
 from core.bench.learning.tuning import Doubling, descend
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.jobs import TrainingPlan
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes

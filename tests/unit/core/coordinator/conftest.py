@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.config import (
-    CodecConfig,
-    FederationConfig,
-    ModelSpec,
-    OuterConfig,
-    PrivacyTerms,
-    ScheduleConfig,
-    TokenizerSpec,
-    TrainingConfig,
-)
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig, TrainingConfig
+from core.config.model import ModelSpec, TokenizerSpec
+from core.config.privacy import PrivacyTerms
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 

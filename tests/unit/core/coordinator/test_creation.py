@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.api.errors import UsageError
-from core.config import StabilityTerms
+from core.config.learning import StabilityTerms
 from core.coordinator import creation
 from core.coordinator.__main__ import parser
 from core.coordinator.creation import Choices, configure, create, refuse_what_cannot_run

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.api.errors import StorageError, UsageError
-from core.config import FederationConfig
+from core.config.federation import FederationConfig
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.model.checkpoint_io import read_weights

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from core.api.errors import CoordinatorError, UsageError
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.coordinator import running
 from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation

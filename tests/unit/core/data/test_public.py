@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.api.errors import ManifestError, UsageError
-from core.config import PublicShard
+from core.config.model import PublicShard
 from core.data import public, store
 from core.data.public import check_public, write_public
 from core.data.store import Document, Shard, ShardFacts, write_shard

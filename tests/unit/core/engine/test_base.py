@@ -15,7 +15,7 @@ from support.federation import config
 from support.https import Site, site
 
 from core.api.errors import CoordinatorError, ModelError
-from core.config import ModelSpec, ShardConfig
+from core.config.model import ModelSpec, ShardConfig
 from core.engine.base import Base, fetch
 from core.federation.gateway import Gateway
 from core.federation.protocol import TrainInstruction

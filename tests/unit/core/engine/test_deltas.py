@@ -15,7 +15,9 @@ from support.federation import config
 from support.https import Site, site
 
 from core.api.errors import CoordinatorError
-from core.config import CodecConfig, DownlinkTerms, ModelSpec, TrainingConfig
+from core.config.exchange import CodecConfig, DownlinkTerms
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.coordinator.learning.model_files import values_of
 from core.engine.base import fetch
 from core.federation.gateway import Gateway

@@ -14,7 +14,8 @@ from support.https import Site, site
 from support.joined import KEY, House, config
 
 from core.api.errors import CoordinatorError, HedgerowError, ManifestError
-from core.config import FederationConfig, TokenizerSpec
+from core.config.federation import FederationConfig
+from core.config.model import TokenizerSpec
 from core.data.store import Shard
 from core.data.train_tokenizer import train
 from core.engine import generations

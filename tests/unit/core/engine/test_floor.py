@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from support.joined import config
 
-from core.config import PrivacyFloor
+from core.config.node import PrivacyFloor
 from core.engine import floor
 from core.engine.plans import Plan, public_only
 

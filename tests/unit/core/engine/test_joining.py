@@ -23,7 +23,8 @@ from core.api.errors import (
     UsageError,
 )
 from core.api.messages import CorpusChoice
-from core.config import PublicShard, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.model import PublicShard
 from core.engine import joining
 from core.engine.membership import Membership
 from core.engine.verdict import RANK

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from support.federation import config
 
-from core.config import AdaptationTerms, CodecConfig, PrivacyTerms
+from core.config.exchange import AdaptationTerms, CodecConfig
+from core.config.privacy import PrivacyTerms
 from core.engine.lines import codec_for
 from core.model.shard import parse_shard
 from core.postprocess.compression.codec import encoded_size

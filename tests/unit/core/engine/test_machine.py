@@ -10,7 +10,8 @@ from support.children import interpreter
 from support.federation import config
 
 from core.api.messages import Device
-from core.config import Limits, PrivacyTerms
+from core.config.node import Limits
+from core.config.privacy import PrivacyTerms
 from core.engine import machine
 from core.model.presets import memory_bytes
 

@@ -24,7 +24,8 @@ from support.joined import KEY, House, config
 from core import vault
 from core.api.errors import InviteError
 from core.api.messages import FederationInfo, Notice
-from core.config import FederationConfig, PrivacyTerms
+from core.config.federation import FederationConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.web import certificates
 from core.engine import leftovers, plans, rounds, sending
 from core.engine import participation as participations

@@ -8,7 +8,7 @@ import time
 import pytest
 from support.federation import config
 
-from core.config import ScheduleConfig
+from core.config.exchange import ScheduleConfig
 from core.engine import plans
 from core.model.presets import preset
 from core.model.recipes import default_training

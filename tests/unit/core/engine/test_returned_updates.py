@@ -11,7 +11,8 @@ import pytest
 from support.federation import config
 from support.ledger_kit import begin, prepared, seal
 
-from core.config import CodecConfig, PrivacyTerms, ScheduleConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.privacy import PrivacyTerms
 from core.engine.rounds import Round
 from core.federation.protocol import TrainInstruction
 from core.ledger.store import Ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.config import ScheduleConfig
+from core.config.exchange import ScheduleConfig
 from core.engine import slots
 
 SCHEDULE = ScheduleConfig(rounds=1, cohort_size=1, quorum=1, deadline_s=3_600.0, upload_slot_s=60.0)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.api.messages import CorpusInfo, FederationInfo, ManifestView, RoundProgress, Sentence
-from core.config import Limits
+from core.config.node import Limits
 from core.engine.standing import Facts, standing
 from core.hardware.limits import Decision, Readings, User, decide
 

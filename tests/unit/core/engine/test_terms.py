@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from support.federation import raw_config
 
-from core.config import CodecConfig, FederationConfig
+from core.config.exchange import CodecConfig
+from core.config.federation import FederationConfig
 from core.engine import terms
 from core.engine.plans import Plan
 

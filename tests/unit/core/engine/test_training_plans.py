@@ -15,7 +15,7 @@ import pytest
 from support.children import interpreter
 from support.federation import config
 
-from core.config import ShardConfig
+from core.config.model import ShardConfig
 from core.engine import plans
 from core.engine.config_store import ConfigStore, Presence
 from core.engine.governor import Governor

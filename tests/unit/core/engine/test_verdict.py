@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.federation import config
 
 from core.api.messages import Verdict
-from core.config import PrivacyTerms, SubspaceTerms, UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
+from core.config.privacy import PrivacyTerms, SubspaceTerms
 from core.engine import plans
 from core.engine.plans import Plan
 from core.engine.verdict import BARELY_BELOW, RANK, USEFUL_BELOW, noise_to_signal, verdict_of

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.config import Limits
+from core.config.node import Limits
 from core.hardware.limits import MIN_FREE_DISK_BYTES, Decision, Readings, Reason, User, decide
 
 WEDNESDAY = dt.datetime(2026, 7, 15, 14, 5)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from support.fake_nvml import FakeNvml
 
-from core.config import Limits
+from core.config.node import Limits
 from core.hardware import sensors
 from core.hardware.sensors import MAX_AGE_S, GpuView, Sense, Sensors, pick_device
 
 LOOK = """
 import asyncio, time
-from core.config import Limits
+from core.config.node import Limits
 from core.hardware import nvml
 from core.hardware.sensors import GpuView, look_at_gpus
 nvml._torch_is_for_cpu = lambda: False
@@ -71,7 +71,7 @@ def test_a_driver_that_hangs_does_not_hold_the_loop(fake_nvml: FakeNvml, tmp_pat
     code = """
 import asyncio
 from pathlib import Path
-from core.config import Limits
+from core.config.node import Limits
 from core.hardware import nvml, sensors
 sensors.gpus.asked.__defaults__ = (0.5,)
 async def main():

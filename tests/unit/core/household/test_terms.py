@@ -7,7 +7,11 @@ import pytest
 from support.federation import config
 
 from core.api.errors import UsageError
-from core.config import MAX_TEXT, CodecConfig, LargerFederation, OuterConfig, PrivacyTerms, ScheduleConfig
+from core.config.base import MAX_TEXT
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import LargerFederation
+from core.config.learning import OuterConfig
+from core.config.privacy import PrivacyTerms
 from core.household.terms import deadline_at_home, household_terms
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.api.errors import ModelError, StorageError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.checkpoint_io import (
     encode_weights,
     file_sha256,

@@ -12,7 +12,7 @@ import torch
 from support.small_tokenizer import tokenizer_file
 
 from core.api.errors import ModelError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.checkpoint_io import open_weights, write_weights
 from core.model.export import export_huggingface, huggingface_config
 from core.model.initialise import seeded_weights

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.api.errors import UsageError
-from core.config import UnitOfPrivacy
+from core.config.base import UnitOfPrivacy
 from core.model.initialise import seeded_weights
 from core.model.presets import PRESETS, Device, memory_bytes, num_parameters, preset
 from core.model.recipes import default_outer, default_rounds, default_training
@@ -118,7 +118,7 @@ import torch
 from core.model.initialise import seeded_weights
 from core.model.presets import preset
 from core.model.transformer import Transformer, next_token_loss
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 from core.training.optimizer import AdamW
 torch.set_num_threads(1)
 spec = preset({name!r})

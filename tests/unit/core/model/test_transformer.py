@@ -10,7 +10,7 @@ import torch
 from support.small_tokenizer import tokenizer_file
 
 from core.api.errors import ModelError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.export import export_huggingface
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes

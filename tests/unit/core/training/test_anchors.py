@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.config import ModelSpec, TrainingConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 from core.model.presets import num_parameters, preset
 from core.postprocess.privacy.dp_sgd import add_noise, clipped_sum

@@ -11,7 +11,7 @@ import pytest
 import torch
 from support.tiny_round import KEY, PLANS, SPEC
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import TrainingPlan
 from core.model.frozen import shard_model
 from core.model.initialise import seeded_weights

@@ -16,7 +16,7 @@ from core import jobs, sandbox
 from core.api import completion
 from core.api.errors import HedgerowError, ModelError
 from core.api.messages import ModelHere
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import CompleteJob
 from core.model.checkpoint_io import encode_weights

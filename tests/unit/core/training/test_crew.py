@@ -16,7 +16,7 @@ from support.tiny_round import KEY, PLANS, SPEC, FakeEngine
 from core import vault
 from core.aggregation import partial_mean
 from core.api.errors import ModelError
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 from core.jobs import DPRecord, Progress, TrainJob
 from core.model.checkpoint_io import read_weights
 from core.model.presets import num_parameters

@@ -55,7 +55,7 @@ def test_markers_cost_nats_but_have_no_bytes() -> None:
 
 def test_a_model_that_knows_the_text_scores_near_zero() -> None:
     trained = model()
-    from core.config import TrainingConfig
+    from core.config.learning import TrainingConfig
     from core.training.optimizer import AdamW
 
     window = TOKENS[:17]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 from core.training.optimizer import NOISE_FLOOR, AdamW, learning_rate
 
 TRAINING = TrainingConfig(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from core.api.errors import ModelError
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 from core.jobs import TrainJob
 from core.model.presets import memory_bytes, preset
 from core.training import plan

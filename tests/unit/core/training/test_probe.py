@@ -11,7 +11,7 @@ import pytest
 import torch
 from support.tiny_round import SPEC
 
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 from core.engine.children import Child
 from core.jobs import Alive, BatchProbe, Probed, ProbeJob, Ready, TrainingPlan, Up
 from core.model.presets import num_parameters, preset

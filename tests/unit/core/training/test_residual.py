@@ -15,7 +15,7 @@ import pytest
 from support.tiny_round import KEY, FakeEngine, Killed, rooms_for
 
 from core import vault
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.jobs import PrivacyPlan, Sealed, TrainJob
 from core.model.shard import parse_shard
 from core.postprocess.base import Chain, build_chain

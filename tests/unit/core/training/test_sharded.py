@@ -22,7 +22,7 @@ from core.model.transformer import Transformer, next_token_loss
 from core.training.collective import CollectiveReducer, form, leave
 from core.training.optimizer import AdamW
 from core.training.sharded import Shards, warm_up
-from core.config import TrainingConfig
+from core.config.learning import TrainingConfig
 
 rank = int(sys.argv[1])
 mesh = form(rank, 2, "cpu", Path(sys.argv[2]), anywhere=True)

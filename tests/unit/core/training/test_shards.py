@@ -16,7 +16,7 @@ from support.tiny_round import KEY, PLANS, SPEC, FakeEngine, Killed, rooms_for
 
 from core import vault
 from core.api.errors import ModelError
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.jobs import BasePart, DPRecord, TrainJob
 from core.model.checkpoint_io import encode_weights, file_sha256, open_weights
 from core.model.frozen import FrozenType, shard_model
@@ -221,7 +221,7 @@ sys.path.insert(0, "tests")
 import msgspec
 import torch
 from support.tiny_round import KEY, FakeEngine, job_maker, rooms_for
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.model.checkpoint_io import encode_weights, file_sha256
 from core.model.initialise import seeded_weights
 from core.training.round import TrainingRound

@@ -12,7 +12,7 @@ import pytest
 import torch
 from support.tiny_round import PLANS, SPEC, TOKENS, job_maker
 
-from core.config import SubspaceTerms
+from core.config.privacy import SubspaceTerms
 from core.jobs import PrivacyPlan
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes

@@ -23,7 +23,10 @@ from support.compiled import Made
 
 from core import sandbox, vault
 from core.api.errors import CorpusError, PrivacyError
-from core.config import CodecConfig, ModelSpec, SubspaceTerms, TrainingConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import TrainingConfig
+from core.config.model import ModelSpec
+from core.config.privacy import SubspaceTerms
 from core.data import public
 from core.data.store import Document, write_shard
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path

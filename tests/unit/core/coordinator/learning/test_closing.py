@@ -16,16 +16,11 @@ from support import strategies
 from support.federation import config
 from support.in_process import InProcess
 
-from core.config import (
-    CodecConfig,
-    FederationConfig,
-    LargerFederation,
-    OuterConfig,
-    PrivacyTerms,
-    ScheduleConfig,
-    ShardConfig,
-    StabilityTerms,
-)
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig, LargerFederation
+from core.config.learning import OuterConfig, StabilityTerms
+from core.config.model import ShardConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.learning import gate as gate_module
 from core.coordinator.records.schema import Checkpoint
 from core.coordinator.replication import export_run

@@ -11,7 +11,9 @@ import pytest
 from support.in_process import InProcess
 
 from core.api.errors import StorageError
-from core.config import CodecConfig, FederationConfig, ShardConfig
+from core.config.exchange import CodecConfig
+from core.config.federation import FederationConfig
+from core.config.model import ShardConfig
 from core.coordinator.home import HostSettings
 from core.coordinator.learning.forwarding import HouseholdCloser, closer_of
 from core.coordinator.learning.updates import UpdateReader

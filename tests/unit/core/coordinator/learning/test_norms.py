@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from core.config import ModelSpec
+from core.config.model import ModelSpec
 from core.coordinator.learning.norms import Norm, norms
 from core.model.layout import parameter_shapes
 from core.model.shard import units

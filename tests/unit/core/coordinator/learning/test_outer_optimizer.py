@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
-from core.config import OuterConfig
+from core.config.learning import OuterConfig
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.update import ModelUpdate, pseudo_gradient
 

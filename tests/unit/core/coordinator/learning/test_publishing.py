@@ -10,7 +10,10 @@ import pytest
 from support.federation import config
 from support.in_process import InProcess
 
-from core.config import CodecConfig, DownlinkTerms, FederationConfig, OuterConfig, PrivacyTerms, ScheduleConfig
+from core.config.exchange import CodecConfig, DownlinkTerms, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.learning import OuterConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.learning.publishing import delta_bytes, worth_it
 from core.engine.deltas import Step, advance
 from core.federation.protocol import MAX_DELTAS, Delta, TrainInstruction, read_instruction

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.config import OuterConfig, StabilityTerms
+from core.config.learning import OuterConfig, StabilityTerms
 from core.coordinator.learning import stability
 from core.coordinator.records.schema import Checkpoint, Round
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import AggregationTerms
+from core.config.learning import AggregationTerms
 from core.coordinator.learning.standing import Standing, held_out_score, longest, standing_of
 from core.coordinator.records.schema import Assignment, Checkpoint, Round, RoundState
 from core.coordinator.records.store import Store

@@ -13,7 +13,8 @@ import pytest
 
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError
-from core.config import AggregationTerms, CodecConfig, OuterConfig
+from core.config.exchange import CodecConfig
+from core.config.learning import AggregationTerms, OuterConfig
 from core.coordinator.learning.averaging import Mean, UpdateLost
 from core.coordinator.learning.outer_optimizer import OuterStep, outer_step
 from core.coordinator.learning.standing import Standing

@@ -14,7 +14,9 @@ from support.federation import config
 
 from core.aggregation import MeanAccumulator
 from core.api.errors import UpdateError, UsageError
-from core.config import OuterConfig, PrivacyTerms, ScheduleConfig
+from core.config.exchange import ScheduleConfig
+from core.config.learning import OuterConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.learning import strategy
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.coordinator.learning.requirements import refuse_missing

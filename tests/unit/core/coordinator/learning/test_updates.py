@@ -7,7 +7,8 @@ import pytest
 from support.federation import config
 
 from core.api.errors import UpdateError
-from core.config import AdaptationTerms, CodecConfig, CodecName, PrivacyTerms
+from core.config.exchange import AdaptationTerms, CodecConfig, CodecName
+from core.config.privacy import PrivacyTerms
 from core.coordinator.learning.updates import UpdateReader
 from core.model.initialise import seeded_weights
 from core.postprocess.compression.codec import Held, decode, encode

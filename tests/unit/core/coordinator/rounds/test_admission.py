@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from core.api.errors import UpdateError
-from core.config import FederationConfig, PrivacyTerms
+from core.config.federation import FederationConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.rounds.admission import Admission, Admitted, Expected, Forged, Missing, RawReply, Refused, Verdict
 from core.federation.identity import NodeKey, key_id
 from core.federation.protocol import ReplySeal, SpooledUpdate, metrics_hash

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from support.federation import config
 
-from core.config import AdaptationTerms, PrivacyTerms, ScheduleConfig
+from core.config.exchange import AdaptationTerms, ScheduleConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.records.schema import Assignment, Checkpoint, Round, RoundState
 from core.coordinator.records.store import Store
 from core.coordinator.rounds.agenda import OwnAgenda, Pace, enough_steps, stopped_because

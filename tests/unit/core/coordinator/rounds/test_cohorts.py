@@ -13,7 +13,10 @@ import pytest
 from support.federation import config
 from support.in_process import InProcess
 
-from core.config import AggregationTerms, CodecConfig, InitialisationTerms, PrivacyTerms, ScheduleConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.learning import AggregationTerms
+from core.config.model import InitialisationTerms
+from core.config.privacy import PrivacyTerms
 from core.coordinator.records.store import token_hash
 from core.coordinator.replication import export_run
 from core.coordinator.rounds import conductor as conductor_module

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.config import AggregationTerms, FederationConfig, OuterConfig
+from core.config.federation import FederationConfig
+from core.config.learning import AggregationTerms, OuterConfig
 from core.coordinator.founding import found
 from core.coordinator.home import Federation, HostSettings
 from core.coordinator.learning.model_files import ModelFiles

@@ -13,7 +13,9 @@ import pytest
 from support.federation import config
 from support.in_process import InProcess
 
-from core.config import AggregationTerms, CodecConfig, OuterConfig, PrivacyTerms, ScheduleConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.learning import AggregationTerms, OuterConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.records.schema import Assignment
 from core.coordinator.records.store import Store
 from core.coordinator.rounds import conductor as conductor_module

@@ -13,7 +13,10 @@ import pytest
 from support.federation import config
 from support.in_process import InProcess
 
-from core.config import CodecConfig, ModelSpec, OuterConfig, PrivacyTerms, ScheduleConfig, ShardConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.learning import OuterConfig
+from core.config.model import ModelSpec, ShardConfig
+from core.config.privacy import PrivacyTerms
 from core.coordinator.rounds import conductor as conductor_module
 from core.federation.protocol import Receipt, TrainInstruction
 from core.model.parts import read_index

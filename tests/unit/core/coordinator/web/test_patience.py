@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.federation import config
 
-from core.config import MIN_MBIT_S
+from core.config.node import MIN_MBIT_S
 from core.coordinator.founding import found
 from core.coordinator.home import HostSettings
 from core.coordinator.web import gateway, patience

@@ -7,7 +7,7 @@ import pytest
 from support.federation import config
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig, CodecName
+from core.config.exchange import CodecConfig, CodecName
 from core.coordinator.learning.model_files import values_of
 from core.model.initialise import seeded_weights
 from core.model.layout import parameter_shapes

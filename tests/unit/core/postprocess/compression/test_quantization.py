@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression.quantization import INT2_LEVELS, Int2, Int4, Packed, Sign, from_bf16, to_bf16
 
 VALUES = np.random.default_rng(0).normal(size=1_001).astype(np.float32)

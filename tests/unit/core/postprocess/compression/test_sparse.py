@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.api.errors import UpdateError
-from core.config import CodecConfig
+from core.config.exchange import CodecConfig
 from core.postprocess.compression.codec import decode, encode
 from core.postprocess.compression.quantization import from_bf16
 from core.postprocess.compression.sparse import TOPK, largest, layout, two_means

@@ -8,7 +8,11 @@ import msgspec
 import pytest
 from support.federation import config, raw_config
 
-from core.config import CodecConfig, FederationConfig, Limits, ModelSpec, NodeConfig, PrivacyTerms, ScheduleConfig
+from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.federation import FederationConfig
+from core.config.model import ModelSpec
+from core.config.node import Limits, NodeConfig
+from core.config.privacy import PrivacyTerms
 
 
 def read(content: dict[str, Any]) -> FederationConfig:
