@@ -29,14 +29,16 @@ _OUTER: Final[Axis] = (
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
 _SPARSE: Final[Sequence[Axis | Doubling]] = (
     _INNER,
+    ({"codec": "dct"},),
     ({"kept": 96}, {"flush_every": 100, "warm_codec": "int4"}, {"warm_rounds": 3, "warm_codec": "int4"}),
     ({"outer_rate": 2.0}, {"outer_rate": 1.5}),
     ({"feedback": 0.95}, {"feedback": 0.9}),
     ({"carried": "model"},),
     _FINAL,
 )
-"""Inner rate; then what the bytes that 146× leaves over are spent on, more values or dense rounds; then outer rate,
-decay, where a residual waits, last inner rate."""
+"""Inner rate; whether the largest values are kept or the largest of their cosine transform; what the bytes that 146×
+leaves over are spent on, more values or dense rounds; then outer rate, decay, where a residual waits, last inner
+rate."""
 
 
 def base(size: str, **changes: object) -> Cell:
@@ -98,8 +100,10 @@ def _slower(cell: Cell, steps: int) -> list[Cell]:
 
 
 def transformed(sparse: Tuned) -> list[Cell]:
-    """The tuned sparse run with the largest of the cosine transform instead."""
-    return [] if sparse.best is None else [replace(sparse.best, codec="dct")]
+    """The tuned sparse run with what it does not use: the largest of the cosine transform, or the largest values."""
+    if sparse.best is None:
+        return []
+    return [replace(sparse.best, codec="topk" if sparse.best.codec == "dct" else "dct")]
 
 
 def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
@@ -107,8 +111,9 @@ def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
     sparse = topk(records, size)
     found = {codec: coarse(records, size, codec) for codec in DENSE}
     named = {codec: tuned.cells + seeds(tuned.best) for codec, tuned in found.items()}
-    named["top-k"] = sparse.cells + seeds(sparse.best)
-    named["top-k of cosines"] = transformed(sparse)
+    kept = sparse.cells + seeds(sparse.best) + transformed(sparse)
+    named["top-k"] = [cell for cell in kept if cell.codec == "topk"]
+    named["top-k of cosines"] = [cell for cell in kept if cell.codec == "dct"]
     return named
 
 
