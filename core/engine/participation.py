@@ -306,7 +306,7 @@ class Participation:
     async def _work(self) -> None:
         while True:
             self._wake.clear()
-            release = next((one for one in self._open() if one.state in TO_TRAIN), None)
+            release = self._to_train()
             if release is None and not self.finished:
                 await self._rounds.between()
             await _wait(self._wake, 3_600.0 if release is None else await self._advance(release))
@@ -317,6 +317,10 @@ class Participation:
             release = self._to_send()
             rest = REFUSED_RETRY_S if self._orphans else 3_600.0
             await _wait(self._deliver_wake, rest if release is None else await self._advance(release))
+
+    def _to_train(self) -> Release | None:
+        """The oldest release that is not sealed."""
+        return next((one for one in self._open() if one.state in TO_TRAIN), None)
 
     def _to_send(self) -> Release | None:
         """The oldest release that was sealed and not sent; first of all one that is asked for again."""

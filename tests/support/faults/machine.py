@@ -416,7 +416,7 @@ class Life:
             ledger.close()
 
     async def _turn(self, one: Participation, ledger: Ledger, wire: Wire, patience_s: float) -> None:
-        """What both loops of a participation do, one after the other; they too go on after whatever fails."""
+        """What the loops of a participation do, one after the other; they too go on after whatever fails."""
         try:
             await one._exchange()
         except HedgerowError as error:
@@ -424,10 +424,11 @@ class Life:
         except Exception as error:  # noqa: BLE001
             self.surprises.append(repr(error))
         try:
-            release = one._next()
-            if release is not None:
-                async with asyncio.timeout(patience_s):
-                    await one._advance(release)
+            for pick in (one._to_train, one._to_send):
+                release = pick()
+                if release is not None:
+                    async with asyncio.timeout(patience_s):
+                        await one._advance(release)
         except TimeoutError:
             self.refusals.append("It waits.")
         except StorageError as error:
