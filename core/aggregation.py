@@ -1,8 +1,9 @@
-"""The mean of several pseudo-gradients: over a cohort at the coordinator, over the nodes of one client before that.
+"""The mean of several pseudo-gradients: over the nodes of one client, and over a whole cohort in a simulation.
 
-Photon, Algorithm 1, lines 8 and 24. Weights are 1/|C| unless the caller gives others. Sums are float64 and streaming:
-one decoded update is in memory at a time, beside one float64 accumulator per parameter. The caller adds updates in a
-fixed order, so the same updates always give the same bits.
+Photon, Algorithm 1, lines 24 and 8; what a coordinator makes of a cohort is in ``core.combination``. Weights are 1/|C|
+unless the caller gives others. Sums are float64 and streaming: one decoded update is in memory at a time, beside one
+float64 accumulator per parameter. The caller adds updates in a fixed order, so the same updates always give the same
+bits.
 """
 
 from __future__ import annotations

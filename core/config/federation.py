@@ -42,7 +42,7 @@ class LargerFederation(Frozen, frozen=True, kw_only=True):
 
 
 class FederationConfig(Frozen, frozen=True, kw_only=True):
-    """Everything a federation decides: signed, shared, hashed, shown to the owner before consent."""
+    """Everything a federation decides: signed, shared, hashed; what of it asks or promises is shown before consent."""
 
     protocol_version: Literal[1] = PROTOCOL_VERSION
     run_id: Identifier

@@ -5,10 +5,10 @@
 ``manifest.json``         the signed manifest as served
 ``keys/``                 federation key, gateway root and leaf, SuperLink certificate, superexec secret
 ``blobs/``                checkpoints and tokenizer, served by hash
-``private/``              accepted updates until their round closes, outer moments; never served
+``private/``              accepted updates until they are used, outer moments, a strategy's memory; never served
 ``uploads/``              large updates on their way in, a folder for each node; never served
 ``quarantine/``           the newest refused updates, for the operator to look at
-``coordinator.db``        see ``store``
+``coordinator.db``        see ``records``
 ``state.db``              Flower's SuperLink; may be lost, rebuilt from ``coordinator.db``
 ``flwr/`` ``logs/``       Flower's private home, logs
 ``evaluate.txt``          the coordinator's own text, if it has one

@@ -1,4 +1,4 @@
-"""Flower's processes and its Control API: the only file besides ``server_app`` that knows Flower's names.
+"""Flower's processes and its Control API: of the coordinator the only file that knows Flower's inner names.
 
 Written against flwr 1.41.0 exactly. What the facts in the project's research cost to find, kept here:
 
