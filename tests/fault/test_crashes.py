@@ -134,8 +134,8 @@ def spool(coordinator: Coordinator) -> list[Path]:
 
 
 def part_of_an_update(coordinator: Coordinator) -> Path | None:
-    """The file of an update of which a part is there."""
-    parts = [path for path in spool(coordinator) if path.suffix == ".part" and path.stat().st_size > 100_000]
+    """The file of an update of which a good part is there: more than what is said beside it, however slow the machine."""
+    parts = [path for path in spool(coordinator) if path.suffix == ".part" and path.stat().st_size > 400_000]
     return parts[0] if parts else None
 
 
