@@ -19,6 +19,8 @@ NORM_ROUNDS: Final = 5
 """Rounds whose accepted norms the running median is taken over, the present one included."""
 LOSS_REACH: Final = math.log(2) / 2
 """Nats from the cohort's median up to which a loss counts, so that no update weighs over twice what another does."""
+FEW: Final = 3
+"""Accepted norms from which on they say what is usual."""
 HARD_BOUND: Final = 100.0
 """Running medians from which on an update is no update any more, and is set aside."""
 
@@ -38,6 +40,16 @@ def running_median(norms: Iterable[float]) -> float:
     """
     found = list(norms)
     return statistics.median_low(found) if found else math.inf
+
+
+def longest_norm(norms: Iterable[float]) -> float:
+    """The norm beyond which an update is set aside unread; infinite where too few were accepted to say.
+
+    Of the upper of two in the middle: what few short updates could lower would shut everybody else out.
+    """
+    found = list(norms)
+    usual = statistics.median_high(found) if len(found) >= FEW else 0.0
+    return HARD_BOUND * usual if usual > 0 else math.inf
 
 
 def clip_factor(norm: float, bound: float) -> float:

@@ -106,6 +106,10 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
             raise ValueError(
                 "outer.strategy makes of updates what it will, so neither aggregation nor late updates are ours"
             )
+        if self.outer.optimizer in ("fedadam", "fedyogi") and self.schedule.late_rounds:
+            raise ValueError(
+                f"outer.optimizer {self.outer.optimizer!r} has steps of its own length; late updates do not"
+            )
         if self.forwards_to.federation_id and (
             self.outer.optimizer == "strategy" or self.stability != StabilityTerms()
         ):
@@ -172,6 +176,8 @@ class FederationConfig(Frozen, frozen=True, kw_only=True):
                 raise ValueError("initialisation from a sampled client would release its weights without noise")
             if any(codec.sparse for codec in self.codecs) or self.shard.mode != "full":
                 raise ValueError("initialisation from a sampled client needs whole weights: a dense codec, no shards")
+            if self.downlink.codec.sparse:
+                raise ValueError("initialisation from a sampled client needs whole weights: a dense codec down as well")
         if self.forwards_to.federation_id and (
             self.aggregation != AggregationTerms()
             or self.initialisation != InitialisationTerms()

@@ -123,6 +123,21 @@ def _aggregation_options(create: argparse.ArgumentParser) -> None:
         "--over-selection", type=float, default=1.0, metavar="FACTOR", help="volunteers asked for each one needed"
     )
     create.add_argument("--from-client", action="store_true", help="begin from what one volunteer trains first")
+    create.add_argument("--trim", type=float, metavar="SHARE", help="left out by trimmed-mean and multi-krum")
+    create.add_argument(
+        "--ramp-rounds", type=int, default=0, metavar="N", help="first updates of a volunteer that count for less"
+    )
+    create.add_argument(
+        "--invite-share", type=float, default=1.0, metavar="SHARE", help="most of a cohort that one invite may bring"
+    )
+    create.add_argument("--ask-absent", action="store_true", help="fill a cohort up from volunteers who are away")
+    create.add_argument(
+        "--evaluate-every", type=int, default=0, metavar="N",
+        help="have volunteers score the base on text they hold out, each N rounds",
+    )  # fmt: skip
+    create.add_argument(
+        "--max-void-rounds", type=int, default=0, metavar="N", help="stop after so many given up in a row; 0 is never"
+    )
 
 
 def _codec_options(create: argparse.ArgumentParser) -> None:
@@ -138,6 +153,9 @@ def _codec_options(create: argparse.ArgumentParser) -> None:
         "--slower-codec", choices=get_args(CodecName), action="append", default=[], metavar="NAME",
         help="for volunteers whose line is too slow for the one before; can be given several times",
     )  # fmt: skip
+    create.add_argument(
+        "--upload-share", type=float, default=0.1, metavar="SHARE", help="of training time that sending may take, then"
+    )
     create.add_argument(
         "--least-local-steps", type=int, default=0, metavar="N",
         help="go down to so many steps a round where exchanging takes little time; 0 is never",
@@ -256,6 +274,13 @@ def _create(options: argparse.Namespace) -> None:
         late_rounds=options.late_rounds,
         over_selection=options.over_selection,
         from_client=options.from_client,
+        trim=options.trim,
+        ramp_rounds=options.ramp_rounds,
+        invite_share=options.invite_share,
+        ask_absent=options.ask_absent,
+        evaluate_every=options.evaluate_every,
+        max_void_rounds=options.max_void_rounds,
+        upload_share=options.upload_share,
     )
     made = create(options.dir, choices)
     document = {

@@ -125,6 +125,13 @@ class Choices:
     over_selection: float = 1.0
     from_client: bool = False
     """Whether the first weights are one volunteer's."""
+    trim: float | None = None
+    ramp_rounds: int = 0
+    invite_share: float = 1.0
+    evaluate_every: int = 0
+    ask_absent: bool = False
+    max_void_rounds: int = 0
+    upload_share: float = 0.1
 
 
 def create(root: Path, choices: Choices) -> Federation:
@@ -138,6 +145,8 @@ def create(root: Path, choices: Choices) -> Federation:
     root = root.expanduser().resolve()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UsageError(f"{root} exists already.", "Choose a new folder, or empty this one.")
+    if choices.start_from is not None and choices.from_client:
+        raise UsageError("The first weights are either given or one volunteer's.", "Leave --from or --from-client out.")
     spec = None if choices.start_from is None else starting.shape(choices.start_from)
     tokenizer_path = choices.tokenizer or builtin_tokenizer_path()
     if choices.start_from is not None:
@@ -238,6 +247,9 @@ def configure(
                 upload_slot_s=choices.upload_slot_s,
                 late_rounds=_late_rounds(outer, aggregation, choices),
                 over_selection=choices.over_selection,
+                ask_absent=choices.ask_absent,
+                evaluate_every=choices.evaluate_every,
+                max_void_rounds=choices.max_void_rounds,
             ),
             aggregation=aggregation,
             initialisation=InitialisationTerms(source="sampled-client" if choices.from_client else "seed"),
@@ -251,7 +263,9 @@ def configure(
 
 def _adaptation(choices: Choices) -> AdaptationTerms:
     slower = tuple(msgspec.structs.replace(_codec(choices), name=name) for name in choices.slower)
-    return AdaptationTerms(codecs=slower, least_local_steps=choices.least_local_steps)
+    return AdaptationTerms(
+        codecs=slower, upload_share=choices.upload_share, least_local_steps=choices.least_local_steps
+    )  # fmt: skip
 
 
 def _downlink(choices: Choices) -> DownlinkTerms:
@@ -259,12 +273,6 @@ def _downlink(choices: Choices) -> DownlinkTerms:
         return DownlinkTerms()
     codec = CodecConfig(name=choices.downlink, kept=choices.kept, chunk_size=choices.chunk_size)
     return DownlinkTerms(mode="delta", codec=codec)
-
-
-def _origin(choices: Choices) -> str:
-    if choices.tokenizer is None and choices.start_from is None:
-        return "Python documentation, shipped with Hedgerow"
-    return "given by the operator"
 
 
 def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None:
@@ -303,11 +311,15 @@ def _aggregation(choices: Choices) -> AggregationTerms:
     """A Flower strategy sees what came as it came, unless something else was asked for."""
     strategy = choices.outer is not None and choices.outer not in get_args(OuterOptimizer)
     bound = "none" if strategy else choices.norm_bound
-    return AggregationTerms(rule=choices.aggregation, weights=choices.weights, norm_bound=bound)
+    return AggregationTerms(
+        rule=choices.aggregation, weights=choices.weights, norm_bound=bound, ramp_rounds=choices.ramp_rounds,
+        invite_share=choices.invite_share, **_given({"trim": choices.trim}),
+    )  # fmt: skip
 
 
 def _late_rounds(outer: OuterConfig, aggregation: AggregationTerms, choices: Choices) -> int:
-    usual = 0 if aggregation.counts_once or outer.optimizer == "strategy" else LATE_ROUNDS
+    alone = outer.optimizer in (*ADAPTIVE, "strategy")
+    usual = 0 if aggregation.counts_once or alone else LATE_ROUNDS
     return usual if choices.late_rounds is None else choices.late_rounds
 
 

@@ -6,7 +6,7 @@ Where the federation sends differences and an older checkpoint is still here, se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -40,8 +40,11 @@ async def fetch(
     config: FederationConfig,
     shard: Shard,
     progress: Progress,
+    before: Collection[str] = (),
 ) -> Base:
     """Fetch what is missing, going on where an earlier try ended; a part that is here already is not fetched again.
+
+    ``before`` names bases that rounds of this federation began with here; only from those differences are applied.
 
     Raises:
         Unreachable: try again.
@@ -51,7 +54,7 @@ async def fetch(
     """
     name, size = instruction.base_hash, instruction.base_bytes
     whole = config.shard.mode == "full"
-    path = await deltas.fetch(gateway, folder, instruction, config, progress) if instruction.deltas else None
+    path = await deltas.fetch(gateway, folder, instruction, config, progress, before) if instruction.deltas else None
     if path is None:
         path = await gateway.fetch_blob(name, folder, size, progress if whole else None)
     if path.stat().st_size != size:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -41,9 +41,22 @@ class Step(NamedTuple):
 
 
 async def fetch(
-    gateway: Gateway, folder: Path, instruction: TrainInstruction, config: FederationConfig, progress: Progress
+    gateway: Gateway,
+    folder: Path,
+    instruction: TrainInstruction,
+    config: FederationConfig,
+    progress: Progress,
+    before: Collection[str],
 ) -> Path | None:
     """The base, if it could be made here; ``None``, and it is to be fetched whole, if not.
+
+    Args:
+        gateway: of the federation.
+        folder: of all federations' weights.
+        instruction: what is asked.
+        config: the terms.
+        progress: see ``Progress``.
+        before: bases of this federation that rounds here began with. Of others it is not told that they are here.
 
     Raises:
         Unreachable: the connection broke; call again.
@@ -52,7 +65,7 @@ async def fetch(
     final = folder / instruction.base_hash
     if final.exists() or config.downlink.mode == "whole":
         return None
-    steps = _missing(folder, instruction)
+    steps = _missing(folder, instruction, before)
     each = encoded_size(parameter_shapes(config.model), config.downlink.codec)
     if not steps or len(steps) * each >= instruction.base_bytes:
         return None
@@ -60,6 +73,8 @@ async def fetch(
     total = len(steps) * each
     try:
         for number, step in enumerate(steps):
+            if (folder / step.delta).exists():  # something else, of somebody's: a difference never stays
+                return None
             delta = await gateway.fetch_blob(step.delta, folder, each, _after(progress, number * each, total))
             try:
                 await asyncio.to_thread(advance, folder, step, delta, config)
@@ -73,12 +88,12 @@ async def fetch(
     return final
 
 
-def _missing(folder: Path, instruction: TrainInstruction) -> list[Step]:
+def _missing(folder: Path, instruction: TrainInstruction, before: Collection[str]) -> list[Step]:
     """The steps from the newest checkpoint that is here, in their order; none if none of them is."""
     steps, result = [], instruction.base_hash
     for delta in instruction.delta_chain:
         steps.append(Step(delta.parent, delta.sha256, result))
-        if (folder / delta.parent).is_file():
+        if delta.parent in before and (folder / delta.parent).is_file():
             return steps[::-1]
         result = delta.parent
     return []

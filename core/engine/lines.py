@@ -1,7 +1,7 @@
 """Which of a federation's codecs an update is written by, on this machine's line.
 
-Under units with noise the choice must say nothing about the text: it follows from the line and the time that the round
-was given, never from how long training took.
+Under units with noise the choice must say nothing about the text: it follows from the line and the time that the terms
+give a round, never from how long anything took here.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ from core.postprocess.compression.codec import source_sha256, written_by
 from core.subspace import reduced_size
 
 SEALED_CONTEXT = b"sealed-update"
+REMEMBERED_BASES = 16
 _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
 _CHECKPOINT_BYTES = 36
@@ -99,7 +100,11 @@ class Round:
         self.show("download", total_bytes=self._instruction.base_bytes)
 
         folder, config = self._room.home / "blobs", self._member.config
-        return await base.fetch(self._member.gateway, folder, self._instruction, config, self._shard, self._came)
+        began = self._room.ledger.newest_bases(self._member.row.federation_id, REMEMBERED_BASES)
+        before = {sha256 for _, sha256 in began}
+        return await base.fetch(
+            self._member.gateway, folder, self._instruction, config, self._shard, self._came, before
+        )
 
     async def prepare(self, *, read: bool) -> None:
         """Have the federation's tokenizer and the text read with it; nothing to do for the engine's own.
@@ -262,10 +267,10 @@ class Round:
     def _codec(self) -> CodecConfig:
         """What the update is written by: the terms' first codec, or one for slower lines."""
         config, member = self._member.config, self._member
-        left_s = self._instruction.deadline_at - member.transport.now()
-        before = self._room.ledger.last_training_s(member.row.federation_id) if config.privacy.unit == "none" else 0.0
-        rate = member.transport.traffic.line.up_bytes_per_s
-        return lines.codec_for(config, self._shard, rate, min(left_s, before) if before else left_s)
+        round_s = config.schedule.deadline_s
+        if config.privacy.unit == "none":  # elsewhere the time of training may say something about the text
+            round_s = self._room.ledger.last_training_s(member.row.federation_id) or round_s
+        return lines.codec_for(config, self._shard, member.transport.traffic.line.up_bytes_per_s, round_s)
 
     def _returned(self) -> tuple[str, ...]:
         """Earlier updates that nothing came of, where what is left out is carried on."""

@@ -9,7 +9,7 @@ import msgspec
 
 from core.api.errors import UsageError
 from core.config.base import MAX_TEXT
-from core.config.exchange import ScheduleConfig
+from core.config.exchange import AdaptationTerms, DownlinkTerms, ScheduleConfig
 from core.config.federation import FederationConfig, LargerFederation
 from core.config.learning import AggregationTerms, OuterConfig, StabilityTerms
 from core.config.model import InitialisationTerms
@@ -25,7 +25,8 @@ def household_terms(larger: FederationConfig, federation_id: str, manifest_hash:
 
     Model, tokenizer, public text, training, shards, privacy and codec are the larger federation's to the letter, so
     that a round here is a round there. Outer optimiser and stability are left out: the mean is passed on, never
-    applied; and so is what guards against strangers, since the machines are one owner's.
+    applied; and so is what guards against strangers, since the machines are one owner's, and what is chosen by the
+    line, which is the house's own.
 
     Args:
         larger: the larger federation's terms.
@@ -63,6 +64,8 @@ def household_terms(larger: FederationConfig, federation_id: str, manifest_hash:
             deadline_s=schedule.deadline_s,
             upload_allowance_s=min(schedule.upload_allowance_s, max(_LEAST_S, _SHARE * schedule.deadline_s)),
         ),
+        downlink=DownlinkTerms(),
+        adaptation=AdaptationTerms(),
         aggregation=AggregationTerms(),
         initialisation=InitialisationTerms(),
         forwards_to=LargerFederation(name=larger.name, federation_id=federation_id, manifest_hash=manifest_hash),

@@ -23,7 +23,7 @@ from core.engine.base import Base
 from core.engine.journal import Journal
 from core.engine.membership import Membership
 from core.engine.room import Desk
-from core.engine.rounds import SEALED_CONTEXT
+from core.engine.rounds import REMEMBERED_BASES, SEALED_CONTEXT
 from core.engine.work import OnSealed, check_time
 from core.household.terms import deadline_at_home
 from core.jobs import Sealed
@@ -106,7 +106,9 @@ class HouseholdWork:
         assert shard is not None  # ``asking.check`` refused every other name
         progress.show(self._desk.board, self._member, release, instruction, "download")
         folder = self._desk.home / "blobs"
-        fetched = await base.fetch(self._member.gateway, folder, instruction, config, shard, self._downloaded)
+        began = self._desk.ledger.newest_bases(self._member.row.federation_id, REMEMBERED_BASES)
+        before = {sha256 for _, sha256 in began}
+        fetched = await base.fetch(self._member.gateway, folder, instruction, config, shard, self._downloaded, before)
         await asyncio.to_thread(self._publish, fetched)
 
     def _downloaded(self, done: int, total: int) -> None:

@@ -133,6 +133,8 @@ def _files(folder: Path, names: list[str]) -> dict[str, list[str]]:
 
 
 def _json(path: Path, limit: int) -> dict[str, Any]:
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path.name} is no ordinary file.", _HINT)
     try:
         with path.open("rb") as stream:
             raw = stream.read(limit + 1)

@@ -12,6 +12,10 @@ With decay β, a round's pseudo-gradient Δ and what was carried r (SparseLoCo, 
 An update that was refused or never used goes back: r gains what its own round would have carried had nothing been
 sent, ``sent·βⁿ`` after n further updates, and the kept copy is gone with the same write, so that it goes back once.
 
+What the coordinator makes of an update after it is not taken back into account: a bound on its length, the weight of
+a late or a new volunteer, a part of the model with few trainers, a round whose checkpoint was rejected. Those are lost
+to the residual, as they are to whoever sends dense updates.
+
 Order of writes, so that a kill anywhere neither loses nor doubles anything::
 
     pending r' (round folder) ─▶ receipt ─▶ sealed update ─▶ r' (state folder) ─▶ pending removed

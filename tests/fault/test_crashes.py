@@ -134,7 +134,7 @@ def spool(coordinator: Coordinator) -> list[Path]:
 
 
 def part_of_an_update(coordinator: Coordinator) -> Path | None:
-    """The file of an update of which a good part is there: more than what is said beside it, however slow the machine."""
+    """The file of an update of which a good part is there, much more than what is said beside it."""
     parts = [path for path in spool(coordinator) if path.suffix == ".part" and path.stat().st_size > 400_000]
     return parts[0] if parts else None
 

@@ -106,11 +106,14 @@ def direction(config: OuterConfig, delta: Array | None, momentum: Array | None, 
 def beside(config: OuterConfig, weights: Array, late: Array, rate: float | None = None) -> Array:
     """Weights after what late updates come to was subtracted at the server learning rate; it enters no momentum.
 
+    Averaging over rounds makes the rate η/(β + 1), for late updates as for those of the round.
+
     Raises:
         UpdateError: a weight would not be finite.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        found = weights - np.float32(config.learning_rate if rate is None else rate) * late
+        eta = (config.learning_rate if rate is None else rate) / (1.0 + config.weight_averaging)
+        found = weights - np.float32(eta) * late
     if not np.isfinite(found).all():
         raise UpdateError(NOT_FINITE)
     return found

@@ -20,6 +20,8 @@ from core.coordinator.records.schema import Checkpoint, Round
 
 LEAST_HISTORY = 3
 """Rounds without which a median says nothing; under inner warm-up the first are many times too small."""
+QUIET = 5
+"""Good rounds at a lowered rate after which it goes one step back up."""
 LEAST_SHARE = 1e-3
 """Of the terms' server learning rate, below which it is never lowered: who no longer moves no longer learns."""
 
@@ -106,6 +108,34 @@ def next_rate(
     rate = outer.learning_rate if last.outer_lr is None else last.outer_lr
     if last.rejected:
         factor = terms.backoff
+    elif plateau(terms, rounds, checkpoints):
+        factor = terms.plateau_factor
     else:
-        factor = terms.plateau_factor if plateau(terms, rounds, checkpoints) else 1.0
+        return _recovered(terms, outer, rounds, rate)
     return rate if factor == 1.0 else min(rate, max(rate * factor, LEAST_SHARE * outer.learning_rate))
+
+
+def _recovered(terms: StabilityTerms, outer: OuterConfig, rounds: Sequence[Round], rate: float) -> float:
+    """The rate, one step back up after ``QUIET`` good rounds at it, as far as it was rejections that lowered it.
+
+    Without that, whoever has a few rounds taken back would slow a federation down for good.
+    """
+    if terms.backoff >= 1 or rate >= outer.learning_rate:
+        return rate
+    closed = [item for item in rounds if item.state == "closed" or item.rejected]
+    quiet = closed[-QUIET:]
+    if len(quiet) < QUIET or any(item.rejected or item.outer_lr != rate for item in quiet):
+        return rate
+    raised = min(outer.learning_rate, rate / terms.backoff)
+    ceiling = _annealed(terms, outer, rounds)
+    return min(raised, ceiling) if ceiling > rate else rate
+
+
+def _annealed(terms: StabilityTerms, outer: OuterConfig, rounds: Sequence[Round]) -> float:
+    """The rate that plateaus alone would have left."""
+    lowered = sum(
+        1
+        for earlier, later in itertools.pairwise(rounds)
+        if not earlier.rejected and (later.outer_lr or 0.0) < (earlier.outer_lr or 0.0)
+    )
+    return float(outer.learning_rate * terms.plateau_factor**lowered)

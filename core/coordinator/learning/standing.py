@@ -11,10 +11,10 @@ from core.config.learning import AggregationTerms
 from core.coordinator.records.schema import Assignment
 from core.coordinator.records.store import Store
 from core.influence import (
-    HARD_BOUND,
     NORM_ROUNDS,
     clip_factor,
     is_bounded,
+    longest_norm,
     ramp_weight,
     running_median,
     staleness_weight,
@@ -79,8 +79,7 @@ def longest(store: Store, terms: AggregationTerms, server_round: int, shard: str
     """Norm beyond which an update of a round is set aside: many running medians of the rounds before it."""
     if not is_bounded(terms):
         return math.inf
-    median = running_median(store.accepted_norms(shard, server_round - NORM_ROUNDS, server_round - 1))
-    return HARD_BOUND * median if median > 0 else math.inf
+    return longest_norm(store.accepted_norms(shard, server_round - NORM_ROUNDS, server_round - 1))
 
 
 def held_out_score(cohort: Sequence[Assignment]) -> tuple[float | None, float | None]:

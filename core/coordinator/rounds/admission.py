@@ -30,6 +30,10 @@ from core.federation.protocol import (
 )
 from core.postprocess.compression.codec import Source, source_sha256
 
+MAX_LOSS = 1_000.0
+"""Nats per token."""
+MAX_SECONDS = 1e8
+"""Of training in one round: three years."""
 MAX_BITS_PER_BYTE = 1_000.0
 """Of a held-out score; the worst model says less."""
 
@@ -197,8 +201,9 @@ class Admission:
         checked = {name: float(value) for name, value in metrics.items()}
         if not all(math.isfinite(value) and value >= 0 for value in checked.values()):
             raise UpdateError("A metric is negative or not finite.")
-        if checked.get(HELD_OUT, 0.0) > MAX_BITS_PER_BYTE:
-            raise UpdateError(f"The reply says a score of {checked[HELD_OUT]:.3g} bits per byte.")
+        for name, most in ((HELD_OUT, MAX_BITS_PER_BYTE), ("loss", MAX_LOSS), ("seconds", MAX_SECONDS)):
+            if checked.get(name, 0.0) > most:
+                raise UpdateError(f"The reply says {name} {checked[name]:.3g}, which nothing can be.")
         steps, planned = checked["steps"], expected.local_steps or self._config.training.local_steps
         if steps > planned or (steps != planned and self._config.privacy.unit != "none"):
             raise UpdateError(f"The reply says {steps:g} steps where {planned} were asked for.")

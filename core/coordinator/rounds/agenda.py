@@ -20,6 +20,8 @@ from core.coordinator.records.store import Store
 
 RECENT: Final = 5
 """Closed rounds by which the steps of the next one are chosen."""
+LEAST_S: Final = 1e-3
+"""Seconds of training below which, as above those of the whole round, a volunteer's word is no measure."""
 GATHER_S = 20.0
 """Longest that an errand waits for more machines than the quorum; the deadline is somebody else's."""
 FORWARDED = "forwarded"
@@ -139,12 +141,13 @@ class OwnAgenda:
         done = [
             item
             for item in self._store.assignments(closed.server_round)
-            if item.state == "accepted" and item.seconds and item.steps and not item.folded
-        ]
+            if item.state == "accepted" and item.steps and not item.folded
+            and LEAST_S <= (item.seconds or 0.0) <= (closed.closed_at or 0.0) - closed.started_at
+        ]  # fmt: skip
         if not done or closed.closed_at is None:
             return None
-        trained_s = statistics.median(item.seconds or 0.0 for item in done)
-        step_s = statistics.median((item.seconds or 0.0) / item.steps for item in done)
+        trained_s = statistics.median_low(item.seconds or 0.0 for item in done)
+        step_s = statistics.median_low((item.seconds or 0.0) / item.steps for item in done)
         return Pace(step_s, max(0.0, closed.closed_at - closed.started_at - trained_s))
 
     def patience_s(self) -> float:
@@ -164,12 +167,11 @@ def enough_steps(found: Sequence[Pace], least: int, most: int, share: float) -> 
     """
     if not found:
         return most
-    step_s = statistics.median(pace.step_s for pace in found)
-    overhead_s = statistics.median(pace.overhead_s for pace in found)
-    if step_s <= 0:
+    step_s = statistics.median_low(pace.step_s for pace in found)
+    overhead_s = statistics.median_low(pace.overhead_s for pace in found)
+    if step_s <= 0 or overhead_s * share / (1.0 - share) >= most * step_s:
         return most
-    wanted = math.ceil(overhead_s * share / (1.0 - share) / step_s)
-    return min(most, max(least, wanted))
+    return max(least, math.ceil(overhead_s * share / (1.0 - share) / step_s))
 
 
 def stopped_because(config: FederationConfig, rounds: Sequence[Round]) -> str:

@@ -302,6 +302,10 @@ class Conductor:
                 chosen = self._draw(server_round, spare, min(decision.missing, len(spare)), taken)
                 given = already[0].shard if already and self._agenda.fixed else ""
                 more = self._assign(server_round, chosen, already, shard=given)
+                if not more and time.time() < current.deadline_at:
+                    # Quotas or shards leave nobody to ask: the round is given no time for it.
+                    time.sleep(TICK_S)
+                    continue
                 deadline_at = current.deadline_at if self._agenda.fixed else decision.deadline_at
                 self._store.extend(server_round, deadline_at, more)
                 asked_too = [item.key_id for item in more]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 
@@ -24,11 +25,11 @@ class Refusal(Exception):
         self.response = response
 
 
-async def bounded(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def bounded(request: Request, limit: int, within_s: float = math.inf) -> AsyncIterator[bytes]:
     """The body, counted while it streams; each piece within ``PATIENCE_S``, and all of it at a bearable rate."""
     count, stream, began = 0, request.stream(), time.monotonic()
     while True:
-        left = began + longest_s(count) - time.monotonic()
+        left = began + min(within_s, longest_s(count)) - time.monotonic()
         try:
             chunk = await asyncio.wait_for(anext(stream), min(PATIENCE_S, max(0.0, left)))
         except StopAsyncIteration:

@@ -16,6 +16,7 @@ import re
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -39,7 +40,7 @@ from core.coordinator.superlink import HOST, Control, client_context
 from core.coordinator.web.bodies import Refusal, bounded, refused
 from core.coordinator.web.enrolment import Enrolment
 from core.coordinator.web.listening import address_of, listen
-from core.coordinator.web.patience import longest_s
+from core.coordinator.web.patience import KNOWN, PATIENCE_S, SMALL_S, longest_s
 from core.coordinator.web.receiving import Receiver
 from core.coordinator.web.serving import serve
 from core.coordinator.web.status_page import CONTENT_SECURITY_POLICY, StatusView, render
@@ -75,6 +76,8 @@ SECURITY_HEADERS = {
     "strict-transport-security": "max-age=31536000",
 }
 
+AT_ONCE = 4
+"""Requests of one volunteer that are passed on at a time: an engine has three, and nobody fills the way to Flower."""
 ASKED_PER_S = 16
 MIN_POLL_S = 2.0
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -96,6 +99,7 @@ class Gateway:
         )
         self._receiver = Receiver(federation, self._store)
         self._seen: dict[str, float] = {}
+        self._flying: Counter[str] = Counter()
         self._traffic = Traffic()
         self._metrics: asyncio.Server | None = None
         self._routes: dict[bytes, dict[str, Endpoint]] = {
@@ -139,7 +143,8 @@ class Gateway:
     def _counting_out(self, send: Send) -> Send:
         async def counted(message: Message) -> None:
             self._traffic.sent_bytes += len(message.get("body", b""))
-            await send(message)
+            async with asyncio.timeout(PATIENCE_S):  # whoever takes nothing at all is let go sooner than who is slow
+                await send(message)
 
         return counted
 
@@ -179,13 +184,24 @@ class Gateway:
 
     async def _fleet(self, request: Request) -> Response:
         name = FLEET[request.scope["raw_path"]]
-        await self._known_sender(request)
+        identity = await self._known_sender(request)
         limit = FLEET_LIMITS[name]
         length = request.headers.get("content-length", "")
         if not length.isdecimal():
             return Response(status_code=411)
         if int(length) > limit:
             return Response(status_code=413)
+        if self._flying[identity] >= AT_ONCE:
+            return Response(status_code=503, headers={"retry-after": "2"})
+        self._flying[identity] += 1
+        try:
+            return await self._forwarded(request, name, limit)
+        finally:
+            self._flying[identity] -= 1
+            if not self._flying[identity]:
+                del self._flying[identity]
+
+    async def _forwarded(self, request: Request, name: str, limit: int) -> Response:
         headers = {key: request.headers[key] for key in _FORWARDED if key in request.headers}
         upstream = self._client.build_request(
             "POST", self._upstream + name, headers=headers, content=bounded(request, limit)
@@ -200,8 +216,8 @@ class Gateway:
             answer.aiter_raw(), answer.status_code, headers=kept, background=BackgroundTask(answer.aclose)
         )
 
-    async def _known_sender(self, request: Request) -> None:
-        """Refuse a key that is not enrolled, before a byte of the body is read."""
+    async def _known_sender(self, request: Request) -> str:
+        """Refuse a key that is not enrolled, before a byte of the body is read; returns its id."""
         try:
             public_key = base64.b64decode(request.headers.get("flwr-public-key", ""), validate=True)
         except binascii.Error:
@@ -211,12 +227,14 @@ class Gateway:
         if volunteer is None or volunteer.left_at is not None:
             raise Refusal(refused(CoordinatorError("This key is not enrolled here.", "Join again."), 401))
         self._seen[identity] = time.time()
+        request.scope[KNOWN] = True
+        return identity
 
     # Our own routes
 
     async def _signed(self, request: Request) -> tuple[bytes, bytes]:
         """The key (PEM) and body of a request of ours, its signature checked."""
-        body = b"".join([chunk async for chunk in bounded(request, OWN_BODY_LIMIT)])
+        body = b"".join([chunk async for chunk in bounded(request, OWN_BODY_LIMIT, SMALL_S)])
         try:
             path = request.scope["raw_path"].decode("ascii")
             return verify_request(request.headers, request.method, path, body), body

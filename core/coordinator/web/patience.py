@@ -16,6 +16,10 @@ REQUEST_S: Final = 10.0
 """From a connection, or the first byte of a later request, to the end of the request's headers."""
 ROOM: Final = 384
 """Connections from which on the one that has waited longest is ended for each new one."""
+KNOWN: Final = "hedgerow.known"
+"""Set in the scope of a request once its sender was found to be enrolled."""
+SMALL_S: Final = 10.0
+"""For a body of a few kilobytes, all of it."""
 PATIENCE_S: Final = 30.0
 SLOWEST_BYTES_PER_S: Final = 16 << 10
 """A body or an answer may take ``PATIENCE_S`` and as long as it takes at this rate: a quarter of the slowest line that
@@ -69,11 +73,18 @@ class Patient(H11Protocol):
             self._due.cancel()
             self._due = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether what is asked was signed by somebody who is enrolled."""
+        return not self.waits and KNOWN in self.cycle.scope
+
     def _make_room(self) -> None:
-        waiting = (one for one in list(self.connections) if isinstance(one, Patient) and one is not self and one.waits)
-        oldest = min(waiting, key=lambda one: one._since, default=None)
-        if oldest is not None:
-            oldest.give_way()
+        """Of strangers those who wait first, then those who are in the middle of something; never a volunteer."""
+        others = [one for one in list(self.connections) if isinstance(one, Patient) and one is not self]
+        strangers = [one for one in others if not one.is_known]
+        oldest = min(strangers, key=lambda one: (not one.waits, one._since), default=None)
+        if oldest is not None and not oldest.transport.is_closing():
+            oldest.transport.abort()
 
 
 def allow_connections() -> None:

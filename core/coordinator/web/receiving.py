@@ -25,6 +25,7 @@ from core.coordinator.learning.updates import UpdateReader
 from core.coordinator.records.store import Store
 from core.coordinator.rounds.decisions import late_s
 from core.coordinator.web.bodies import Refusal, bounded, refused
+from core.coordinator.web.patience import KNOWN
 from core.federation.identity import HEADER_DIGEST, key_id, verify_digest
 from core.federation.protocol import MAX_PIECE, PutAnswer
 
@@ -67,6 +68,7 @@ class Receiver:
         piece = _piece(request)
         identity = self._sender(request, sha256, piece)
         await run_in_threadpool(self._permit, identity, sha256, piece.total)
+        request.scope[KNOWN] = True
         if identity in self._busy:
             raise CoordinatorError("Another piece of this machine is being written.", "It is tried again.")
         self._busy.add(identity)

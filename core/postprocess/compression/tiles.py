@@ -16,6 +16,8 @@ import numpy as np
 
 from core.postprocess.compression.base import Flat
 
+WIDEST: Final = 4 << 20
+"""Values of a band, which is decoded as a whole whenever one of its values is asked for."""
 NARROWEST: Final = 8
 """Columns of a tile; a matrix that no such tile fits is left as it is."""
 
@@ -92,7 +94,7 @@ def _pieces(shapes: Mapping[str, tuple[int, ...]], chunk_size: int) -> Iterator[
         if len(shape) == 2 and size:
             columns = math.gcd(shape[1], side)
             rows = chunk_size // columns
-            if columns >= NARROWEST and shape[0] >= rows:
+            if columns >= NARROWEST and shape[0] >= rows and rows * shape[1] <= WIDEST:
                 tiled = shape[0] // rows * rows * shape[1]
                 yield _Part(at, 0, tiled, rows, columns, shape[1] // columns)
         if size > tiled:

@@ -159,3 +159,20 @@ def test_the_command_line_passes_the_choices_on(tmp_path: Path) -> None:
     assert (made.aggregation.rule, made.aggregation.weights) == ("centred-clipping", "metric")
     assert (made.schedule.late_rounds, made.schedule.over_selection) == (1, 1.25)
     assert made.initialisation.source == "sampled-client"
+
+
+def test_what_the_terms_may_say_of_strangers_and_lines_can_be_chosen() -> None:
+    chosen = terms(
+        unit="none", ramp_rounds=3, invite_share=0.5, evaluate_every=4, ask_absent=True, max_void_rounds=5,
+        slower=("int4", "topk"), upload_share=0.2, least_local_steps=2,
+    )  # fmt: skip
+    assert (chosen.aggregation.ramp_rounds, chosen.aggregation.invite_share) == (3, 0.5)
+    assert (chosen.schedule.evaluate_every, chosen.schedule.ask_absent, chosen.schedule.max_void_rounds) == (4, True, 5)
+    assert [codec.name for codec in chosen.codecs] == ["int8", "int4", "topk"]
+    assert (chosen.adaptation.upload_share, chosen.adaptation.least_local_steps) == (0.2, 2)
+    assert terms(aggregation="trimmed-mean", cohort=12, trim=0.25).aggregation.trim == 0.25
+
+
+def test_first_weights_come_from_one_place(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="either given or one volunteer's"):
+        create(tmp_path / "new", Choices(name="Test", unit="none", start_from=tmp_path, from_client=True))

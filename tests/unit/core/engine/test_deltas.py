@@ -85,14 +85,15 @@ def name(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def get(here: Site, folder: Path, instruction: TrainInstruction) -> Path:
+def get(here: Site, folder: Path, instruction: TrainInstruction, *, ours: bool = True) -> Path:
     here.asked.clear()
+    before = {path.name for path in folder.iterdir()} if ours else set()
 
     async def main() -> Path:
         transport = Transport(here.endpoint)
         try:
             gateway, shard = Gateway(transport), parse_shard(MODEL, "full")
-            return (await fetch(gateway, folder, instruction, TERMS, shard, lambda done, total: None)).path
+            return (await fetch(gateway, folder, instruction, TERMS, shard, lambda done, total: None, before)).path
         finally:
             await transport.close()
 
@@ -120,6 +121,18 @@ def test_whoever_missed_rounds_catches_up(here: Site, folder: Path) -> None:
     path = get(here, folder, line.instruction(3))
     assert asked(here) == [name(delta) for delta in line.deltas]
     assert path.read_bytes() == line.files[3]
+
+
+def test_what_another_federation_has_here_is_neither_used_nor_told_nor_removed(here: Site, folder: Path) -> None:
+    line = Lineage(here, 1)
+    path = get(here, folder, line.instruction(0))
+    get(here, folder, line.instruction(1), ours=False)
+    assert asked(here) == [name(line.files[1])], "as if nothing were here"
+    (folder / name(line.files[1])).unlink()
+    named = packed([Delta(name(line.files[0]), path.name)])
+    get(here, folder, line.instruction(1, deltas=named))
+    assert asked(here) == [name(line.files[1])]
+    assert path.exists(), "the base that was named as a difference is still here"
 
 
 def test_a_late_joiner_takes_the_whole(here: Site, folder: Path) -> None:

@@ -8,7 +8,7 @@ from support.federation import config
 
 from core.api.errors import UsageError
 from core.config.base import MAX_TEXT
-from core.config.exchange import CodecConfig, ScheduleConfig
+from core.config.exchange import AdaptationTerms, CodecConfig, DownlinkTerms, ScheduleConfig
 from core.config.federation import LargerFederation
 from core.config.learning import OuterConfig
 from core.config.privacy import PrivacyTerms
@@ -67,3 +67,13 @@ def test_there_is_time_left_for_both_ways(deadline_s: float, allowance_s: float)
         "the household's last update comes before theirs is due"
     )
     assert deadline_at_home(own, 900.0, 1_000.0) == 1_000.0
+
+
+def test_what_a_larger_federation_lets_the_line_choose_stays_there() -> None:
+    larger = config(
+        privacy=PrivacyTerms(unit="none", relation="none"),
+        adaptation=AdaptationTerms(codecs=(CodecConfig(name="topk"),), least_local_steps=2),
+        downlink=DownlinkTerms(mode="delta"),
+    )
+    own = household_terms(larger, "a" * 32, "b" * 64)
+    assert (own.codecs, own.downlink) == ((larger.codec,), DownlinkTerms())

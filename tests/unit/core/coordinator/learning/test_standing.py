@@ -83,8 +83,8 @@ def test_late_updates_count_by_their_age_and_their_volunteers_standing(store: St
 
 def test_an_update_many_medians_long_is_none(store: Store) -> None:
     assert math.isinf(longest(store, BOUNDED, 1, "full")), "nothing is known before the first round is closed"
-    played(store, 1, item(1, "a", 2.0), item(1, "b", 4.0))
-    assert longest(store, BOUNDED, 2, "full") == HARD_BOUND * 2.0
+    played(store, 1, item(1, "a", 2.0), item(1, "b", 4.0), item(1, "c", 2e-30), item(1, "d", 4.0))
+    assert longest(store, BOUNDED, 2, "full") == HARD_BOUND * 4.0, "one short update shuts nobody out"
     assert math.isinf(longest(store, BOUNDED, 2, "embedding"))
     assert math.isinf(longest(store, AggregationTerms(), 2, "full"))
     played(store, 2, *(item(2, who, 0.0) for who in "abcdefg"))

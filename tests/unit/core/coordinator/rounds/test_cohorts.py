@@ -146,7 +146,7 @@ def test_a_cohort_is_drawn_the_same_after_a_restart(world: Callable[..., InProce
         drawing.conductor().run()
     drawing.conductor().run()
     assert drawn[0] == drawn[1]
-    assert drawn[1] != drawn[2]
+    assert len(set(drawn[1:])) > 1, "and others in other rounds"
 
 
 def test_one_invite_has_a_share_of_the_cohort_at_most(world: Callable[..., InProcess]) -> None:
