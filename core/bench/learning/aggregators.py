@@ -24,7 +24,7 @@ AGGREGATORS: Final = {
 
 
 class Aggregator:
-    """One federation's rule, round after round."""
+    """One federation's rule, round after round. Without server momentum centred clipping has zero for a centre."""
 
     def __init__(self, name: str) -> None:
         """Remember nothing yet.
@@ -36,7 +36,6 @@ class Aggregator:
             raise ValueError(f"no aggregator is called {name!r}; known are {', '.join(AGGREGATORS)}")
         self._terms = AGGREGATORS[name]
         self._history: deque[tuple[float, ...]] = deque(maxlen=NORM_ROUNDS - 1)
-        self._before: ModelUpdate | None = None
 
     def __call__(self, updates: Sequence[ModelUpdate]) -> ModelUpdate:
         """What the updates of a round come to.
@@ -50,7 +49,6 @@ class Aggregator:
                 total.add(update)
             return total.mean()
         history = [norm for norms in self._history for norm in norms]
-        found = combine(updates, self._terms, history=history, centre=self._before)
+        found = combine(updates, self._terms, history=history)
         self._history.append(found.norms)
-        self._before = found.update
         return found.update

@@ -69,7 +69,8 @@ class Federation:
         self.curve: list[tuple[int, int, int, float]] = []
         """(round, steps, tokens, bits per byte) on the way."""
         self.locals: list[Local] = [self.trainer.client(stream) for stream in self.streams]
-        self.up = [Uplink(self.codec, cell.feedback, cell.carried == "model") for _ in self.streams]
+        in_model = 1.0 if cell.carried == "model" else cell.in_model
+        self.up = [Uplink(self.codec, cell.feedback, in_model) for _ in self.streams]
         self.steps = [steps_by_deadline(cell, client) for client in range(cell.clients)]
         self.chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence([cell.seed, 77])))
         self.round = 0
@@ -93,16 +94,17 @@ class Federation:
         present = cell.clients - (cell.late if 2 * self.round < cell.rounds else 0)
         lots = self.chance.random(cell.clients)
         arrived: list[ModelUpdate] = []
+        honest: list[ModelUpdate] = []
         for client in range(present):
             steps = self.steps[client]
             base = self.up[client].start(self.down.held)
             trained, mean_loss = self.trainer.train(self.locals[client], base, steps, self.clock)
             longest, loss = max(longest, steps), loss + mean_loss / present
             update = self._noised(pseudo_gradient(self.down.held, trained))
-            if client in self.hostile:
-                payload = self.hostile[client].send(update, arrived, config)
-            else:
-                payload = self.up[client].send(update, config)
+            payload = self.up[client].send(update, config)
+            if client in self.hostile:  # it knows what it would have sent, and what all honest ones did
+                own = decode(payload, self.shapes, config)
+                payload = self.hostile[client].send(own, honest, config)
             self.up_bytes += len(payload)
             self.up_densest += self._densest(config, len(payload))
             self.uploads += 1
@@ -114,6 +116,9 @@ class Federation:
                 arrived.append(decode(payload, self.shapes, config))
             except UpdateError:
                 self.refused += 1
+                continue
+            if client not in self.hostile:
+                honest.append(arrived[-1])
         if arrived:
             self._close(self.aggregate(arrived))
         self.clock += longest

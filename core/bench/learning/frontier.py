@@ -29,16 +29,21 @@ _OUTER: Final[Axis] = (
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
 _SPARSE: Final[Sequence[Axis | Doubling]] = (
     _INNER,
-    ({"codec": "dct"},),
-    ({"kept": 96}, {"flush_every": 100, "warm_codec": "int4"}, {"warm_rounds": 3, "warm_codec": "int4"}),
-    ({"outer_rate": 2.0}, {"outer_rate": 1.5}),
-    ({"feedback": 0.95}, {"feedback": 0.9}),
-    ({"carried": "model"},),
+    (
+        {"in_model": 0.5},
+        {"in_model": 0.5, "flush_every": 22, "warm_codec": "sign"},
+        {"in_model": 0.5, "flush_every": 45, "warm_codec": "int2"},
+        {"codec": "dct"},
+        {"kept": 96},
+    ),
+    ({"outer_rate": 1.5}, {"outer_rate": 2.0}),
+    ({"in_model": 0.25}, {"in_model": 0.75}),
+    _INNER,
     _FINAL,
 )
-"""Inner rate; whether the largest values are kept or the largest of their cosine transform; what the bytes that 146×
-leaves over are spent on, more values or dense rounds; then outer rate, decay, where a residual waits, last inner
-rate."""
+"""Inner rate. Then, since a residual that waits outside the model is learned again in every round and would be flushed
+many times over: half of it in the model, with what 146× leaves over spent on coarse rounds that send everything, or
+not; or the transform, or more values. Then outer rate, the share in the model, and both inner rates once more."""
 
 
 def base(size: str, **changes: object) -> Cell:

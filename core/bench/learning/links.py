@@ -41,14 +41,14 @@ def codec_config(name: str, kept: int, chunk: int, index_code: str = "elias-fano
 class Uplink:
     """One client's way up."""
 
-    def __init__(self, config: CodecConfig, feedback: float, in_model: bool = False) -> None:
+    def __init__(self, config: CodecConfig, feedback: float, in_model: float = 0.0) -> None:
         """Start without a residual.
 
         Args:
             config: the codec.
             feedback: what of the residual stays from round to round; 0 for none.
-            in_model: whether the client starts from weights that have what it kept back, so that it does not learn
-                that again; else the update has it added.
+            in_model: share of what it kept back in the weights that the client starts from, so that it does not learn
+                that again; the update has the rest added.
         """
         self.config, self.feedback, self.in_model = config, feedback, in_model
         self.residual: dict[str, Array] = {}
@@ -58,8 +58,8 @@ class Uplink:
         """The weights a round begins with, from those that all hold."""
         if not (self.in_model and self.residual):
             return held
-        decay = np.float32(self.feedback)
-        return {name: weights - decay * self.residual[name] for name, weights in held.items()}
+        share = np.float32(self.feedback * self.in_model)
+        return {name: weights - share * self.residual[name] for name, weights in held.items()}
 
     def send(self, update: ModelUpdate, config: CodecConfig | None = None) -> bytes:
         """What leaves the client; the residual becomes what it leaves out.
@@ -70,15 +70,19 @@ class Uplink:
         """
         if not self.feedback:
             return encode(update, config or self.config)
-        whole = update
-        if self.residual and not self.in_model:
-            decay = np.float32(self.feedback)
-            whole = ModelUpdate({name: decay * self.residual[name] + delta for name, delta in update.arrays.items()})
+        whole = self.whole(update)
         payload = encode(whole, config or self.config)
         sent = decode(payload, update.shapes, config or self.config)
         self._before = self.residual
         self.residual = {name: whole.arrays[name] - sent.arrays[name] for name in whole.arrays}
         return payload
+
+    def whole(self, update: ModelUpdate) -> ModelUpdate:
+        """The update with what is carried and is not in it yet."""
+        if not (self.residual and self.feedback):
+            return update
+        rest = np.float32(self.feedback * (1.0 - self.in_model))
+        return ModelUpdate({name: rest * self.residual[name] + delta for name, delta in update.arrays.items()})
 
     def lost(self) -> None:
         """The last upload did not arrive: the residual is again what it was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -40,17 +41,19 @@ def spread(values: Figures) -> str:
 
 
 def cost(values: Figures, reference: Figures) -> str:
-    """How much more than the reference, in % of bits and of perplexity over bytes."""
+    """How much more than the reference, in % of bits and of perplexity per byte (per token it is far more)."""
     if not values or not reference:
         return NOT_RUN
     ours, theirs = statistics.mean(values), statistics.mean(reference)
-    return f"{100 * (ours / theirs - 1):+.2f} % ({100 * (2 ** (ours - theirs) - 1):+.2f} % PPL)"
+    if math.isinf(ours) or math.isinf(theirs):
+        return "diverged"
+    return f"{100 * (ours / theirs - 1):+.2f} % ({100 * (2 ** (ours - theirs) - 1):+.2f} % PPL per byte)"
 
 
 def paired(records: Records, cells: Sequence[Cell], reference: Sequence[Cell]) -> tuple[Figures, Figures]:
-    """Of two lists seed by seed, what both have."""
-    pairs = [(records.finals([a]), records.finals([b])) for a, b in zip(cells, reference, strict=True)]
-    both = [(a[0], b[0]) for a, b in pairs if a and b]
+    """Of two lists seed by seed, what both have; a run that failed is infinitely bad, not absent."""
+    pairs = [(records.final(a), records.final(b)) for a, b in zip(cells, reference, strict=True)]
+    both = [(a, b) for a, b in pairs if a is not None and b is not None]
     return [a for a, _ in both], [b for _, b in both]
 
 
@@ -175,6 +178,7 @@ def longer_table(records: Records, size: str) -> str:
 def _recipe(cell: Cell) -> str:
     said = [f"feedback {cell.feedback:g}" if cell.feedback else "no feedback"]
     said += ["residual in the model"] if cell.feedback and cell.carried == "model" else []
+    said += [f"{cell.in_model:g} of the residual in the model"] if cell.in_model else []
     said += [f"{cell.warm_rounds} rounds of {cell.warm_codec} first"] if cell.warm_rounds else []
     said += [f"{cell.warm_codec} every {cell.flush_every} rounds"] if cell.flush_every else []
     said += [f"H = {cell.local_steps}"] if cell.local_steps != frontier.LOCAL_STEPS else []

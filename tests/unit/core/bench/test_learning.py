@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from core.api.errors import UpdateError
-from core.bench.learning import checkpoint, federation, gap, tables, volunteers, worker
+from core.bench.learning import checkpoint, federation, gap, gates, tables, volunteers, worker
 from core.bench.learning.__main__ import STAGES, seconds
 from core.bench.learning.aggregators import AGGREGATORS
 from core.bench.learning.cells import SIZES, Cell
@@ -177,9 +177,10 @@ def test_a_lost_upload_leaves_the_residual_as_it_was() -> None:
     assert up.residual is before
 
 
-def test_what_waits_in_the_model_is_not_added_twice() -> None:
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_what_waits_in_the_model_is_not_added_twice(share: float) -> None:
     config, held = codec_config("topk", 16, 256), seeded_weights(SIZES["toy"], 1)
-    added, carried = Uplink(config, 1.0), Uplink(config, 1.0, in_model=True)
+    added, carried = Uplink(config, 1.0), Uplink(config, 1.0, in_model=share)
     assert carried.start(held) is held
     assert added.send(update(1)) == carried.send(update(1))
     start = carried.start(held)
@@ -188,6 +189,20 @@ def test_what_waits_in_the_model_is_not_added_twice() -> None:
         decode(p, SHAPES, config).flat() for p in (added.send(update(2)), carried.send(ModelUpdate(moved)))
     )
     np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_a_run_that_failed_is_infinitely_bad_and_not_absent(tmp_path: Path) -> None:
+    records, good = Records(tmp_path / "r.jsonl"), Cell(size="toy")
+    bad = replace(good, inner_rate=1.0)
+    for cell, final in ((good, 2.0), (bad, None)):
+        records.add({"key": cell.key, "cell": cell.as_dict(), "final": final, "tokens": 1, "seconds": 1.0})
+    ours, theirs = tables.paired(records, [bad], [good])
+    assert (ours, theirs) == ([math.inf], [2.0])
+    assert tables.cost(ours, theirs) == "diverged"
+    assert gates._over(records, [bad], [good]) == math.inf
+    assert gates._over(records, [good, replace(good, seed=2)], [good, replace(good, seed=2)]) is None, (
+        "a seed is missing"
+    )
 
 
 def test_a_compressed_broadcast_catches_up_when_the_weights_stand_still() -> None:
