@@ -288,7 +288,9 @@ class Price(Panel):
             ),
             "work": self.tr("{0} steps × {1} a round").format(*steps),
             "memory": self.tr("{0} while it runs").format(figures.size(terms.memory_bytes)),
-            "upload": self.tr("{0} a round").format(figures.size(manifest.upload_bytes)),
+            "upload": (self.tr("up to {0} a round") if manifest.slower_codecs else self.tr("{0} a round")).format(
+                figures.size(manifest.upload_bytes)
+            ),
             "download": self.tr("{0} a round").format(figures.size(manifest.download_bytes)),
             "noise": self.tr("σ {0} of the clip {1}").format(
                 figures.number(min(noises), 2), figures.number(manifest.clip_norm, 1)

@@ -17,6 +17,8 @@ from core.api.messages import (
 )
 
 _PLAIN_FIELDS = 4
+_SCORE, _CARRIED = 1, 3
+"""Places, in the list of what stays, of what not every federation leaves here."""
 
 
 class Flows(Panel):
@@ -34,6 +36,7 @@ class Flows(Panel):
             self.tr("Your text and file names"),
             self.tr("How well it knows your text"),
             self.tr("Your ledger and your limits"),
+            self.tr("What a round leaves out, for later rounds"),
         ]
         self._stays = self._list("file", stays)
         grid.addLayout(self._cell(self.tr("Leaves this machine"), self._leaves), 0, 0)
@@ -100,6 +103,10 @@ class Flows(Panel):
         manifest = terms.manifest
         noised = manifest.unit != "none"
         size = figures.size(manifest.upload_bytes)
+        if manifest.slower_codecs:
+            size = self.tr("up to {0}").format(size)
+        self._stays[_SCORE][0].setVisible(not manifest.held_out_score)
+        self._stays[_CARRIED][0].setVisible(manifest.carries_over)
         leaving = [
             self.tr("Noised numbers, {0}").format(size) if noised else self.tr("Bare numbers, {0}").format(size),
             *self._field_words(terms.leaves),
@@ -119,7 +126,11 @@ class Flows(Panel):
         if manifest.forwards_to:
             larger = strangers.plain(manifest.forwards_to, 60)
             return self.tr("The mean of this household's machines goes on to {0}, and nothing else.").format(larger)
-        return self.tr("They ask %n volunteer(s) a round and keep the sum of what arrives.", "", manifest.cohort_size)
+        asked = self.tr("They ask %n volunteer(s) a round and keep the sum of what arrives.", "", manifest.cohort_size)
+        if not manifest.starts_alone:
+            return asked
+        alone = self.tr("The first weights are those of one volunteer alone, and may be yours.")
+        return f"{asked} {alone}"
 
     def _field_words(self, fields: list[str]) -> list[str]:
         """Fields of the message in words; one that is not known here is shown by its name."""
@@ -128,6 +139,7 @@ class Flows(Panel):
             "tokens": self.tr("tokens"),
             "loss": self.tr("training loss"),
             "seconds": self.tr("time it took"),
+            "held_out": self.tr("how well it knows your text, in some rounds"),
         }
         named = ("update", "hashes", "signature")
         metrics = [words.get(field, strangers.plain(field, 30)) for field in fields if field not in named]

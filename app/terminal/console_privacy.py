@@ -52,6 +52,13 @@ def show_terms(terms: TermsView) -> None:
             ("rounds", f"{manifest.rounds} of {manifest.steps_per_round} steps, batch {manifest.batch_size}"),
             ("model", f"{manifest.preset}, {manifest.parameters:,} parameters"),
             ("each round", f"{size(manifest.upload_bytes)} up, {size(manifest.download_bytes)} down"),
+            *(
+                [("on a slow line", f"{' or '.join(manifest.slower_codecs)} up, smaller")]
+                if manifest.slower_codecs
+                else []
+            ),
+            *([("left out", "stays here, encrypted, for later rounds")] if manifest.carries_over else []),
+            *([("first weights", "one volunteer's alone, and may be yours")] if manifest.starts_alone else []),
             *([("public text", public_text(manifest))] if manifest.public_tokens else []),
             ("leaves here", ", ".join(terms.leaves)),
             ("memory", f"about {size(terms.memory_bytes)}" + ("" if terms.fits else f": {terms.fits_reason}")),

@@ -189,6 +189,14 @@ class ManifestView(Message, frozen=True, kw_only=True):
     """Its share in the stream, where each corpus has 1."""
     forwards_to: str = ""
     """Of a household: the larger federation that the mean of its machines' updates goes on to."""
+    slower_codecs: list[str] = []
+    """What a slow line may send instead, smaller; ``upload_bytes`` is the most of all."""
+    carries_over: bool = False
+    """Whether what a round leaves out of its update stays here, encrypted, and goes into later ones."""
+    starts_alone: bool = False
+    """Whether the first weights are one volunteer's training, summed with nobody's."""
+    held_out_score: bool = False
+    """Whether a score on the owner's held-out text is asked for in some rounds."""
 
 
 class FederationInfo(Message, frozen=True, kw_only=True):

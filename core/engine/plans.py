@@ -16,7 +16,7 @@ from core.config.federation import FederationConfig
 from core.config.privacy import SubspaceTerms
 from core.engine.children import converse
 from core.engine.verdict import FEW_UNITS, noise_to_signal, verdict_of
-from core.federation.protocol import Capability, allowed_metrics
+from core.federation.protocol import HELD_OUT, Capability, allowed_metrics
 from core.jobs import PrivacyPlan
 from core.ledger.rows import CorpusRow, EventSpec
 from core.model.parts import MAX_INDEX_BYTES, download_bytes
@@ -346,4 +346,8 @@ def manifest_view(config: FederationConfig) -> ManifestView:
         public_bytes=sum(shard.bytes for shard in config.public_data),
         public_weight=sum(shard.weight for shard in config.public_data),
         forwards_to=config.forwards_to.name,
+        slower_codecs=[codec.name for codec in config.codecs[1:]],
+        carries_over=any(codec.error_feedback > 0 for codec in config.codecs),
+        starts_alone=config.initialisation.source == "sampled-client",
+        held_out_score=HELD_OUT in leaves(config),
     )

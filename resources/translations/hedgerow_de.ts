@@ -835,6 +835,10 @@
         <translation>Ihr Kontobuch und Ihre Grenzen</translation>
     </message>
     <message>
+        <source>What a round leaves out, for later rounds</source>
+        <translation>Was eine Runde auslässt, für spätere Runden</translation>
+    </message>
+    <message>
         <source>Leaves this machine</source>
         <translation>Verlässt diesen Rechner</translation>
     </message>
@@ -853,6 +857,10 @@
     <message>
         <source>Not covered</source>
         <translation>Nicht abgedeckt</translation>
+    </message>
+    <message>
+        <source>up to {0}</source>
+        <translation>bis zu {0}</translation>
     </message>
     <message>
         <source>Noised numbers, {0}</source>
@@ -882,6 +890,10 @@
         </translation>
     </message>
     <message>
+        <source>The first weights are those of one volunteer alone, and may be yours.</source>
+        <translation>Die ersten Gewichte stammen von einem einzigen Teilnehmer, vielleicht von Ihnen.</translation>
+    </message>
+    <message>
         <source>steps</source>
         <translation>Schritte</translation>
     </message>
@@ -896,6 +908,10 @@
     <message>
         <source>time it took</source>
         <translation>Dauer</translation>
+    </message>
+    <message>
+        <source>how well it knows your text, in some rounds</source>
+        <translation>wie gut es Ihren Text kennt, in manchen Runden</translation>
     </message>
     <message>
         <source>Figures: {0}</source>
@@ -1864,6 +1880,10 @@
     <message>
         <source>{0} a round</source>
         <translation>{0} pro Runde</translation>
+    </message>
+    <message>
+        <source>up to {0} a round</source>
+        <translation>bis zu {0} je Runde</translation>
     </message>
     <message>
         <source>σ {0} of the clip {1}</source>

@@ -835,6 +835,10 @@
         <translation>Votre registre et vos limites</translation>
     </message>
     <message>
+        <source>What a round leaves out, for later rounds</source>
+        <translation>Ce qu’un tour laisse de côté, pour les tours suivants</translation>
+    </message>
+    <message>
         <source>Leaves this machine</source>
         <translation>Quitte cette machine</translation>
     </message>
@@ -853,6 +857,10 @@
     <message>
         <source>Not covered</source>
         <translation>Non couvert</translation>
+    </message>
+    <message>
+        <source>up to {0}</source>
+        <translation>jusqu’à {0}</translation>
     </message>
     <message>
         <source>Noised numbers, {0}</source>
@@ -882,6 +890,10 @@
         </translation>
     </message>
     <message>
+        <source>The first weights are those of one volunteer alone, and may be yours.</source>
+        <translation>Les premiers poids sont ceux d’un seul participant, peut-être les vôtres.</translation>
+    </message>
+    <message>
         <source>steps</source>
         <translation>pas</translation>
     </message>
@@ -896,6 +908,10 @@
     <message>
         <source>time it took</source>
         <translation>durée</translation>
+    </message>
+    <message>
+        <source>how well it knows your text, in some rounds</source>
+        <translation>à quel point il connaît votre texte, à certains tours</translation>
     </message>
     <message>
         <source>Figures: {0}</source>
@@ -1864,6 +1880,10 @@
     <message>
         <source>{0} a round</source>
         <translation>{0} par tour</translation>
+    </message>
+    <message>
+        <source>up to {0} a round</source>
+        <translation>jusqu’à {0} par tour</translation>
     </message>
     <message>
         <source>σ {0} of the clip {1}</source>

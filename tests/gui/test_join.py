@@ -85,6 +85,31 @@ def test_the_consent_says_what_it_must(bench: Any, qtbot: Any) -> None:
         assert part in said, part
 
 
+def test_the_consent_says_what_an_open_federation_asks_beyond_the_usual(bench: Any, qtbot: Any) -> None:
+    one = bench(scenes.ready_to_join())
+    plain = scenes.terms(unit="none")
+    one.engine.replies["federation.terms"] = plain
+    said = words(to_consent(one, qtbot))
+    assert "How well it knows your text" in said
+    for part in ("up to", "leaves out", "one volunteer alone", "up to 10.7 MB a round"):
+        assert part not in said, part
+    manifest = msgspec.structs.replace(
+        plain.manifest, slower_codecs=["topk"], carries_over=True, starts_alone=True, held_out_score=True
+    )
+    one = bench(scenes.ready_to_join())
+    leaves = ["update", "steps", "tokens", "loss", "seconds", "held_out", "hashes", "signature"]
+    one.engine.replies["federation.terms"] = msgspec.structs.replace(plain, manifest=manifest, leaves=leaves)
+    said = words(to_consent(one, qtbot))
+    for part in (
+        "up to",
+        "What a round leaves out",
+        "one volunteer alone",
+        "how well it knows your text, in some rounds",
+    ):
+        assert part in said, part
+    assert "How well it knows your text" not in said
+
+
 def test_the_limit_offered_first_is_the_engines_suggestion(bench: Any, qtbot: Any) -> None:
     one = bench(scenes.ready_to_join())
     one.engine.replies["federation.terms"] = scenes.terms(8.0)

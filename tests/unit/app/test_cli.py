@@ -224,6 +224,19 @@ def test_too_little_text_is_told_where_the_plan_is_not_useful(capsys: pytest.Cap
     assert "unlikely" not in "".join(capsys.readouterr()), "three hundred documents learned half at the widest limit"
 
 
+def test_what_an_open_federation_asks_beyond_the_usual_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    told = ("topk or sign up", "stays here, encrypted", "one volunteer's alone")
+    console_privacy.show_terms(TERMS)
+    said = "".join(capsys.readouterr())
+    assert not any(part in said for part in told)
+    manifest = msgspec.structs.replace(
+        TERMS.manifest, slower_codecs=["topk", "sign"], carries_over=True, starts_alone=True
+    )
+    console_privacy.show_terms(msgspec.structs.replace(TERMS, manifest=manifest))
+    said = "".join(capsys.readouterr())
+    assert all(part in said for part in told)
+
+
 BUDGET = BudgetInfo(
     corpus_id="c1", corpus_name="Letters", unit="document", guarantee="guaranteed", epsilon=2.101, limit=8.0,
     delta=1e-5, relation="zero-out", method="rényi order 8 of 9 filters at δ/9", releases=3, rounds_left=17,
