@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetrics, QPalette
 from PySide6.QtWidgets import QApplication
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
@@ -272,7 +272,3 @@ class Theme(QObject):
         values["check"] = f"{self.px(4)}px"
         values["scheme"] = "dark" if self.dark else "light"
         return template.substitute(values)
-
-    def real_pixel_size(self) -> int:
-        """Pixels of the system font, whatever unit the system gave it in."""
-        return QFontInfo(self._application.font()).pixelSize()

@@ -142,10 +142,6 @@ class Combination:
         """Whether a fresh update holds this parameter."""
         return name in self._groups
 
-    def is_late(self, name: str) -> bool:
-        """Whether a late update holds this parameter."""
-        return name in self._late
-
     def count(self, name: str) -> int:
         """Fresh updates that hold a parameter."""
         return len(self._groups[name].members) if name in self._groups else 0

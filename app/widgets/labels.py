@@ -50,13 +50,6 @@ class Label(QLabel):
             self.style().unpolish(self)
             self.style().polish(self)
 
-    def selectable(self) -> Label:
-        """Let the owner copy the text, by mouse and keyboard."""
-        flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        self.setTextInteractionFlags(flags)
-        self.setAccessibleName(self.text())
-        return self
-
 
 class ElidedLabel(Label):
     """One line, shortened at its end to the width there is; the whole text is its tool tip and accessible name."""

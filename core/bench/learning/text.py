@@ -39,7 +39,6 @@ _HELD_ONE_IN: Final = 50
 _HELD_BYTES: Final = 64 << 10
 """Held-out bytes of each kind."""
 _BOILERPLATE: Final = ("copyright", "changelog", "changes")
-_LANGUAGES: Final = ("C.UTF-8", "man")
 
 
 def _sources() -> dict[str, tuple[tuple[Path, tuple[str, ...]], ...]]:
