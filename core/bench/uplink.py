@@ -141,8 +141,8 @@ def _run(variant: Variant, preset: str, steps: int, rounds: int) -> tuple[float,
             engine = ShapedEngine(namespace, folder / "home", texts, children)
             engine.start()
             engine.prepare(threads=1)
-            engine.follow()
             engine.join(host.invite(1), 8.0)
+            engine.follow()
             return _watched(host, engine, rounds)
         finally:
             children.stop()
