@@ -110,7 +110,7 @@ class VolunteerEngine:
         self._ask(Message, "start")
 
     def follow(self) -> None:
-        """Send every snapshot to ``snapshots`` from a thread of its own, which hears all from now on: ask nothing more."""
+        """Send every snapshot to ``snapshots`` from a thread of its own, which takes every answer from now on."""
         threading.Thread(target=self._follow, daemon=True).start()
 
     def budgets(self) -> list[BudgetInfo]:
