@@ -238,19 +238,7 @@ def configure(
             codec=_codec(choices),
             downlink=_downlink(choices),
             adaptation=_adaptation(choices),
-            schedule=ScheduleConfig(
-                rounds=default_rounds(choices.preset) if choices.rounds is None else choices.rounds,
-                cohort_size=choices.cohort,
-                quorum=choices.cohort if choices.quorum is None else choices.quorum,
-                deadline_s=choices.deadline_s,
-                upload_allowance_s=_upload_allowance_s(model, choices),
-                upload_slot_s=choices.upload_slot_s,
-                late_rounds=_late_rounds(outer, aggregation, choices),
-                over_selection=choices.over_selection,
-                ask_absent=choices.ask_absent,
-                evaluate_every=choices.evaluate_every,
-                max_void_rounds=choices.max_void_rounds,
-            ),
+            schedule=_schedule(choices, model, _late_rounds(outer, aggregation, choices)),
             aggregation=aggregation,
             initialisation=InitialisationTerms(source="sampled-client" if choices.from_client else "seed"),
         )
@@ -297,6 +285,22 @@ def refuse_what_cannot_run(config: FederationConfig, machine_bytes: int) -> None
                 "Choose a smaller preset, or send whole checkpoints." if len(needs) > 1 else "Choose a smaller preset.",
             )
     refuse_missing(config, machine_bytes)
+
+
+def _schedule(choices: Choices, model: ModelSpec, late_rounds: int) -> ScheduleConfig:
+    return ScheduleConfig(
+        rounds=default_rounds(choices.preset) if choices.rounds is None else choices.rounds,
+        cohort_size=choices.cohort,
+        quorum=choices.cohort if choices.quorum is None else choices.quorum,
+        deadline_s=choices.deadline_s,
+        upload_allowance_s=_upload_allowance_s(model, choices),
+        upload_slot_s=choices.upload_slot_s,
+        late_rounds=late_rounds,
+        over_selection=choices.over_selection,
+        ask_absent=choices.ask_absent,
+        evaluate_every=choices.evaluate_every,
+        max_void_rounds=choices.max_void_rounds,
+    )
 
 
 def _upload_allowance_s(model: ModelSpec, choices: Choices) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.updates import cohort, update
 
 from core import combination
 from core.api.errors import UpdateError
@@ -16,18 +17,6 @@ from core.influence import clip_factor, running_median
 from core.postprocess.compression.codec import SLICE
 from core.robust import InMemory, combine, norm_in_memory
 from core.update import ModelUpdate
-
-
-def update(*values: float) -> ModelUpdate:
-    return ModelUpdate({"w": np.array(values, np.float32)})
-
-
-def cohort(count: int, size: int = 50, seed: int = 0) -> list[ModelUpdate]:
-    rng = np.random.default_rng(seed)
-    return [
-        ModelUpdate({"a": rng.standard_normal((size, 2)).astype(np.float32), "b": rng.standard_normal(3).astype("f4")})
-        for _ in range(count)
-    ]
 
 
 def terms(**changes: Any) -> AggregationTerms:
