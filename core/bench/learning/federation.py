@@ -18,7 +18,7 @@ from core.bench.learning.cells import Cell
 from core.bench.learning.checkpoint import CHECKPOINT_S, Spent, forget, resume, save
 from core.bench.learning.hostile import Hostile
 from core.bench.learning.links import Downlink, Uplink, codec_config
-from core.bench.learning.text import Stream, Text
+from core.bench.learning.text import HALVES, Stream, Text
 from core.config.exchange import MAX_COMBINADIC, CodecConfig
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.jobs import TrainingPlan
@@ -29,7 +29,7 @@ from core.training.local_steps import Local, LocalSteps
 from core.update import Array, ModelUpdate, pseudo_gradient
 
 LOOKS: Final = 12
-"""Points of a curve, the last one on all held-out text."""
+"""Parts of a run, each but the last ended by a point of the curve."""
 _QUICK: Final = 16
 """A look on the way reads every so many of the held-out windows."""
 _AHEAD: Final = 1 << 20
@@ -183,10 +183,12 @@ def run(
         progress: told the share that is done after every round.
 
     Returns:
-        The row: ``final`` bits per byte and what led there; ``failed`` says why there is none.
+        The row: ``final`` bits per byte on the half that is reported, ``choice`` on the half that settings are chosen
+        by, and what led there; ``failed`` says why there is none.
     """
     began, used = time.monotonic(), time.process_time()
-    federation, held, failed = Federation(cell, text, plan), text.held_out(cell.seq_len), ""
+    federation, failed = Federation(cell, text, plan), ""
+    choose, report = (text.held_out(cell.seq_len, half) for half in HALVES)
     before = resume(federation, kept) if kept else Spent(0.0, 0.0)
     began, used, saved = began - before.seconds, used - before.cpu_seconds, time.monotonic()
     looks = {round(cell.rounds * at / LOOKS) for at in range(1, LOOKS)} - {0, cell.rounds}
@@ -194,19 +196,21 @@ def run(
         while federation.round < cell.rounds:
             federation.play()
             if federation.round in looks:
-                bits = federation.look(held[::_QUICK])
+                bits = federation.look(choose[::_QUICK])
                 federation.curve.append((federation.round, federation.clock, federation.tokens, bits))
             progress(federation.round / cell.rounds)
             if kept and time.monotonic() - saved > CHECKPOINT_S:
                 saved = time.monotonic()
                 save(federation, kept, Spent(saved - began, time.process_time() - used))
-        by_kind = [federation.look(windows) for windows in np.split(held, len(text.kinds))]
+        chosen_by = federation.look(choose)
+        by_kind = [federation.look(windows) for windows in np.split(report, len(text.kinds))]
     except HedgerowError as error:
-        by_kind, failed = [], error.message
+        chosen_by, by_kind, failed = math.inf, [], error.message
     if kept:
         forget(cell, kept)
     return {
-        **_told(federation, text), "final": sum(by_kind) / len(by_kind) if by_kind else None, "failed": failed,
+        **_told(federation, text), "final": sum(by_kind) / len(by_kind) if by_kind else None,
+        "choice": chosen_by if by_kind else None, "failed": failed,
         "by_kind": dict(zip(text.kinds, by_kind, strict=False)), "seconds": time.monotonic() - began,
         "cpu_seconds": time.process_time() - used, "dtype": plan.dtype, "compiled": plan.compiled,
     }  # fmt: skip

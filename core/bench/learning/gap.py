@@ -25,9 +25,9 @@ REPLICAS: Final = (1, 4, 8, 2)
 PHOTON_STEPS: Final = 128
 _INNER: Final = Doubling("inner_rate")
 _OUTER: Final[Axis] = (
-    *({"outer": "nesterov", "outer_rate": rate, "momentum": 0.9} for rate in (0.2, 0.4, 0.6, 0.8, 1.0)),
+    {"outer": "nesterov", "outer_rate": 0.4, "momentum": 0.9},
+    {"outer": "nesterov", "outer_rate": 0.7, "momentum": 0.9},
     {"outer": "fedmom", "outer_rate": 0.2, "momentum": 0.9},
-    {"outer": "nesterov", "outer_rate": 0.7, "momentum": 0.5},
 )
 
 

@@ -22,13 +22,15 @@ class Records:
     """The rows of one folder."""
 
     def __init__(self, path: Path) -> None:
-        """Read what is there; a line that was cut off is left out."""
+        """Read what is there; a line that was cut off or is of a version that chose by what it reports is left out."""
         self.path = path
         self.rows: dict[str, Row] = {}
         self.order: list[Row] = []
         for line in path.read_text("utf-8").splitlines() if path.exists() else []:
             try:
-                self._take(json.loads(line))
+                row = json.loads(line)
+                if "choice" in row:
+                    self._take(row)
             except (ValueError, KeyError, TypeError):
                 continue
 
@@ -59,6 +61,13 @@ class Records:
             return None
         return float("inf") if row["final"] is None else float(row["final"])
 
+    def choice(self, cell: Cell) -> float | None:
+        """The same on the text that settings are chosen by."""
+        row = self.rows.get(cell.key)
+        if row is None:
+            return None
+        return float("inf") if row["final"] is None else float(row["choice"])
+
     def finals(self, cells: Iterable[Cell]) -> list[float]:
         """Of those that were run and did not fail."""
         found = (self.final(cell) for cell in cells)
@@ -74,8 +83,8 @@ class Records:
 
 
 def best_of(records: Records, cells: Sequence[Cell]) -> Cell | None:
-    """The cell with the fewest bits, once all were run."""
-    found = [(records.final(cell), cell) for cell in cells]
+    """The cell with the fewest bits on the text that choices are made by, once all were run."""
+    found = [(records.choice(cell), cell) for cell in cells]
     if any(value is None for value, _ in found):
         return None
     return min(found, key=lambda pair: pair[0] if pair[0] is not None else float("inf"))[1]

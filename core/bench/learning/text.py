@@ -2,7 +2,7 @@
 
 Documents are files, each once whatever its white space, cut at 64 KiB and joined by a NUL byte. Every kind gives
 equally many bytes, so that one client of each kind has together what a centralised run has. One document in fifty is
-held out, by its hash, before anything is dealt.
+held out, by its hash, before anything is dealt: half of those to choose settings by, the other half to report.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from core.bench.learning.cells import Split
 from core.bench.learning.synthetic import documents as synthetic_documents
 
 Bytes = NDArray[np.uint8]
+Half = Literal["choose", "report"]
+HALVES: Final[tuple[Half, ...]] = get_args(Half)
 
 KIND_BYTES: Final = 16 << 20
 """Most bytes of one kind."""
@@ -37,7 +39,7 @@ _SHORTEST: Final = 256
 _LARGEST_FILE: Final = 4 << 20
 _HELD_ONE_IN: Final = 50
 _HELD_BYTES: Final = 64 << 10
-"""Held-out bytes of each kind."""
+"""Held-out bytes of each kind, of either half."""
 _BOILERPLATE: Final = ("copyright", "changelog", "changes")
 
 
@@ -169,9 +171,19 @@ class Text:
             mine = table[:, 2] % parts == part
         return self._joined(table[mine])
 
-    def held_out(self, seq_len: int, per_kind: int = _HELD_BYTES) -> NDArray[np.uint8]:
-        """(windows, seq_len + 1) of held-out text, equally many of each kind, kind after kind."""
+    def held_out(self, seq_len: int, half: Half, per_kind: int = _HELD_BYTES) -> NDArray[np.uint8]:
+        """(windows, seq_len + 1) of held-out text, equally many of each kind, kind after kind.
+
+        Args:
+            seq_len: predicted bytes of a window.
+            half: documents that settings are chosen by, or those that nothing is chosen by.
+            per_kind: most bytes of a kind.
+
+        Raises:
+            CorpusError: a kind has too few of these documents.
+        """
         table = self.table[self.held_rows]
+        table = table[table[:, 3] // _HELD_ONE_IN % 2 == HALVES.index(half)]
         texts = [self._joined(table[table[:, 2] == kind])[: per_kind + 1] for kind in range(len(self.kinds))]
         count = min((len(text) - 1) // seq_len for text in texts)
         if count < 1:

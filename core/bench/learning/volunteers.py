@@ -35,10 +35,10 @@ _ATTACK_STEPS: Final = 10
 
 
 def unreliable(size: str) -> dict[str, Cell]:
-    """By name: eight clients of four kinds of text, of which something fails."""
+    """By name: eight clients of four kinds of text, of which something fails, under the rule that federations have."""
     start = Cell(
         size=size, split="kind", clients=CLIENTS, batch=TOTAL_BATCH // CLIENTS, rounds=rounds(size),
-        local_steps=LOCAL_STEPS,
+        local_steps=LOCAL_STEPS, aggregator="bounded-mean",
     )  # fmt: skip
     return {
         "nothing fails": start,

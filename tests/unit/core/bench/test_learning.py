@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import signal
@@ -28,9 +29,9 @@ from core.bench.learning.harness import Harness
 from core.bench.learning.hostile import ATTACKS, MALFORMED, Hostile
 from core.bench.learning.links import Downlink, Uplink, codec_config
 from core.bench.learning.pictures import pictures
-from core.bench.learning.records import Records
+from core.bench.learning.records import Records, best_of
 from core.bench.learning.synthetic import SYMBOLS, documents, entropy_bits, transitions
-from core.bench.learning.text import Stream, Text, collect, find_documents
+from core.bench.learning.text import HALVES, Stream, Text, collect, find_documents
 from core.bench.learning.tuning import Doubling, descend
 from core.config.exchange import CodecConfig
 from core.jobs import TrainingPlan
@@ -48,11 +49,11 @@ SHAPES = parameter_shapes(SIZES["toy"])
 
 @pytest.fixture(scope="module")
 def text() -> Text:
-    """A quarter of a megabyte in four kinds."""
-    made = [document.tobytes() for document in documents(1 << 18)]
+    """A megabyte in four kinds."""
+    made = [piece.tobytes() for document in documents(1 << 20) for piece in np.split(document, 8)]
     kinds = {name: made[at::4] for at, name in enumerate("abcd")}
     return collect(
-        {n: {bytes([i % 256, i // 256, *n.encode()]) * 8: d for i, d in enumerate(k)} for n, k in kinds.items()}
+        {n: {hashlib.sha256(f"{n}{i}".encode()).digest(): d for i, d in enumerate(k)} for n, k in kinds.items()}
     )
 
 
@@ -84,6 +85,19 @@ def test_parts_share_no_document_and_leave_none_out_but_those_held_out(text: Tex
     assert min(map(len, found)) > 0
     assert 0 < int(text.held_rows.sum()) < len(text.table) / 4
     assert whole + len(text.table) - 2 * int(text.held_rows.sum()) > 0
+
+
+def test_settings_are_chosen_by_other_documents_than_are_reported(text: Text, tmp_path: Path) -> None:
+    choose, report = (text.held_out(32, half) for half in HALVES)
+    assert len(choose) > 0
+    assert not {row.tobytes() for row in choose} & {row.tobytes() for row in report}
+    records, one, other = Records(tmp_path / "r.jsonl"), replace(TINY, seed=5), replace(TINY, seed=6)
+    for cell, chosen_by, reported in ((one, 2.0, 3.0), (other, 3.0, 2.0)):
+        records.add({"key": cell.key, "cell": cell.as_dict(), "final": reported, "choice": chosen_by})
+    assert best_of(records, [one, other]) == one
+    with records.path.open("a") as stream:
+        stream.write(json.dumps({"key": TINY.key, "cell": TINY.as_dict(), "final": 1.0}) + "\n")
+    assert TINY not in Records(records.path), "a row of an earlier version"
 
 
 def test_by_kind_a_client_has_one_kind(text: Text) -> None:
@@ -195,7 +209,9 @@ def test_a_run_that_failed_is_infinitely_bad_and_not_absent(tmp_path: Path) -> N
     records, good = Records(tmp_path / "r.jsonl"), Cell(size="toy")
     bad = replace(good, inner_rate=1.0)
     for cell, final in ((good, 2.0), (bad, None)):
-        records.add({"key": cell.key, "cell": cell.as_dict(), "final": final, "tokens": 1, "seconds": 1.0})
+        records.add(
+            {"key": cell.key, "cell": cell.as_dict(), "final": final, "choice": final, "tokens": 1, "seconds": 1.0}
+        )
     ours, theirs = tables.paired(records, [bad], [good])
     assert (ours, theirs) == ([math.inf], [2.0])
     assert tables.cost(ours, theirs) == "diverged"
@@ -352,8 +368,8 @@ def test_a_later_cell_may_depend_on_what_came_before(
     records = Records(tmp_path / "results.jsonl")
     best = descend(records, TINY, (({"inner_rate": 1e-1}, {"inner_rate": 1e-4}), ({"outer_rate": 0.1},))).best
     assert best is not None
-    tried = [records.final(c) for c in (TINY, replace(TINY, inner_rate=1e-1), replace(TINY, inner_rate=1e-4))]
-    assert records.final(replace(best, outer_rate=1.0)) == min(value for value in tried if value is not None)
+    tried = [records.choice(c) for c in (TINY, replace(TINY, inner_rate=1e-1), replace(TINY, inner_rate=1e-4))]
+    assert records.choice(replace(best, outer_rate=1.0)) == min(value for value in tried if value is not None)
 
 
 def test_doubling_goes_on_until_the_best_is_not_at_an_end(tmp_path: Path) -> None:
@@ -363,7 +379,7 @@ def test_doubling_goes_on_until_the_best_is_not_at_an_end(tmp_path: Path) -> Non
         cell = next(cell for cell in found.cells if cell not in records)
         tried.append(cell.inner_rate / TINY.inner_rate)
         bits = abs(math.log2(cell.inner_rate / (TINY.inner_rate / 4)))
-        records.add({"key": cell.key, "cell": cell.as_dict(), "final": bits})
+        records.add({"key": cell.key, "cell": cell.as_dict(), "final": bits, "choice": bits})
     assert sorted(tried) == [0.125, 0.25, 0.5, 1.0, 2.0]
     assert found.best.inner_rate == TINY.inner_rate / 4
 
@@ -428,6 +444,7 @@ def row_of(cell: Cell, bits: float) -> dict[str, object]:
         "key": cell.key,
         "cell": cell.as_dict(),
         "final": bits,
+        "choice": bits,
         "curve": curve,
         "down_bytes": 1,
         "down_dense": 9,
