@@ -23,7 +23,7 @@ from core.federation.identity import NodeKey, federation_id
 from core.federation.invite import GATEWAY_NAME, Invite, parse
 from core.federation.manifest import OpenedManifest, open_manifest
 from core.federation.protocol import ReplySeal, TrainInstruction, metrics_hash, read_instruction
-from core.federation.transport import Endpoint, Transport, Unreachable, tls_context
+from core.federation.transport import Transport, Unreachable, endpoint_of, tls_context
 from core.model.layout import parameter_shapes
 from core.postprocess.compression.codec import encode
 from core.update import ModelUpdate
@@ -41,7 +41,7 @@ def run(link: str, count: int) -> None:
 
 
 async def _all(invite: Invite, count: int) -> None:
-    transport = Transport(_endpoint(invite))
+    transport = Transport(endpoint_of(invite))
     opened = open_manifest(await Gateway(transport).manifest(), invite.federation_key)
     await transport.close()
     payload = _payload(opened.config)
@@ -49,10 +49,6 @@ async def _all(invite: Invite, count: int) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             group.create_task(_Volunteer(invite, opened, payload, number).live(float(rng.uniform(0, STARTS_S))))
-
-
-def _endpoint(invite: Invite) -> Endpoint:
-    return Endpoint(invite.address, invite.root_certificate, GATEWAY_NAME)
 
 
 def _payload(config: FederationConfig) -> bytes:
@@ -65,7 +61,7 @@ class _Volunteer:
     def __init__(self, invite: Invite, opened: OpenedManifest, payload: bytes, number: int) -> None:
         self._invite, self._opened, self._number = invite, opened, number
         self._payload = payload
-        self._transport = Transport(_endpoint(invite), timeout_s=120.0)
+        self._transport = Transport(endpoint_of(invite), timeout_s=120.0)
         self._key = NodeKey.generate()
         self._gateway = Gateway(self._transport, self._key)
 

@@ -33,7 +33,7 @@ from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora
 from core.engine.editions import Editions, check_edition
 from core.engine.keystore import Keystore
-from core.engine.membership import Membership, encode_root, endpoint_of, key_name_of
+from core.engine.membership import Membership, encode_root, key_name_of
 from core.engine.plans import Plan, Planner
 from core.engine.public_data import folder_of
 from core.engine.verdict import RANK
@@ -43,7 +43,7 @@ from core.federation.gateway import Gateway
 from core.federation.identity import NodeKey, federation_id, fingerprint
 from core.federation.invite import Invite
 from core.federation.manifest import OpenedManifest, open_manifest
-from core.federation.transport import Transport
+from core.federation.transport import Transport, endpoint_of
 from core.ledger.budget import rungs
 from core.ledger.rows import CorpusRow, FederationRow
 from core.ledger.store import Ledger

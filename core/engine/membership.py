@@ -102,11 +102,6 @@ class Membership:
         await self.transport.close()
 
 
-def endpoint_of(invite: Invite) -> Endpoint:
-    """Where an invite leads."""
-    return Endpoint(invite.address, invite.root_certificate, GATEWAY_NAME)
-
-
 def key_name_of(federation_id: str, invite: Invite) -> str:
     """Name of the node key of one invite: the same again if the answer of an enrolment was lost."""
     return f"node-{federation_id}-{hashlib.sha256(invite.token).hexdigest()[:16]}"

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.api.errors import ClockError, CoordinatorError, InviteError
 from core.federation.bandwidth import PIECE, UNPACED, Traffic, header_bytes
+from core.federation.invite import GATEWAY_NAME, Invite
 from core.federation.protocol import HEADER_POLL, MAX_POLL_S
 
 CLOCK_AHEAD_S = 4.0
@@ -49,6 +50,11 @@ class Endpoint:
     """DER; the only trust anchor."""
     server_name: str
     """The name its certificate must carry, whatever the address is."""
+
+
+def endpoint_of(invite: Invite) -> Endpoint:
+    """Where an invite leads."""
+    return Endpoint(invite.address, invite.root_certificate, GATEWAY_NAME)
 
 
 @dataclass(frozen=True)

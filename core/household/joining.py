@@ -20,12 +20,12 @@ from core.coordinator.founding import found
 from core.coordinator.home import Federation, Home, HostSettings
 from core.engine import plans
 from core.engine.lock import prepare_home
-from core.engine.membership import encode_root, endpoint_of, key_name_of
+from core.engine.membership import encode_root, key_name_of
 from core.federation.gateway import Gateway
 from core.federation.identity import NodeKey, federation_id, fingerprint
 from core.federation.invite import Invite, parse
 from core.federation.manifest import OpenedManifest, open_manifest
-from core.federation.transport import Transport
+from core.federation.transport import Transport, endpoint_of
 from core.household.keys import FolderKeystore
 from core.household.terms import household_terms
 from core.ledger.rows import FederationRow

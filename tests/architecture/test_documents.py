@@ -12,7 +12,7 @@ from support.imports import ROOT
 
 from app.cli import tree
 
-DOCUMENTS = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "core/README.md")
+DOCUMENTS = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "core/README.md", "packaging/README.md")
 PROMISES = 6
 
 
