@@ -68,17 +68,6 @@ class Cell:
     """Changes bytes, never values; decoding the densest code is slow."""
     feedback: float = 0.0
     """What of the residual stays from round to round."""
-    carried: Literal["update", "model"] = "update"
-    """Where a residual waits: it is added to the next update, or the client starts from weights that have it."""
-    in_model: float = 0.0
-    """Share of the residual that the client starts from where the rest is added to its update, so that it does not
-    learn again what is only waiting to be sent; ``carried`` "model" is 1."""
-    warm_rounds: int = 0
-    """First rounds whose uploads are ``warm_codec``'s; their bytes count."""
-    flush_every: int = 0
-    """Every so many rounds, the last one among them, uploads are ``warm_codec``'s and take the residuals along."""
-    warm_codec: str = "int8"
-    """Of both."""
     down: str = ""
     """Codec of the broadcast delta; empty for dense weights."""
     down_kept: int = 256

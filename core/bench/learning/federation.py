@@ -19,7 +19,7 @@ from core.bench.learning.checkpoint import CHECKPOINT_S, Spent, forget, resume, 
 from core.bench.learning.hostile import Hostile
 from core.bench.learning.links import Downlink, Uplink, codec_config
 from core.bench.learning.text import HALVES, Stream, Text
-from core.config.exchange import MAX_COMBINADIC, CodecConfig
+from core.config.exchange import MAX_COMBINADIC
 from core.coordinator.learning.outer_optimizer import outer_step
 from core.jobs import TrainingPlan
 from core.model.initialise import seeded_weights
@@ -54,7 +54,6 @@ class Federation:
         self.cell = cell
         self.shapes = parameter_shapes(cell.spec)
         self.codec = codec_config(cell.codec, cell.kept, cell.chunk, cell.index_code)
-        self.warm = codec_config(cell.warm_codec, cell.kept, cell.chunk)
         self.outer = cell.outer_config
         down = codec_config(cell.down, cell.down_kept, cell.down_chunk) if cell.down else None
         self.weights: dict[str, Array] = seeded_weights(cell.spec, cell.seed)
@@ -69,8 +68,7 @@ class Federation:
         self.curve: list[tuple[int, int, int, float]] = []
         """(round, steps, tokens, bits per byte) on the way."""
         self.locals: list[Local] = [self.trainer.client(stream) for stream in self.streams]
-        in_model = 1.0 if cell.carried == "model" else cell.in_model
-        self.up = [Uplink(self.codec, cell.feedback, in_model) for _ in self.streams]
+        self.up = [Uplink(self.codec, cell.feedback) for _ in self.streams]
         self.steps = [steps_by_deadline(cell, client) for client in range(cell.clients)]
         self.chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence([cell.seed, 77])))
         self.round = 0
@@ -90,30 +88,28 @@ class Federation:
             HedgerowError: training or the outer step diverged.
         """
         cell, loss, longest = self.cell, 0.0, 0
-        config = self.warm if self.is_dense(self.round) else self.codec
         present = cell.clients - (cell.late if 2 * self.round < cell.rounds else 0)
         lots = self.chance.random(cell.clients)
         arrived: list[ModelUpdate] = []
         honest: list[ModelUpdate] = []
         for client in range(present):
             steps = self.steps[client]
-            base = self.up[client].start(self.down.held)
-            trained, mean_loss = self.trainer.train(self.locals[client], base, steps, self.clock)
+            trained, mean_loss = self.trainer.train(self.locals[client], self.down.held, steps, self.clock)
             longest, loss = max(longest, steps), loss + mean_loss / present
             update = self._noised(pseudo_gradient(self.down.held, trained))
-            payload = self.up[client].send(update, config)
+            payload = self.up[client].send(update)
             if client in self.hostile:  # it knows what it would have sent, and what all honest ones did
-                own = decode(payload, self.shapes, config)
-                payload = self.hostile[client].send(own, honest, config)
+                own = decode(payload, self.shapes, self.codec)
+                payload = self.hostile[client].send(own, honest, self.codec)
             self.up_bytes += len(payload)
-            self.up_densest += self._densest(config, len(payload))
+            self.up_densest += self._densest(len(payload))
             self.uploads += 1
             if lots[client] < cell.drop:
                 self.up[client].lost()
                 self.lost += 1
                 continue
             try:
-                arrived.append(decode(payload, self.shapes, config))
+                arrived.append(decode(payload, self.shapes, self.codec))
             except UpdateError:
                 self.refused += 1
                 continue
@@ -125,17 +121,12 @@ class Federation:
         self.round += 1
         self.train_loss = loss
 
-    def _densest(self, config: CodecConfig, sent: int) -> int:
+    def _densest(self, sent: int) -> int:
         """What the same values take with the densest index code, which is slow to run thousands of times."""
+        config = self.codec
         if not config.sparse or config.kept * config.chunk_size > MAX_COMBINADIC:
             return sent
         return encoded_size(self.shapes, msgspec.structs.replace(config, index_code="combinadic"))
-
-    def is_dense(self, number: int) -> bool:
-        """Whether uploads of this round are those of the warm-up's codec."""
-        cell = self.cell
-        flushed = bool(cell.flush_every) and (cell.rounds - number - 1) % cell.flush_every == 0
-        return number < cell.warm_rounds or flushed
 
     def _noised(self, update: ModelUpdate) -> ModelUpdate:
         if not self.cell.noise:

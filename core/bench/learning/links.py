@@ -41,48 +41,37 @@ def codec_config(name: str, kept: int, chunk: int, index_code: str = "elias-fano
 class Uplink:
     """One client's way up."""
 
-    def __init__(self, config: CodecConfig, feedback: float, in_model: float = 0.0) -> None:
+    def __init__(self, config: CodecConfig, feedback: float) -> None:
         """Start without a residual.
 
         Args:
             config: the codec.
             feedback: what of the residual stays from round to round; 0 for none.
-            in_model: share of what it kept back in the weights that the client starts from, so that it does not learn
-                that again; the update has the rest added.
         """
-        self.config, self.feedback, self.in_model = config, feedback, in_model
+        self.config, self.feedback = config, feedback
         self.residual: dict[str, Array] = {}
         self._before: dict[str, Array] = {}
 
-    def start(self, held: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The weights a round begins with, from those that all hold."""
-        if not (self.in_model and self.residual):
-            return held
-        share = np.float32(self.feedback * self.in_model)
-        return {name: weights - share * self.residual[name] for name, weights in held.items()}
-
-    def send(self, update: ModelUpdate, config: CodecConfig | None = None) -> bytes:
+    def send(self, update: ModelUpdate) -> bytes:
         """What leaves the client; the residual becomes what it leaves out.
 
         Args:
-            update: the pseudo-gradient, from what all hold to what was trained.
-            config: another codec for this round.
+            update: the pseudo-gradient.
         """
         if not self.feedback:
-            return encode(update, config or self.config)
-        whole = self.whole(update)
-        payload = encode(whole, config or self.config)
-        sent = decode(payload, update.shapes, config or self.config)
+            return encode(update, self.config)
+        whole = self._whole(update)
+        payload = encode(whole, self.config)
+        sent = decode(payload, update.shapes, self.config)
         self._before = self.residual
         self.residual = {name: whole.arrays[name] - sent.arrays[name] for name in whole.arrays}
         return payload
 
-    def whole(self, update: ModelUpdate) -> ModelUpdate:
-        """The update with what is carried and is not in it yet."""
-        if not (self.residual and self.feedback):
+    def _whole(self, update: ModelUpdate) -> ModelUpdate:
+        if not self.residual:
             return update
-        rest = np.float32(self.feedback * (1.0 - self.in_model))
-        return ModelUpdate({name: rest * self.residual[name] + delta for name, delta in update.arrays.items()})
+        kept = np.float32(self.feedback)
+        return ModelUpdate({name: kept * self.residual[name] + delta for name, delta in update.arrays.items()})
 
     def lost(self) -> None:
         """The last upload did not arrive: the residual is again what it was."""

@@ -177,10 +177,6 @@ def longer_table(records: Records, size: str) -> str:
 
 def _recipe(cell: Cell) -> str:
     said = [f"feedback {cell.feedback:g}" if cell.feedback else "no feedback"]
-    said += ["residual in the model"] if cell.feedback and cell.carried == "model" else []
-    said += [f"{cell.in_model:g} of the residual in the model"] if cell.in_model else []
-    said += [f"{cell.warm_rounds} rounds of {cell.warm_codec} first"] if cell.warm_rounds else []
-    said += [f"{cell.warm_codec} every {cell.flush_every} rounds"] if cell.flush_every else []
     said += [f"H = {cell.local_steps}"] if cell.local_steps != frontier.LOCAL_STEPS else []
     said += [f"{cell.kept} of {cell.chunk}"] if cell.kept != Cell().kept else []
     said += [f"final rate {cell.final_ratio:g}"] if cell.final_ratio != Cell().final_ratio else []
