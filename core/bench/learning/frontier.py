@@ -119,11 +119,10 @@ def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
 
 
 def recipe_cells(records: Records, size: str) -> list[Cell]:
-    """The tuning of both sides in turn, what came of it with every seed, and again with longer rounds."""
+    """The tuning of both sides in turn, and what came of it with every seed."""
     reference, sparse = dense(records, size), topk(records, size)
     cells = [*_alternately(reference.cells, sparse.cells)]
-    cells += seeds(reference.best) + seeds(sparse.best)
-    return cells + _both(longer(records, size)[:1])
+    return cells + seeds(reference.best) + seeds(sparse.best)
 
 
 def codec_cells(records: Records, size: str) -> list[Cell]:
@@ -133,12 +132,8 @@ def codec_cells(records: Records, size: str) -> list[Cell]:
 
 
 def long_cells(records: Records, size: str) -> list[Cell]:
-    """The longest rounds, which take as long as everything else."""
-    return _both(longer(records, size)[1:])
-
-
-def _both(lengths: Sequence[Longer]) -> list[Cell]:
-    return [cell for one in lengths for cell in (*one.dense, *one.sparse)]
+    """Longer rounds, which take as long as everything else."""
+    return [cell for one in longer(records, size) for cell in (*one.dense, *one.sparse)]
 
 
 def _alternately(left: Sequence[Cell], right: Sequence[Cell]) -> list[Cell]:
