@@ -17,9 +17,10 @@ from core.config.exchange import DENSE_CODECS
 CLIENTS: Final = 8
 COHORT: Final = 10
 HOSTILE: Final = 2
+_SPARSE: Final[dict[str, Any]] = {"codec": "topk", "feedback": 0.95, "outer_rate": 2.0}
 WAYS: Final[dict[str, dict[str, Any]]] = {
     "int8": {"codec": "int8"},
-    "top-k with error feedback": {"codec": "topk", "feedback": 1.0},
+    "top-k with error feedback": _SPARSE,
     "int8 and noise": {"codec": "int8", "noise": 1.0},
 }
 """How updates travel where somebody lies."""
@@ -28,7 +29,7 @@ HONEST: Final[dict[str, dict[str, Any]]] = {
     "int8": {"codec": "int8"},
     "int4": {"codec": "int4"},
     "sign with error feedback": {"codec": "sign", "feedback": 1.0},
-    "top-k with error feedback": {"codec": "topk", "feedback": 1.0},
+    "top-k with error feedback": _SPARSE,
 }
 _ATTACK_ROUNDS: Final = 40
 _ATTACK_STEPS: Final = 10
