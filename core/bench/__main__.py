@@ -61,9 +61,9 @@ def _crowd() -> list[Row]:
 
 
 def _uplink() -> list[Row]:
-    from core.bench.uplink import measure
+    from core.bench.uplink import measure, measure_bytes
 
-    return measure()
+    return [*measure(), *measure_bytes()]
 
 
 def _gui() -> list[Row]:

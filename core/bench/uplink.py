@@ -6,6 +6,9 @@ the chosen steps take. Needs root, ``ip`` and ``tc``; where one is missing the r
 
 Share = seconds of computing, as the engine counts them, over the time from the end of the first round to the end of the
 last: downloads, starting the trainer, checkpoints, sealing, upload, the coordinator's step and every wait are in it.
+
+Beside it, for every codec, what one round sends over that line by the count of the network device: the sealed update
+with TLS, TCP, questions, heartbeats and the acknowledgements of what comes down.
 """
 
 from __future__ import annotations
@@ -15,15 +18,16 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, get_args
 
 from core.api import interpreter
 from core.api.messages import Snapshot
 from core.bench.rows import Row
+from core.config.exchange import CodecName
 from core.demo.host import Host
 from core.demo.processes import Children
 from core.demo.text import default_text, split
@@ -32,9 +36,11 @@ from core.demo.volunteer import VolunteerEngine
 UP: Final = "20mbit"
 DOWN: Final = "100mbit"
 HERE, THERE = "10.77.0.1", "10.77.0.2"
-ROUNDS: Final = 4
-STEPS: Final = 30
-LONGEST_S: Final = 3_000.0
+ROUNDS: Final = 3
+STEPS: Final = 128
+"""Of a round: the fewest of Photon's published runs. What a round costs besides computing does not grow with them,
+so a share says nothing without their number."""
+LONGEST_S: Final = 5_000.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,29 @@ VARIANTS: Final = (
     Variant("int8 up, whole checkpoints down", ("--codec", "int8")),
     Variant("top-k up, int8 differences down", ("--codec", "topk", "--error-feedback", "0.95", "--downlink", "int8")),
 )
+
+
+class Line(NamedTuple):
+    """A shaped line."""
+
+    namespace: str
+    """At its other end."""
+    device: str
+    """At this one."""
+
+    def up_bytes(self) -> int:
+        """What has come from the other end so far, frames and all."""
+        return int(Path(f"/sys/class/net/{self.device}/statistics/rx_bytes").read_text("ascii"))
+
+
+class Measured(NamedTuple):
+    """All rounds but the first."""
+
+    computed_s: float
+    wall_s: float
+    up_bytes: int
+    sealed_bytes: int
+    """Of one round."""
 
 
 class ShapedEngine(VolunteerEngine):
@@ -72,13 +101,33 @@ def measure(preset: str = "10m", steps: int = STEPS, rounds: int = ROUNDS) -> li
         if reason:
             rows.append(Row(metric=f"{what} ({reason})", unit="%", anchor=anchor, gate=gate, aim=aim))
             continue
-        computed_s, wall_s = _run(variant, preset, steps, rounds)
-        share = 100 * computed_s / wall_s
+        found = _run(variant, preset, steps, rounds)
+        share = 100 * found.computed_s / found.wall_s
+        computed_s, wall_s = (round(seconds / (rounds - 1), 1) for seconds in (found.computed_s, found.wall_s))
         rows += [
             Row(metric=what, unit="%", value=round(share, 1), anchor=anchor, gate=gate, aim=aim, holds=share >= 90.0),
-            Row(metric=f"{variant.name}: computing in one round", unit="s", value=round(computed_s / (rounds - 1), 1)),
-            Row(metric=f"{variant.name}: one round", unit="s", value=round(wall_s / (rounds - 1), 1)),
+            Row(
+                metric=f"{variant.name}: computing in one round",
+                unit="s",
+                value=computed_s,
+            ),
+            Row(metric=f"{variant.name}: one round", unit="s", value=wall_s),
         ]
+    return rows
+
+
+def measure_bytes(preset: str = "10m", rounds: int = 3, codecs: Sequence[CodecName] = get_args(CodecName)) -> list[Row]:
+    """Each codec in turn: bytes on the line in a round, over those of the sealed update."""
+    reason, rows = _missing(), []
+    for name in codecs:
+        what = f"{name}, {preset}: bytes up in a round"
+        if reason:
+            rows.append(Row(metric=f"{what} ({reason})", unit="bytes", anchor="its sealed update"))
+            continue
+        found = _run(Variant(name, ("--codec", name, "--downlink", "int8")), preset, 1, rounds)
+        sent = found.up_bytes / (rounds - 1)
+        over = f"its sealed update: {found.sealed_bytes} bytes, {sent - found.sealed_bytes:+.0f}"
+        rows.append(Row(metric=what, unit="bytes", value=round(sent), anchor=over))
     return rows
 
 
@@ -90,8 +139,8 @@ def _missing() -> str:
 
 
 @contextmanager
-def shaped_line() -> Iterator[str]:
-    """A namespace at the other end of a shaped line; its name.
+def shaped_line() -> Iterator[Line]:
+    """A namespace at the other end of a shaped line.
 
     Raises:
         RuntimeError: the kernel refused a part of it.
@@ -114,15 +163,15 @@ def shaped_line() -> Iterator[str]:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
-        yield name
+        yield Line(name, near)
     finally:
         for command in (("ip", "link", "del", near), ("ip", "netns", "del", name)):
             subprocess.run(command, capture_output=True, check=False)
 
 
-def _run(variant: Variant, preset: str, steps: int, rounds: int) -> tuple[float, float]:
-    """Seconds of computing, and seconds, of all rounds but the first."""
-    with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as scratch, shaped_line() as namespace:
+def _run(variant: Variant, preset: str, steps: int, rounds: int) -> Measured:
+    """A federation of one volunteer behind the line, until its last round."""
+    with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as scratch, shaped_line() as line:
         folder = Path(scratch)
         texts = folder / "texts"
         texts.mkdir()
@@ -138,20 +187,22 @@ def _run(variant: Variant, preset: str, steps: int, rounds: int) -> tuple[float,
                 )
             )  # fmt: skip
             host.start(lambda why: None, f"{HERE}:0")
-            engine = ShapedEngine(namespace, folder / "home", texts, children)
+            engine = ShapedEngine(line.namespace, folder / "home", texts, children)
             engine.start()
             engine.prepare(threads=1)
             engine.join(host.invite(1), 8.0)
             engine.follow()
-            return _watched(host, engine, rounds)
+            return _watched(host, engine, rounds, line)
         finally:
             children.stop()
 
 
-def _watched(host: Host, engine: VolunteerEngine, rounds: int) -> tuple[float, float]:
-    """Follow the rounds; what was computed is looked up as each one ends."""
+def _watched(host: Host, engine: VolunteerEngine, rounds: int, line: Line) -> Measured:
+    """Follow the rounds; what was computed and sent is looked up as each one ends."""
     computed: list[float] = []
     ended: list[float] = []
+    sent: list[int] = []
+    sealed = 0
     end = time.monotonic() + LONGEST_S
     while len(ended) < rounds:
         if time.monotonic() > end:
@@ -159,10 +210,13 @@ def _watched(host: Host, engine: VolunteerEngine, rounds: int) -> tuple[float, f
         host.check()
         engine.check()
         event = host.events.get(timeout=LONGEST_S)
-        if event.get("event") == "round_closed":
+        if event.get("event") == "update":
+            sealed = int(event["upload_bytes"])
+        elif event.get("event") == "round_closed":
             ended.append(time.monotonic())
+            sent.append(line.up_bytes())
             computed.append(_computed_s(engine))
-    return computed[-1] - computed[0], ended[-1] - ended[0]
+    return Measured(computed[-1] - computed[0], ended[-1] - ended[0], sent[-1] - sent[0], sealed)
 
 
 def _computed_s(engine: VolunteerEngine) -> float:

@@ -146,8 +146,8 @@ def _codec_options(create: argparse.ArgumentParser) -> None:
     create.add_argument("--kept", type=int, default=64, metavar="K", help="largest values of a chunk: topk and dct")
     create.add_argument("--chunk-size", type=int, default=4_096, metavar="N", help="values of which so many are kept")
     create.add_argument(
-        "--error-feedback", type=float, default=0.0, metavar="DECAY",
-        help="share of what a round leaves out that goes into the next: 1 for all of it, 0.95 for topk in long runs",
+        "--error-feedback", type=float, metavar="DECAY",
+        help="share of what a round leaves out that goes into the next; 0.95 for topk and dct without a privacy unit",
     )  # fmt: skip
     create.add_argument(
         "--slower-codec", choices=get_args(CodecName), action="append", default=[], metavar="NAME",

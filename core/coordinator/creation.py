@@ -16,7 +16,14 @@ import msgspec
 
 from core.api.errors import HedgerowError, UsageError
 from core.config.base import UnitOfPrivacy
-from core.config.exchange import AdaptationTerms, CodecConfig, CodecName, DownlinkTerms, ScheduleConfig
+from core.config.exchange import (
+    DENSE_CODECS,
+    AdaptationTerms,
+    CodecConfig,
+    CodecName,
+    DownlinkTerms,
+    ScheduleConfig,
+)
 from core.config.federation import FederationConfig
 from core.config.learning import AggregationTerms, OuterConfig, OuterOptimizer, StabilityTerms, TrainingConfig
 from core.config.model import InitialisationTerms, ModelSpec, PublicShard, ShardConfig, TokenizerSpec
@@ -30,7 +37,14 @@ from core.data.public import write_public
 from core.data.store import ShardFacts
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.model.presets import num_parameters, preset
-from core.model.recipes import ADAPTIVE_OUTER, default_outer, default_rounds, default_training
+from core.model.recipes import (
+    ADAPTIVE_OUTER,
+    SPARSE_FEEDBACK,
+    SPARSE_OUTER,
+    default_outer,
+    default_rounds,
+    default_training,
+)
 from core.model.shard import divide
 from core.postprocess.compression.codec import encoded_size
 from core.postprocess.compression.delta import SENDING_BYTES
@@ -95,7 +109,8 @@ class Choices:
     codec: CodecName = "int8"
     kept: int = 64
     chunk_size: int = 4_096
-    error_feedback: float = 0.0
+    error_feedback: float | None = None
+    """``None``: what sparse codecs start from, where the unit allows it and one of the codecs is sparse."""
     slower: tuple[CodecName, ...] = ()
     """Codecs for ever slower lines, of which a volunteer takes the first that is quick enough on its own."""
     least_local_steps: int = 0
@@ -342,13 +357,16 @@ def _model(choices: Choices, vocab_size: int) -> ModelSpec:
 
 
 def _codec(choices: Choices) -> CodecConfig:
-    return CodecConfig(
-        name=choices.codec, kept=choices.kept, chunk_size=choices.chunk_size, error_feedback=choices.error_feedback
-    )
+    sparse = not DENSE_CODECS.issuperset((choices.codec, *choices.slower))
+    usual = SPARSE_FEEDBACK if sparse and choices.unit == "none" else 0.0
+    feedback = usual if choices.error_feedback is None else choices.error_feedback
+    return CodecConfig(name=choices.codec, kept=choices.kept, chunk_size=choices.chunk_size, error_feedback=feedback)
 
 
 def _outer(choices: Choices) -> OuterConfig:
-    default = default_outer(choices.preset)
+    default, codec = default_outer(choices.preset), _codec(choices)
+    if codec.sparse and codec.error_feedback and choices.outer is None and choices.outer_momentum is None:
+        default = SPARSE_OUTER  # momentum would send again and again what waited to be sent once
     named: dict[str, Any] = {}
     if choices.outer in ADAPTIVE:
         default = ADAPTIVE_OUTER

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from core.api.errors import CoordinatorError, UsageError
 from core.config.exchange import CodecConfig
+from core.config.learning import OuterConfig
 from core.coordinator import running
 from core.coordinator.__main__ import duration_s, main
 from core.coordinator.home import Federation
@@ -21,6 +22,7 @@ from core.coordinator.reporting import status
 from core.coordinator.service import export, invite
 from core.data.public import check_public
 from core.federation.invite import parse
+from core.model.recipes import SPARSE_FEEDBACK, SPARSE_OUTER
 
 
 def set_setting(federation: Federation, **values: str) -> None:
@@ -178,6 +180,27 @@ def test_a_sparse_codec_with_error_feedback_is_created_where_no_noise_is(run: Ru
     assert run("create", root, "--name", "Mine", "--privacy", "none", *chosen)[0] == 0
     codec = Federation(root).config.codec
     assert codec == CodecConfig(name="topk", kept=32, chunk_size=2_048, error_feedback=0.95)
+
+
+@pytest.mark.parametrize(
+    ("options", "feedback", "outer"),
+    [
+        (("--codec", "topk"), SPARSE_FEEDBACK, SPARSE_OUTER),
+        (("--codec", "dct", "--outer-lr", "1"), SPARSE_FEEDBACK, OuterConfig()),
+        (("--codec", "topk", "--error-feedback", "0"), 0.0, OuterConfig()),
+        (("--codec", "topk", "--outer", "nesterov"), SPARSE_FEEDBACK, OuterConfig(optimizer="nesterov")),
+        (("--codec", "topk", "--outer-momentum", "0.5"), SPARSE_FEEDBACK, OuterConfig(momentum=0.5)),
+        (("--codec", "int8", "--slower-codec", "topk"), SPARSE_FEEDBACK, OuterConfig()),
+        (("--codec", "int4"), 0.0, OuterConfig()),
+    ],
+)
+def test_a_sparse_codec_starts_from_the_recipe_it_was_tuned_with(
+    run: Run, tmp_path: Path, options: tuple[str, ...], feedback: float, outer: OuterConfig
+) -> None:
+    assert run("create", tmp_path / "mine", "--name", "Mine", "--privacy", "none", *options)[0] == 0
+    config = Federation(tmp_path / "mine").config
+    assert {codec.error_feedback for codec in config.codecs} == {feedback}
+    assert config.outer == outer
 
 
 def test_public_text_is_tokenised_listed_and_served(run: Run, tmp_path: Path) -> None:
