@@ -23,7 +23,7 @@ ADAPTIVE_OUTER: Final = OuterConfig(optimizer="fedadam", learning_rate=0.01, mom
 The rate is ours: with 0.14M parameters and four volunteers ten rounds gave 2.70 bits per byte at 0.003, 1.42 at 0.01
 and 1.23 at 0.03 (``fedavg`` 1.22), and at 0.1 the model got worse again after three."""
 SPARSE_FEEDBACK: Final = 0.95
-SPARSE_OUTER: Final = OuterConfig(learning_rate=2.0)
+SPARSE_OUTER: Final = OuterConfig(optimizer="fedavg", learning_rate=2.0)
 """What the sparse codecs start from where error feedback is allowed, under any preset: SparseLoCo's decay and plain
 outer steps, with a rate that gives back what decays and waits. Tuned by ``make bench-learning``; at the rate 1 the same
 updates cost 2.7 % of loss more than at 2."""

@@ -186,7 +186,7 @@ def test_a_sparse_codec_with_error_feedback_is_created_where_no_noise_is(run: Ru
     ("options", "feedback", "outer"),
     [
         (("--codec", "topk"), SPARSE_FEEDBACK, SPARSE_OUTER),
-        (("--codec", "dct", "--outer-lr", "1"), SPARSE_FEEDBACK, OuterConfig()),
+        (("--codec", "dct", "--outer-lr", "1"), SPARSE_FEEDBACK, OuterConfig(optimizer="fedavg")),
         (("--codec", "topk", "--error-feedback", "0"), 0.0, OuterConfig()),
         (("--codec", "topk", "--outer", "nesterov"), SPARSE_FEEDBACK, OuterConfig(optimizer="nesterov")),
         (("--codec", "topk", "--outer-momentum", "0.5"), SPARSE_FEEDBACK, OuterConfig(momentum=0.5)),
