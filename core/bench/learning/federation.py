@@ -18,6 +18,7 @@ from core.bench.learning.cells import Cell
 from core.bench.learning.checkpoint import CHECKPOINT_S, Spent, forget, resume, save
 from core.bench.learning.hostile import Hostile
 from core.bench.learning.links import Downlink, Uplink, codec_config
+from core.bench.learning.records import VERSION
 from core.bench.learning.text import HALVES, Stream, Text
 from core.config.exchange import MAX_COMBINADIC
 from core.coordinator.learning.outer_optimizer import outer_step
@@ -69,7 +70,9 @@ class Federation:
         """(round, steps, tokens, bits per byte) on the way."""
         self.locals: list[Local] = [self.trainer.client(stream) for stream in self.streams]
         self.up = [Uplink(self.codec, cell.feedback) for _ in self.streams]
-        self.steps = [steps_by_deadline(cell, client) for client in range(cell.clients)]
+        self.steps = steps_by_deadline(cell)
+        self.late = frozenset(range(cell.clients - 1, -1, -len(text.kinds))[: cell.late])
+        """Who joins in the middle: by kind, all that have the last one before any other."""
         self.chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence([cell.seed, 77])))
         self.round = 0
         self.clock = 0
@@ -88,14 +91,14 @@ class Federation:
             HedgerowError: training or the outer step diverged.
         """
         cell, loss, longest = self.cell, 0.0, 0
-        present = cell.clients - (cell.late if 2 * self.round < cell.rounds else 0)
+        present = [client for client in range(cell.clients) if 2 * self.round >= cell.rounds or client not in self.late]
         lots = self.chance.random(cell.clients)
         arrived: list[ModelUpdate] = []
         honest: list[ModelUpdate] = []
-        for client in range(present):
+        for client in present:
             steps = self.steps[client]
             trained, mean_loss = self.trainer.train(self.locals[client], self.down.held, steps, self.clock)
-            longest, loss = max(longest, steps), loss + mean_loss / present
+            longest, loss = max(longest, steps), loss + mean_loss / len(present)
             update = self._noised(pseudo_gradient(self.down.held, trained))
             payload = self.up[client].send(update)
             if client in self.hostile:  # it knows what it would have sent, and what all honest ones did
@@ -153,12 +156,13 @@ def _nobody(_share: float) -> None:
     return
 
 
-def steps_by_deadline(cell: Cell, client: int) -> int:
-    """Steps of a client in a round: speeds fall evenly on a log scale from 1 to 1/spread."""
+def steps_by_deadline(cell: Cell) -> list[int]:
+    """Steps of each client in a round: speeds lie evenly on a log scale from 1 to 1/spread, dealt by the seed."""
+    places = np.random.Generator(np.random.PCG64(np.random.SeedSequence([cell.seed, 78]))).permutation(cell.clients)
     if cell.spread <= 1.0 or cell.clients == 1:
-        return cell.local_steps
-    speed: float = cell.spread ** (-client / (cell.clients - 1))
-    return max(1, round(cell.local_steps * speed))
+        return [cell.local_steps] * cell.clients
+    speeds = [cell.spread ** (-int(place) / (cell.clients - 1)) for place in places]
+    return [max(1, round(cell.local_steps * speed)) for speed in speeds]
 
 
 def run(
@@ -212,7 +216,8 @@ def _told(federation: Federation, text: Text) -> dict[str, Any]:
     cell, told = federation.cell, federation
     dense = 4 * sum(math.prod(shape) for shape in told.shapes.values())
     return {
-        "key": cell.key, "cell": cell.as_dict(), "text": text.digest, "curve": told.curve, "rounds": told.round,
+        "version": VERSION, "key": cell.key, "cell": cell.as_dict(), "text": text.digest, "curve": told.curve,
+        "rounds": told.round,
         "steps": told.clock, "tokens": told.tokens, "train_bits": told.train_loss / math.log(2),
         "epochs": max(stream.epochs for stream in told.streams), "uploads": told.uploads, "lost": told.lost,
         "refused": told.refused, "up_bytes": told.up_bytes, "up_densest": told.up_densest,

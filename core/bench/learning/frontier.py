@@ -1,7 +1,8 @@
 """E3: what an update costs on the wire against what the model loses by it, at 300 rounds of four clients.
 
-Every codec has its own tuning, and so has the dense run it is compared with. Error feedback with sparse codecs is
-SparseLoCo's (Sarfi et al., 2025): no outer momentum, what is left out waits for the next round.
+The dense run and the sparse codecs are tuned over the same settings. ``int2`` and ``sign`` choose error feedback and
+the inner rate, ``int4`` error feedback; the finer ones stand at the dense run's settings. Error feedback with sparse
+codecs is SparseLoCo's (Sarfi et al., 2025): what is left out decays and waits for the next round.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from core.bench.learning.cells import Cell
+from core.bench.learning.gap import OUTER
 from core.bench.learning.records import Records
-from core.bench.learning.tuning import Axis, Doubling, Tuned, descend, seeds
+from core.bench.learning.tuning import FINER, Axis, Doubling, Tuned, descend, seeds
 
 ROUNDS: Final = 300
 CLIENTS: Final = 4
@@ -20,22 +22,17 @@ LOCAL_STEPS: Final = 10
 LONGER: Final = (30, 100)
 DENSE: Final = ("bf16", "int8", "int4", "int2", "sign")
 _INNER: Final = Doubling("inner_rate")
-_OUTER: Final[Axis] = (
-    {"outer": "fedmom", "outer_rate": 0.2, "momentum": 0.9},
-    {"outer": "nesterov", "outer_rate": 0.7, "momentum": 0.9},
-    {"outer": "nesterov", "outer_rate": 0.4, "momentum": 0.9},
-    {"outer_rate": 1.5},
-    {"outer_rate": 2.0},
-)
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
 _FEEDBACK: Final[Axis] = ({"feedback": 0.9}, {"feedback": 0.98}, {"feedback": 1.0})
 _SPARSE: Final[Sequence[Axis | Doubling]] = (
     Doubling("outer_rate", 2),
     _INNER,
-    ({"outer": "fedmom", "momentum": 0.5},),
+    ({"outer": "fedmom", "momentum": 0.5, "outer_rate×": 0.5},),
     _FEEDBACK,
+    Doubling("outer_rate", 2),
     ({"codec": "dct"},),
     _FINAL,
+    FINER,
 )
 """SparseLoCo's recipe first, then each of its numbers. What a residual drops by its decay and delays by waiting, an
 outer rate above 1 gives back: no other setting does as much."""
@@ -48,8 +45,8 @@ def base(size: str, **changes: object) -> Cell:
 
 
 def dense(records: Records, size: str) -> Tuned:
-    """The dense run, tuned over the same settings as the sparse one."""
-    return descend(records, base(size, inner_rate=2e-3), (_INNER, _OUTER, _INNER, _FINAL))
+    """The dense run, tuned as the sparse one is: inner and outer rate, momentum, the end of the schedule."""
+    return descend(records, base(size, inner_rate=2e-3), (_INNER, OUTER, _INNER, _FINAL, FINER))
 
 
 def topk(records: Records, size: str, kept: int = 64, codec: str = "topk") -> Tuned:
@@ -59,12 +56,13 @@ def topk(records: Records, size: str, kept: int = 64, codec: str = "topk") -> Tu
 
 
 def coarse(records: Records, size: str, codec: str) -> Tuned:
-    """A codec that keeps every value, beginning at the dense run's settings; the coarsest with error feedback."""
+    """A codec that keeps every value, beginning at the dense run's settings."""
     found = dense(records, size).best
     if found is None:
         return Tuned([], None)
     start = replace(found, codec=codec)
-    return descend(records, start, (({"feedback": 1.0},),) if codec in ("int4", "int2", "sign") else ())
+    axes: list[Axis | Doubling] = [({"feedback": 1.0},)] if codec in ("int4", "int2", "sign") else []
+    return descend(records, start, [*axes, _INNER] if codec in ("int2", "sign") else axes)
 
 
 def broadcast(records: Records, size: str) -> dict[str, Cell]:

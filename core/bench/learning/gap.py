@@ -14,7 +14,7 @@ from typing import Final
 
 from core.bench.learning.cells import SIZES, Cell
 from core.bench.learning.records import Records
-from core.bench.learning.tuning import Axis, Doubling, Tuned, descend, seeds
+from core.bench.learning.tuning import FINER, Axis, Doubling, Tuned, descend, seeds
 from core.model.presets import num_parameters
 
 TOTAL_BATCH: Final = 16
@@ -24,11 +24,13 @@ ROUNDS: Final = {"toy": 4, "0.3m": 100, "1m": 100, "3m": 100}
 REPLICAS: Final = (1, 4, 8, 2)
 PHOTON_STEPS: Final = 128
 _INNER: Final = Doubling("inner_rate")
-_OUTER: Final[Axis] = (
-    {"outer": "nesterov", "outer_rate": 0.4, "momentum": 0.9},
-    {"outer": "nesterov", "outer_rate": 0.7, "momentum": 0.9},
+OUTER: Final[Axis] = (
     {"outer": "fedmom", "outer_rate": 0.2, "momentum": 0.9},
+    {"outer": "nesterov", "outer_rate": 0.4, "momentum": 0.9, "inner_rate×": 0.5},
+    {"outer": "nesterov", "outer_rate": 0.7, "momentum": 0.9, "inner_rate×": 0.25},
+    {"outer_rate": 1.5},
 )
+"""The seeds' and DiLoCo's outer steps, those that move further than the mean with as much smaller an inner rate."""
 
 
 def rounds(size: str) -> int:
@@ -40,7 +42,7 @@ def rounds(size: str) -> int:
 def central(records: Records, size: str) -> Tuned:
     """The data-parallel run, its inner rate tuned: one client, an outer step that changes nothing."""
     start = Cell(size=size, clients=1, batch=TOTAL_BATCH, rounds=rounds(size), local_steps=LOCAL_STEPS)
-    return descend(records, start, (_INNER,))
+    return descend(records, start, (_INNER, FINER))
 
 
 def federated(records: Records, size: str, clients: int, found: Tuned) -> Tuned:
@@ -48,7 +50,7 @@ def federated(records: Records, size: str, clients: int, found: Tuned) -> Tuned:
     if found.best is None:
         return Tuned([], None)
     start = replace(found.best, clients=clients, batch=TOTAL_BATCH // clients)
-    return descend(records, start, (_OUTER, _INNER))
+    return descend(records, start, (OUTER, _INNER, FINER))
 
 
 def by_kind(cell: Cell | None) -> Cell | None:
@@ -84,25 +86,27 @@ def more_gap_cells(records: Records, size: str) -> list[Cell]:
     return cells
 
 
-def photon(size: str, clients: int = 4) -> dict[str, Cell]:
-    """E2 by name: Photon's own FedAvg, and the centralised runs it may be compared with."""
+def photon(records: Records, size: str, clients: int = 4) -> dict[str, list[Cell]]:
+    """E2 by name: Photon's FedAvg and the centralised runs it may be compared with, each at the same three rates."""
+    best = central(records, size).best
+    if best is None:
+        return {}
     steps = rounds(size) * LOCAL_STEPS
-    start = Cell(
-        size=size, clients=clients, rounds=max(1, round(steps / PHOTON_STEPS)), local_steps=PHOTON_STEPS,
-        batch=TOTAL_BATCH // clients,
-    )  # fmt: skip
+    start = replace(best, clients=clients, rounds=max(1, round(steps / PHOTON_STEPS)), local_steps=PHOTON_STEPS)
     plain = replace(start, clients=1)
-    return {
-        f"data-parallel, batch {TOTAL_BATCH}": replace(plain, batch=TOTAL_BATCH),
-        f"{clients} clients, batch B/{clients}": start,
-        f"{clients} clients, batch B/{clients}, 2× rate": replace(start, inner_rate=2 * start.inner_rate),
-        f"{clients} clients, batch B": replace(start, batch=TOTAL_BATCH),
-        f"{clients} clients, batch B, 2× rate": replace(start, batch=TOTAL_BATCH, inner_rate=2 * start.inner_rate),
+    regimes = {
+        "data-parallel, batch B": plain,
+        f"{clients} clients, batch B/{clients} each": replace(start, batch=TOTAL_BATCH // clients),
+        f"{clients} clients, batch B each": start,
         f"data-parallel, batch {clients}B": replace(plain, batch=clients * TOTAL_BATCH),
-        f"data-parallel, {clients}× steps": replace(plain, batch=TOTAL_BATCH, rounds=clients * start.rounds),
+        f"data-parallel, batch B, {clients}× steps": replace(plain, rounds=clients * start.rounds),
+    }
+    return {
+        name: [replace(cell, inner_rate=factor * best.inner_rate) for factor in (0.5, 1.0, 2.0)]
+        for name, cell in regimes.items()
     }
 
 
-def photon_cells(_records: Records, size: str) -> Sequence[Cell]:
+def photon_cells(records: Records, size: str) -> Sequence[Cell]:
     """E2's cells."""
-    return list(photon(size).values())
+    return [cell for cells in photon(records, size).values() for cell in cells]

@@ -50,7 +50,7 @@ class Uplink:
         """
         self.config, self.feedback = config, feedback
         self.residual: dict[str, Array] = {}
-        self._before: dict[str, Array] = {}
+        self._whole: dict[str, Array] = {}
 
     def send(self, update: ModelUpdate) -> bytes:
         """What leaves the client; the residual becomes what it leaves out.
@@ -60,22 +60,22 @@ class Uplink:
         """
         if not self.feedback:
             return encode(update, self.config)
-        whole = self._whole(update)
+        whole = self._with_residual(update)
         payload = encode(whole, self.config)
         sent = decode(payload, update.shapes, self.config)
-        self._before = self.residual
+        self._whole = whole.arrays
         self.residual = {name: whole.arrays[name] - sent.arrays[name] for name in whole.arrays}
         return payload
 
-    def _whole(self, update: ModelUpdate) -> ModelUpdate:
+    def _with_residual(self, update: ModelUpdate) -> ModelUpdate:
         if not self.residual:
             return update
         kept = np.float32(self.feedback)
         return ModelUpdate({name: kept * self.residual[name] + delta for name, delta in update.arrays.items()})
 
     def lost(self) -> None:
-        """The last upload did not arrive: the residual is again what it was."""
-        self.residual = self._before
+        """The last upload did not arrive: it goes back whole, as the product gives it back for the next round."""
+        self.residual = dict(self._whole)
 
 
 class Downlink:

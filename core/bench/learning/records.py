@@ -16,20 +16,22 @@ Row = dict[str, Any]
 _GUESS: Final = 8e9
 """Parameters times tokens per second where nothing was measured yet: careful, for a busy core."""
 _REMEMBERED: Final = 8
+VERSION: Final = 3
+"""Of everything a cell does not say: text, attacks, what a lost upload does. Rows of another are not compared."""
 
 
 class Records:
     """The rows of one folder."""
 
     def __init__(self, path: Path) -> None:
-        """Read what is there; a line that was cut off or is of a version that chose by what it reports is left out."""
+        """Read what is there; a line that was cut off or is of another version of the bench is left out."""
         self.path = path
         self.rows: dict[str, Row] = {}
         self.order: list[Row] = []
         for line in path.read_text("utf-8").splitlines() if path.exists() else []:
             try:
                 row = json.loads(line)
-                if "choice" in row:
+                if row.get("version") == VERSION:
                     self._take(row)
             except (ValueError, KeyError, TypeError):
                 continue
@@ -85,6 +87,6 @@ class Records:
 def best_of(records: Records, cells: Sequence[Cell]) -> Cell | None:
     """The cell with the fewest bits on the text that choices are made by, once all were run."""
     found = [(records.choice(cell), cell) for cell in cells]
-    if any(value is None for value, _ in found):
+    if not found or any(value is None for value, _ in found):
         return None
     return min(found, key=lambda pair: pair[0] if pair[0] is not None else float("inf"))[1]

@@ -74,11 +74,10 @@ def gap_table(records: Records, size: str) -> str:
             kinds = [replace(cell, split="kind") for cell in own]
             found = paired(records, kinds, central) if kinds and central else ([], [])
             rows.append(["M = 4, one kind of text each", "the same", spread(records.finals(kinds)), cost(*found), "–"])
-            alone = [records.final(cell) for cell in gap.singles(gap.by_kind(tuned.best))]
-            known = [value for value in alone if value is not None]
-            best = f"{min(known):.4f} (of {len(known)})" if known else NOT_RUN
-            against = cost([min(known)], records.finals(central)) if known else NOT_RUN
-            rows.append(["best single of those four alone", "a quarter of the tokens", best, against, "–"])
+            best = best_of(records, gap.singles(gap.by_kind(tuned.best)))
+            alone = records.finals([best] if best else [])
+            against = cost(alone, records.finals([tuned.best])) if alone and tuned.best else NOT_RUN
+            rows.append(["best single of those four alone", "a quarter of the tokens", spread(alone), against, "–"])
     head = ("run", "tuned to", "bits per byte", "against data-parallel", "published at 35M")
     title = (
         f"### E1: equal tokens and equal sequential steps, {size}\n\n{tokens / 1e6:.1f} million tokens, {per:.0f} a "
@@ -87,6 +86,22 @@ def gap_table(records: Records, size: str) -> str:
         f"{title}parameter; H = {gap.LOCAL_STEPS}, total batch {gap.TOTAL_BATCH} × {central_len(reference.cells)}.\n\n"
         + table(head, rows)
     )
+
+
+def singles_table(records: Records, size: str) -> str:
+    """E1's third baseline by kind: each of the four alone on its own kind of text, and what they learned together."""
+    together = gap.by_kind(gap.federated(records, size, 4, gap.central(records, size)).best)
+    row = records.row(together) if together else None
+    rows = []
+    for cell in gap.singles(together):
+        own = records.row(cell)
+        if row and own and row["by_kind"] and own["by_kind"]:
+            kind = list(own["by_kind"])[cell.alone]
+            alone, shared = own["by_kind"][kind], row["by_kind"][kind]
+            rows.append([kind, f"{alone:.4f}", f"{shared:.4f}", f"{100 * (shared / alone - 1):+.2f} %"])
+    head = ("kind of text", "alone on it", "the four together", "against alone")
+    title = f"### E1: each of four by itself, on its own kind, {size} (1 seed)\n\n"
+    return title + table(head, rows or [[NOT_RUN, "", "", ""]])
 
 
 def central_len(cells: Sequence[Cell]) -> int:
@@ -103,13 +118,27 @@ def _setting(cell: Cell | None) -> str:
 
 def photon_table(records: Records, size: str) -> str:
     """E2."""
+    best = {name: best_of(records, cells) for name, cells in gap.photon(records, size).items()}
+    steps_like, tokens_like = (
+        records.finals([cell] if cell else []) for cell in list(best.values())[:4:3] or (None,) * 2
+    )
     rows = []
-    for name, cell in gap.photon(size).items():
-        row = records.row(cell)
-        steps, tokens = (str(row["steps"]), f"{row['tokens'] / 1e6:.1f} M") if row else ("", "")
-        rows.append([name, steps, tokens, spread(records.finals([cell]))])
-    head = ("run", "sequential steps", "total tokens", "bits per byte")
-    return f"### E2: Photon's regime, H = {gap.PHOTON_STEPS}, {size}\n\n" + table(head, rows)
+    for name, cell in best.items():
+        row = records.row(cell) if cell else None
+        own = records.finals([cell] if cell else [])
+        told = [f"{cell.inner_rate:g}", str(row["steps"]), f"{row['tokens'] / 1e6:.1f} M"] if cell and row else [""] * 3
+        rows.append([name, *told, spread(own), cost(own, steps_like), cost(own, tokens_like)])
+    head = (
+        "run",
+        "inner rate",
+        "sequential steps",
+        "total tokens",
+        "bits per byte",
+        "against batch B",
+        "against batch 4B",
+    )
+    title = f"### E2: Photon's regime, H = {gap.PHOTON_STEPS}, {size}: the best of three rates, 1 seed\n\n"
+    return title + table(head, rows or [[NOT_RUN, *[""] * 6]])
 
 
 def frontier_points(records: Records, size: str) -> list[tuple[str, Cell, float, float]]:
@@ -198,16 +227,23 @@ def broadcast_table(records: Records, size: str) -> str:
 
 def volunteers_table(records: Records, size: str) -> str:
     """E4 without lies."""
-    cells = volunteers.unreliable(size)
-    base = next(iter(cells.values()))
+    cells = volunteers.unreliable(records, size)
     rows = []
     for name, cell in cells.items():
-        own = seeds(cell)
-        lost = sum(row["lost"] for row in map(records.row, own) if row)
-        found = paired(records, own, seeds(base))
-        rows.append([name, str(lost), spread(records.finals(own)), cost(*found)])
-    head = ("eight volunteers, four kinds of text", "uploads lost", "bits per byte", "against nothing failing")
-    return f"### E4: unreliable volunteers, {size}\n\n" + table(head, rows)
+        prefix = volunteers.SPARSE if name.startswith(volunteers.SPARSE) else ""
+        own = [records.row(one) for one in seeds(cell)]
+        lost, tokens = (sum(row[key] for row in own if row) for key in ("lost", "tokens"))
+        ran = max(1, sum(row is not None for row in own))
+        found = paired(records, seeds(cell), seeds(cells[prefix + "nothing fails"]))
+        rows.append([name, f"{lost / ran:.0f}", f"{tokens / ran / 1e6:.1f} M", spread(found[0]), cost(*found)])
+    head = (
+        "eight volunteers, four kinds of text",
+        "uploads lost",
+        "tokens",
+        "bits per byte",
+        "against nothing failing",
+    )
+    return f"### E4: unreliable volunteers, {size}\n\n" + table(head, rows or [[NOT_RUN, *[""] * 4]])
 
 
 def honest_table(records: Records, size: str) -> str:
@@ -216,34 +252,36 @@ def honest_table(records: Records, size: str) -> str:
     for aggregator in AGGREGATORS:
         figures = []
         for way, settings in volunteers.HONEST.items():
-            base = records.finals([volunteers.honest(size, "mean", way)])
-            own = records.finals([volunteers.honest(size, aggregator, way)])
-            figures.append(REFUSED if volunteers.refused(aggregator, settings) else _short(own, base))
+            own, base = (volunteers.honest(records, size, name, way) for name in (aggregator, volunteers.PLAIN))
+            figures.append(REFUSED if volunteers.refused(aggregator, settings) else _short(records, own, base))
         rows.append([aggregator, *figures])
     head = ("ten honest volunteers", *volunteers.HONEST)
-    return f"### Aggregators × codecs, honest clients only: loss over the plain mean's, {size}\n\n" + table(head, rows)
+    title = f"### Aggregators × codecs, honest clients only: loss over the plain mean's, {size} (1 seed)\n\n"
+    return title + table(head, rows)
 
 
 def hostile_table(records: Records, size: str, way: str) -> str:
     """Attacks × aggregators for one way updates travel."""
-    base = records.finals([volunteers.without(size, way)])
-    rows = [[attack, *(_outcome(records, size, attack, name, way, base) for name in AGGREGATORS)] for attack in ATTACKS]
-    title = f"### E4: 2 of 10 hostile, {way}: loss over the eight honest alone, {size}\n\n"
+    rows = [[attack, *(_outcome(records, size, attack, name, way) for name in AGGREGATORS)] for attack in ATTACKS]
+    title = f"### E4: 2 of 10 hostile, {way}: loss over the eight honest alone under the same rule, {size} (1 seed)\n\n"
     return title + table(("attack", *AGGREGATORS), rows)
 
 
-def _outcome(records: Records, size: str, attack: str, aggregator: str, way: str, base: Figures) -> str:
+def _outcome(records: Records, size: str, attack: str, aggregator: str, way: str) -> str:
     if volunteers.refused(aggregator, volunteers.WAYS[way]):
         return REFUSED
     if attack not in volunteers.wellformed(aggregator):
         return "never seen"
-    cell = volunteers.attacked(size, attack, aggregator, way)
-    row = records.row(cell)
-    return "diverged" if row and row["final"] is None else _short(records.finals([cell]), base)
+    own = volunteers.attacked(records, size, attack, aggregator, way)
+    return _short(records, own, volunteers.without(records, size, aggregator, way))
 
 
-def _short(values: Figures, base: Figures) -> str:
-    return f"{100 * (values[0] / base[0] - 1):+.2f} %" if values and base else NOT_RUN
+def _short(records: Records, own: Cell | None, base: Cell | None) -> str:
+    row = records.row(own) if own else None
+    if row and row["final"] is None:
+        return "diverged"
+    values, against = (records.finals([cell] if cell else []) for cell in (own, base))
+    return f"{100 * (values[0] / against[0] - 1):+.2f} %" if values and against else NOT_RUN
 
 
 def tuning_table(records: Records, size: str) -> str:
@@ -259,7 +297,8 @@ def tuning_table(records: Records, size: str) -> str:
 
 def report(records: Records, size: str) -> str:
     """All tables of a size."""
-    parts = [gap_table(records, size), photon_table(records, size), frontier_table(records, size)]
+    parts = [gap_table(records, size), singles_table(records, size), photon_table(records, size)]
+    parts.append(frontier_table(records, size))
     parts.append(longer_table(records, size))
     parts += [broadcast_table(records, size), volunteers_table(records, size), honest_table(records, size)]
     parts += [hostile_table(records, size, way) for way in volunteers.WAYS]

@@ -1,8 +1,10 @@
 """Text that lies on any machine, by kind; or a synthetic source of known entropy. Bytes are the tokens.
 
 Documents are files, each once whatever its white space, cut at 64 KiB and joined by a NUL byte. Every kind gives
-equally many bytes, so that one client of each kind has together what a centralised run has. One document in fifty is
-held out, by its hash, before anything is dealt: half of those to choose settings by, the other half to report.
+equally many bytes, so that one client of each kind has together what a centralised run has. One document in twenty is
+held out, by its hash, before anything is dealt: half of those to choose settings by, the other half to report. Of each
+a piece of its middle counts, so that many documents do, and no piece of which too much is also in what is trained on
+or in the other half (licences, generated manual pages, tables).
 """
 
 from __future__ import annotations
@@ -37,7 +39,16 @@ _LEAST_KIND_BYTES: Final = 1 << 20
 _DOCUMENT: Final = 64 << 10
 _SHORTEST: Final = 256
 _LARGEST_FILE: Final = 4 << 20
-_HELD_ONE_IN: Final = 50
+_HELD_ONE_IN: Final = 20
+_HELD_OF_ONE: Final = 4 << 10
+"""Held-out bytes of one document."""
+_SHINGLE: Final = 64
+_FAMILIAR: Final = 0.25
+"""Share of a document's shingles seen elsewhere from which it is not counted."""
+_BLOCK: Final = 4 << 20
+_BASE: Final = 0x9E3779B97F4A7C15
+VERSION: Final = 2
+"""Of how text is laid out and held out."""
 _HELD_BYTES: Final = 64 << 10
 """Held-out bytes of each kind, of either half."""
 _BOILERPLATE: Final = ("copyright", "changelog", "changes")
@@ -145,7 +156,7 @@ class Text:
 
     data: Bytes
     table: NDArray[np.int64]
-    """(documents, 4): start, stop, kind, 62 bits of the hash."""
+    """(documents, 5): start, stop, kind, 62 bits of the hash, and 1 where it was held out but repeats other text."""
     kinds: tuple[str, ...]
     digest: str
 
@@ -183,7 +194,8 @@ class Text:
             CorpusError: a kind has too few of these documents.
         """
         table = self.table[self.held_rows]
-        table = table[table[:, 3] // _HELD_ONE_IN % 2 == HALVES.index(half)]
+        table = table[(_half(table) == HALVES.index(half)) & (table[:, 4] == 0)]
+        table[:, :2] = _middles(table)
         texts = [self._joined(table[table[:, 2] == kind])[: per_kind + 1] for kind in range(len(self.kinds))]
         count = min((len(text) - 1) // seq_len for text in texts)
         if count < 1:
@@ -192,7 +204,7 @@ class Text:
 
     def _joined(self, rows: NDArray[np.int64]) -> Bytes:
         pieces = []
-        for start, stop, _, _ in rows:
+        for start, stop, *_ in rows:
             pieces += [self.data[start:stop], np.zeros(1, np.uint8)]
         return np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
 
@@ -202,7 +214,11 @@ class Text:
             kind: int((self.table[self.table[:, 2] == i, 1] - self.table[self.table[:, 2] == i, 0]).sum())
             for i, kind in enumerate(self.kinds)
         }
-        return {"digest": self.digest, "documents": len(self.table), "sizes": sizes}
+        held = self.table[self.held_rows]
+        return {
+            "digest": self.digest, "documents": len(self.table), "sizes": sizes, "held_out": len(held),
+            "held_out_familiar": int(held[:, 4].sum()),
+        }  # fmt: skip
 
 
 def windows(text: Bytes, seq_len: int, offset: int = 0) -> Bytes:
@@ -219,23 +235,79 @@ def collect(documents: dict[str, dict[bytes, bytes]]) -> Text:
     for number, found in enumerate(documents.values()):
         for digest in sorted(found):
             text = found[digest]
-            rows.append((at, at + len(text), number, int.from_bytes(digest[:8], "big") >> 2))
+            rows.append((at, at + len(text), number, int.from_bytes(digest[:8], "big") >> 2, 0))
             pieces.append(text)
             at += len(text)
             total.update(digest)
     data = np.frombuffer(b"".join(pieces), np.uint8)
-    return Text(data, np.array(rows, np.int64).reshape(-1, 4), tuple(documents), total.hexdigest()[:16])
+    laid = Text(data, np.array(rows, np.int64).reshape(-1, 5), tuple(documents), total.hexdigest()[:16])
+    laid.table[laid.held_rows, 4] = _familiar(laid)
+    return laid
+
+
+def _half(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which half of what is held out a document is in."""
+    return np.asarray(table[:, 3] // _HELD_ONE_IN % 2)
+
+
+def _middles(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Start and stop of the piece that counts of each document."""
+    middle = (table[:, 0] + table[:, 1]) // 2
+    ends = np.minimum(table[:, 1], middle + _HELD_OF_ONE // 2)
+    return np.stack([np.maximum(table[:, 0], ends - _HELD_OF_ONE), ends], 1)
+
+
+def _hashes(data: Bytes) -> NDArray[np.uint64]:
+    """A polynomial hash of the ``_SHINGLE`` bytes from each place on, modulo 2⁶⁴."""
+    if len(data) < _SHINGLE:
+        return np.zeros(0, np.uint64)
+    powers = np.full(len(data) + 1, _BASE, np.uint64)
+    powers[0] = 1
+    powers = np.multiply.accumulate(powers)
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum((data.astype(np.uint64) + np.uint64(1)) * powers[:-1])])
+    back = np.full(len(data) - _SHINGLE + 1, pow(_BASE, -1, 1 << 64), np.uint64)
+    back[0] = 1
+    return np.asarray((sums[_SHINGLE:] - sums[:-_SHINGLE]) * np.multiply.accumulate(back))
+
+
+def _familiar(text: Text) -> NDArray[np.int64]:
+    """Of every document that is held out, whether too much of its piece is also in training or in the other half."""
+    held, halves = text.table[text.held_rows], _half(text.table[text.held_rows])
+    found = [_hashes(text.data[start:stop])[::_SHINGLE] for start, stop in _middles(held)]
+    wanted = np.unique(np.concatenate([*found, np.zeros(0, np.uint64)]))
+    seen = np.zeros(len(wanted), bool)
+    for start, stop, *_ in text.table[~text.held_rows]:
+        for at in range(start, stop, _BLOCK):
+            here = _hashes(text.data[at : min(stop, at + _BLOCK + _SHINGLE - 1)])
+            place = np.minimum(np.searchsorted(wanted, here), max(0, len(wanted) - 1))
+            seen[place[wanted[place] == here] if len(wanted) else []] = True
+    known = set(wanted[seen].tolist())
+    halved = [
+        {value for row, side in zip(found, halves, strict=True) if side == half for value in row.tolist()}
+        for half in (0, 1)
+    ]
+    shares = [
+        sum(value in known or value in halved[1 - side] for value in row.tolist()) / max(1, len(row))
+        for row, side in zip(found, halves, strict=True)
+    ]
+    return np.array([share > _FAMILIAR for share in shares], np.int64)
+
+
+def _version(about: Path) -> int:
+    return int(json.loads(about.read_text("utf-8")).get("version", 1)) if about.exists() else 0
 
 
 def cached_text(folder: Path, text: str, most: int = KIND_BYTES) -> Text:
     """The text as it was found the first time, kept in ``folder`` so that every cell reads the same."""
     place = folder / f"text-{text}"
-    if not (place / "about.json").exists():
+    if _version(place / "about.json") != VERSION:
         found = collect(find_documents(text, most))
         place.mkdir(parents=True, exist_ok=True)
         np.save(place / "data.npy", found.data)
         np.save(place / "table.npy", found.table)
-        (place / "about.json").write_text(json.dumps({"kinds": found.kinds, **found.about()}), "utf-8")
+        (place / "about.json").write_text(
+            json.dumps({"version": VERSION, "kinds": found.kinds, **found.about()}), "utf-8"
+        )
     about = json.loads((place / "about.json").read_text("utf-8"))
     data = np.load(place / "data.npy", mmap_mode="r")
     return Text(data, np.load(place / "table.npy"), tuple(about["kinds"]), about["digest"])

@@ -100,6 +100,27 @@ def test_settings_are_chosen_by_other_documents_than_are_reported(text: Text, tm
     assert TINY not in Records(records.path), "a row of an earlier version"
 
 
+def test_held_out_text_that_is_in_training_or_in_the_other_half_counts_nowhere() -> None:
+    draw = np.random.default_rng(3)
+    made = {
+        hashlib.sha256(bytes([n % 256, n // 256])).digest(): draw.bytes(5_000).replace(b"\0", b"x") for n in range(400)
+    }
+    clean = collect({"a": made})
+    held = [digest for digest in sorted(made) if (int.from_bytes(digest[:8], "big") >> 2) % 20 == 0]
+    trained = next(digest for digest in made if digest not in held)
+    assert len(held) > 4
+    assert not clean.table[:, 4].any()
+    halves = {digest: (int.from_bytes(digest[:8], "big") >> 2) // 20 % 2 for digest in held}
+    twin = next(digest for digest in held if halves[digest] != halves[held[1]])
+    one, other = (next(d for d in held if d not in (held[1], twin) and halves[d] == half) for half in (0, 1))
+    repeated = collect({"a": made | {one: b"start " * 99 + made[trained] + b" end" * 99, held[1]: made[twin]}})
+    usable = dict(zip(sorted(made), repeated.table[:, 4] == 0, strict=True))
+    assert not usable[one], "it is in training, at another place"
+    assert not usable[held[1]]
+    assert not usable[twin]
+    assert usable[other]
+
+
 def test_by_kind_a_client_has_one_kind(text: Text) -> None:
     for part in range(4):
         rows = text.table[(text.table[:, 2] == part) & ~text.held_rows]
@@ -144,7 +165,8 @@ def test_equal_token_runs_read_equally_many_tokens(text: Text) -> None:
 
 def test_slow_clients_do_fewer_steps_and_the_tokens_say_so(text: Text) -> None:
     cell = replace(TINY, clients=3, local_steps=10, spread=10.0)
-    assert [steps_by_deadline(cell, client) for client in range(3)] == [10, 3, 1]
+    assert sorted(steps_by_deadline(cell)) == [1, 3, 10]
+    assert len({tuple(steps_by_deadline(replace(cell, seed=seed))) for seed in range(9)}) > 1, "dealt by the seed"
     row = run(cell, text, TrainingPlan(micro_batch=2))
     assert row["tokens"] == 2 * (10 + 3 + 1) * 2 * 32 < cell.tokens
 
@@ -169,7 +191,7 @@ def test_one_client_and_an_outer_step_of_one_is_plain_adamw(text: Text) -> None:
     moved = seeded_weights(cell.spec, cell.seed)
     for name, array in model.to_arrays().items():
         assert np.abs(array - moved[name]).max() > 1e-3
-        np.testing.assert_allclose(federation.weights[name], array, atol=2e-5)
+        np.testing.assert_allclose(federation.weights[name], array, atol=5e-5)
 
 
 def test_with_full_feedback_nothing_is_lost_but_delayed() -> None:
@@ -181,14 +203,16 @@ def test_with_full_feedback_nothing_is_lost_but_delayed() -> None:
     assert np.abs(kept).max() > 1e-3
 
 
-def test_a_lost_upload_leaves_the_residual_as_it_was() -> None:
+def test_a_lost_upload_goes_back_as_the_product_gives_it_back() -> None:
     up = Uplink(codec_config("topk", 16, 256), 0.9)
     up.send(update(1))
-    before = up.residual
-    up.send(update(2))
-    assert up.residual is not before
+    before = ModelUpdate(dict(up.residual)).flat()
+    sent = decode(up.send(update(2)), SHAPES, up.config).flat()
+    kept = ModelUpdate(dict(up.residual)).flat()
     up.lost()
-    assert up.residual is before
+    given_back = ModelUpdate(up.residual).flat()
+    np.testing.assert_allclose(given_back, kept + sent, atol=1e-6)
+    np.testing.assert_allclose(given_back, np.float32(0.9) * before + update(2).flat(), atol=1e-6)
 
 
 def test_a_run_that_failed_is_infinitely_bad_and_not_absent(tmp_path: Path) -> None:
@@ -201,10 +225,38 @@ def test_a_run_that_failed_is_infinitely_bad_and_not_absent(tmp_path: Path) -> N
     ours, theirs = tables.paired(records, [bad], [good])
     assert (ours, theirs) == ([math.inf], [2.0])
     assert tables.cost(ours, theirs) == "diverged"
-    assert gates._over(records, [bad], [good]) == math.inf
+    over = gates._over(records, [bad], [good])
+    assert over is not None
+    assert math.isinf(over.mean)
     assert gates._over(records, [good, replace(good, seed=2)], [good, replace(good, seed=2)]) is None, (
         "a seed is missing"
     )
+
+
+def test_a_gate_that_was_missed_is_not_one_that_was_not_run(tmp_path: Path) -> None:
+    records = Records(tmp_path / "none")
+    assert {row.holds for row in gates.gates(records, "toy")} == {None}
+    while wanted := [c for _, stage in STAGES for c in stage(records, "toy") if c not in records]:
+        for cell in wanted:
+            dense = cell.codec == "fp32" and not cell.down
+            records.rows[cell.key] = row_of(cell, 2.0 if dense else 2.0 + 0.2 * (1 + 0.01 * cell.seed))
+    saved, lost, down = (
+        next(row for row in gates.gates(records, "toy") if row.metric.startswith(name))
+        for name in ("fp32 / uploaded", "least loss", "fp32 / broadcast")
+    )
+    assert (saved.value, saved.holds) == (1.0, False)
+    assert lost.holds is False
+    assert lost.value == pytest.approx(10.3, rel=0.01)
+    assert (down.value, down.holds) == (1.0, False)
+
+
+def test_a_bound_within_the_error_is_undecided() -> None:
+    assert gates._row("x", gates.Over(0.4, 0.01), 0.5, "", "").holds is True
+    assert gates._row("x", gates.Over(0.6, 0.01), 0.5, "", "").holds is False
+    near = gates._row("x", gates.Over(0.4, 0.1), 0.5, "", "")
+    assert near.holds is None
+    assert near.metric == "x, ± 0.10, undecided"
+    assert gates._row("x", gates.Over(0.4, math.nan), 0.5, "", "").metric == "x, 1 seed"
 
 
 def test_a_compressed_broadcast_catches_up_when_the_weights_stand_still() -> None:
@@ -232,9 +284,28 @@ def test_bytes_that_are_no_update_are_refused_whatever_the_codec(codec: str, att
 def test_every_other_attack_is_a_well_formed_update_that_differs_from_an_honest_one(attack: str) -> None:
     config, honest = codec_config("int8", 1, 256), [update(n) for n in range(3)]
     hostile = Hostile(attack, 1)
-    hostile.send(update(8), honest, config)
-    found = decode(hostile.send(update(9), honest, config), SHAPES, config).flat()
-    assert float(np.abs(found - update(9).flat()).max()) > 1e-3
+    for number in range(8):
+        payload = hostile.send(update(number), honest, config)
+    assert float(np.abs(decode(payload, SHAPES, config).flat() - update(7).flat()).max()) > 1e-3
+
+
+@pytest.mark.parametrize("codec", ["int8", "topk"])
+def test_attacks_are_as_long_on_the_wire_as_they_say(codec: str) -> None:
+    config = codec_config(codec, 16, 256)
+    honest = [decode(Uplink(config, 0.9).send(update(n)), SHAPES, config) for n in range(8)]
+    usual, mean = float(np.median([one.norm() for one in honest])), sum(one.flat() for one in honest) / 8
+
+    def sent(attack: str, hostile: Hostile) -> np.ndarray:
+        return decode(hostile.send(update(9), honest, config), SHAPES, config).flat()
+
+    turned = sent("inner-product", Hostile("inner-product", 1))
+    assert float(np.linalg.norm(turned)) == pytest.approx(usual, rel=0.1)
+    assert float(turned @ mean) < -0.3 * float(np.linalg.norm(turned) * np.linalg.norm(mean))
+    two = [Hostile("small-colluders", 1), Hostile("small-colluders", 1)]
+    first, second = (sent("small-colluders", one) for one in two)
+    assert float(np.linalg.norm(first)) == pytest.approx(usual / 2, rel=0.1)
+    assert np.array_equal(first, second)
+    assert float(sent("small-colluders", two[0]) @ first) > 0.99 * float(first @ first)
 
 
 @pytest.mark.parametrize("aggregator", AGGREGATORS)
