@@ -13,14 +13,14 @@ pytestmark = [
 
 
 def test_the_share_of_computing_is_measured_for_both_variants() -> None:
-    rows = uplink.measure("tiny", steps=3, rounds=2)
+    rows = uplink.measure("tiny", steps=3, rounds=3)
     shares = [row.value for row in rows if row.unit == "%"]
     assert len(shares) == len(uplink.VARIANTS)
     assert all(share is not None and 0 < share < 100 for share in shares)
 
 
 def test_bytes_on_the_line_are_those_of_the_update_and_little_more() -> None:
-    rows = uplink.measure_bytes("tiny", 2, ("fp32", "topk"))
+    rows = uplink.measure_bytes("tiny", 3, ("fp32", "topk"))
     dense, sparse = (row.value or 0 for row in rows)
     sealed = [int(row.anchor.split(": ")[1].split(" ")[0]) for row in rows]
     assert sealed[0] < dense < 1.2 * sealed[0] + 100_000
