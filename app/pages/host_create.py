@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLineEdit, QSpinBox, QWidget
 
 from app.children.host_process import free_port, home_address
@@ -14,7 +15,7 @@ from app.widgets.labels import Label
 from app.widgets.panel import Panel, row
 from app.words import figures
 from app.words.units import unit_title
-from core.api.hosting import PRESETS, UNITS, NewFederation
+from core.api.hosting import PRESETS, UNITS, UNITS_OF_SMALLEST, NewFederation
 
 FIRST_PORT = 8_470
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - the owner chooses who may connect
@@ -44,6 +45,15 @@ class HostCreate(ScrollColumn):
             [(key, self.tr("{0}, {1} parameters").format(key, figures.short_count(n))) for key, n in PRESETS.items()],
         )
         self.unit = self._choice(self.tr("Privacy"), [(unit, unit_title(unit)) for unit in UNITS])
+        self.updates = self._choice(
+            self.tr("Updates"),
+            [
+                ("usual", self.tr("The usual size, for good lines")),
+                ("smaller", self.tr("Half of that up, a quarter down")),
+                ("smallest", self.tr("Fifty times smaller, for slow lines")),
+            ],
+        )
+        self.carried = Label(theme, "", Type.SMALL, "muted", wrap=True)
         self.rounds = self._number(self.tr("Rounds"), 1, 10_000, 10)
         self.cohort = self._number(self.tr("Volunteers in a round"), 1, 1_000, 2)
         self.reach = self._choice(
@@ -68,7 +78,7 @@ class HostCreate(ScrollColumn):
         self.column.addWidget(self._make_panel())
         self.column.addStretch(1)
         self.name.textChanged.connect(lambda _: self._refresh())
-        for box in (self.unit, self.reach):
+        for box in (self.unit, self.updates, self.reach):
             box.currentIndexChanged.connect(lambda _: self._refresh())
         self.reach.currentIndexChanged.connect(lambda _: self._propose())
         self._refresh()
@@ -106,8 +116,8 @@ class HostCreate(ScrollColumn):
         grid.setColumnStretch(1, 1)
         self._labels: dict[QWidget, Label] = {}
         fields: tuple[QWidget, ...] = (
-            self.name, self.operator, self.purpose, self.preset, self.unit, self.explained, self.rounds, self.cohort,
-            self.reach, self.reached, self.address, self.port, self.measure,
+            self.name, self.operator, self.purpose, self.preset, self.unit, self.explained, self.updates, self.carried,
+            self.rounds, self.cohort, self.reach, self.reached, self.address, self.port, self.measure,
         )  # fmt: skip
         for number, field in enumerate(fields):
             if not isinstance(field, Label):
@@ -131,6 +141,7 @@ class HostCreate(ScrollColumn):
         """Start with an empty form and a free port."""
         for field in (self.name, self.operator, self.purpose, self.measure):
             field.clear()
+        self.updates.setCurrentIndex(0)
         self.reach.setCurrentIndex(0)
         self.port.setValue(free_port(FIRST_PORT))
         self._propose()
@@ -163,7 +174,26 @@ class HostCreate(ScrollColumn):
             }[self.unit.currentData()]
         )
         self.explained.set_ink("danger" if self.unit.currentData() == "none" else "muted")
+        self._refresh_updates()
         self.make.setEnabled(bool(self.name.text().strip()))
+
+    def _refresh_updates(self) -> None:
+        """The smallest are offered where the privacy chosen allows them."""
+        place, allowed = self.updates.findData("smallest"), self.unit.currentData() in UNITS_OF_SMALLEST
+        if not allowed and self.updates.currentIndex() == place:
+            self.updates.setCurrentIndex(0)
+        items = self.updates.model()
+        assert isinstance(items, QStandardItemModel)
+        items.item(place).setEnabled(allowed)
+        self.carried.setText(
+            {
+                "usual": self.tr("One byte for each number of the model goes up, four come down."),
+                "smaller": self.tr("Half a byte for each number of the model goes up, one comes down."),
+                "smallest": self.tr(
+                    "One in sixty-four numbers goes up in a round, the others later: for runs of hundreds of rounds."
+                ),
+            }[self.updates.currentData()]
+        )
 
     def _choose_text(self) -> None:
         kinds = self.tr("Text (*.txt *.md *.markdown *.rst);;All files (*)")
@@ -188,6 +218,7 @@ class HostCreate(ScrollColumn):
                 unit=str(self.unit.currentData()),
                 rounds=self.rounds.value(),
                 cohort=self.cohort.value(),
+                updates=str(self.updates.currentData()),
                 listen=f"{host}:{self.port.value()}",
                 address="" if reach == HERE else self.address.text().strip(),
                 evaluate=self.measure.text().strip(),

@@ -18,6 +18,14 @@ from core.api.messages import Message
 PRESETS: dict[str, int] = {"tiny": 926_336, "10m": 9_988_800, "75m": 74_381_440, "125m": 123_636_480}
 """Models that a window offers, with their parameters under the tokenizer that ships with Hedgerow."""
 UNITS = ("document", "record", "corpus", "none")
+UPDATES: dict[str, dict[str, str]] = {
+    "usual": {},
+    "smaller": {"codec": "int4", "downlink": "int8"},
+    "smallest": {"codec": "topk", "downlink": "int8"},
+}
+"""How large updates and checkpoints are on the way, and the options that make them so."""
+UNITS_OF_SMALLEST = ("none",)
+"""Where noise protects, choosing the largest values would choose noise."""
 MAX_ANSWER = 16 << 20
 SETTINGS_FILE = "federation.toml"
 RUN_LOG = "run.log"
@@ -110,6 +118,7 @@ class NewFederation(Message, frozen=True, kw_only=True):
     unit: str = "document"
     rounds: int = 10
     cohort: int = 2
+    updates: str = "usual"
     listen: str = "127.0.0.1:0"
     address: str = ""
     evaluate: str = ""
@@ -138,6 +147,7 @@ def create_arguments(root: Path, wanted: NewFederation) -> list[str]:
         "listen": wanted.listen,
         "address": wanted.address,
         "evaluate": wanted.evaluate,
+        **UPDATES[wanted.updates],
     }
     return [str(root), *(f"--{name}={value}" for name, value in options.items() if value)]
 

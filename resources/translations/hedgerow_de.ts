@@ -1079,6 +1079,22 @@
         <translation>Datenschutz</translation>
     </message>
     <message>
+        <source>Updates</source>
+        <translation>Aktualisierungen</translation>
+    </message>
+    <message>
+        <source>The usual size, for good lines</source>
+        <translation>Übliche Größe, für gute Leitungen</translation>
+    </message>
+    <message>
+        <source>Half of that up, a quarter down</source>
+        <translation>Die Hälfte hinauf, ein Viertel herunter</translation>
+    </message>
+    <message>
+        <source>Fifty times smaller, for slow lines</source>
+        <translation>Fünfzigmal kleiner, für langsame Leitungen</translation>
+    </message>
+    <message>
         <source>Rounds</source>
         <translation>Runden</translation>
     </message>
@@ -1165,6 +1181,18 @@
     <message>
         <source>What is sent may give away text. Only for text that is public anyway.</source>
         <translation>Was gesendet wird, kann Text verraten. Nur für Text, der ohnehin öffentlich ist.</translation>
+    </message>
+    <message>
+        <source>One byte for each number of the model goes up, four come down.</source>
+        <translation>Für jede Zahl des Modells geht ein Byte hinauf, vier kommen herunter.</translation>
+    </message>
+    <message>
+        <source>Half a byte for each number of the model goes up, one comes down.</source>
+        <translation>Für jede Zahl des Modells geht ein halbes Byte hinauf, eines kommt herunter.</translation>
+    </message>
+    <message>
+        <source>One in sixty-four numbers goes up in a round, the others later: for runs of hundreds of rounds.</source>
+        <translation>In einer Runde geht eine von vierundsechzig Zahlen hinauf, die anderen später: für Läufe von Hunderten Runden.</translation>
     </message>
     <message>
         <source>Text (*.txt *.md *.markdown *.rst);;All files (*)</source>

@@ -1079,6 +1079,22 @@
         <translation>Confidentialité</translation>
     </message>
     <message>
+        <source>Updates</source>
+        <translation>Mises à jour</translation>
+    </message>
+    <message>
+        <source>The usual size, for good lines</source>
+        <translation>La taille habituelle, pour de bonnes lignes</translation>
+    </message>
+    <message>
+        <source>Half of that up, a quarter down</source>
+        <translation>La moitié à l’envoi, un quart à la réception</translation>
+    </message>
+    <message>
+        <source>Fifty times smaller, for slow lines</source>
+        <translation>Cinquante fois plus petites, pour les lignes lentes</translation>
+    </message>
+    <message>
         <source>Rounds</source>
         <translation>Tours</translation>
     </message>
@@ -1165,6 +1181,18 @@
     <message>
         <source>What is sent may give away text. Only for text that is public anyway.</source>
         <translation>Ce qui est envoyé peut trahir du texte. Seulement pour du texte déjà public.</translation>
+    </message>
+    <message>
+        <source>One byte for each number of the model goes up, four come down.</source>
+        <translation>Pour chaque nombre du modèle, un octet est envoyé et quatre sont reçus.</translation>
+    </message>
+    <message>
+        <source>Half a byte for each number of the model goes up, one comes down.</source>
+        <translation>Pour chaque nombre du modèle, un demi-octet est envoyé et un octet reçu.</translation>
+    </message>
+    <message>
+        <source>One in sixty-four numbers goes up in a round, the others later: for runs of hundreds of rounds.</source>
+        <translation>À chaque tour, un nombre sur soixante-quatre est envoyé, les autres plus tard : pour des centaines de tours.</translation>
     </message>
     <message>
         <source>Text (*.txt *.md *.markdown *.rst);;All files (*)</source>

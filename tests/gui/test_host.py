@@ -50,6 +50,34 @@ def test_without_a_federation_the_page_says_what_hosting_is(bench: Any, qtbot: A
     assert page.first.isVisible()
 
 
+def test_the_smallest_updates_are_offered_where_nothing_is_promised(bench: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, page = opened(bench)
+    click(qtbot, page.first)
+    form, wanted = page.form, []
+    form.wanted.disconnect()
+    form.wanted.connect(wanted.append)
+    form.name.setText("Ours")
+    smallest = form.updates.findData("smallest")
+    assert not form.updates.model().item(smallest).isEnabled(), "noise and a choice by size do not go together"
+    form.unit.setCurrentIndex(form.unit.findData("none"))
+    assert form.updates.model().item(smallest).isEnabled()
+    form.updates.setCurrentIndex(smallest)
+    assert "sixty-four" in form.carried.text()
+    click(qtbot, form.make)
+    arguments = hosting.create_arguments(tmp_path / "x", wanted[0])
+    assert {"--codec=topk", "--downlink=int8", "--privacy=none"} <= set(arguments)
+    form.unit.setCurrentIndex(form.unit.findData("document"))
+    assert form.updates.currentData() == "usual", "what is not allowed any more is not kept"
+
+
+@pytest.mark.parametrize("updates", hosting.UPDATES)
+def test_what_a_window_offers_can_be_created(tmp_path: Path, updates: str) -> None:
+    from core.coordinator.__main__ import main
+
+    wanted = NewFederation(name="Ours", unit="none", updates=updates)
+    assert main(["create", *hosting.create_arguments(tmp_path / "x", wanted), "--json"]) == 0
+
+
 def test_the_form_says_what_each_choice_means(bench: Any, qtbot: Any) -> None:
     _, page = opened(bench)
     click(qtbot, page.first)
