@@ -19,7 +19,7 @@ from core.bench.learning.tuning import FINER, Axis, Doubling, Tuned, descend, se
 ROUNDS: Final = 300
 CLIENTS: Final = 4
 LOCAL_STEPS: Final = 10
-LONGER: Final = (30, 100)
+LONGER: Final = (30,)
 DENSE: Final = ("bf16", "int8", "int4", "int2", "sign")
 _INNER: Final = Doubling("inner_rate")
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
@@ -125,8 +125,10 @@ def recipe_cells(records: Records, size: str) -> list[Cell]:
 
 def codec_cells(records: Records, size: str) -> list[Cell]:
     """All other codecs, and the way down."""
-    cells = [cell for codec in DENSE for cell in coarse(records, size, codec).cells]
-    return [*cells, *transformed(topk(records, size)), *broadcast(records, size).values()]
+    found = [coarse(records, size, codec) for codec in DENSE]
+    cells = [cell for tuned in found for cell in tuned.cells]
+    cells += [*transformed(topk(records, size)), *broadcast(records, size).values()]
+    return cells + [cell for tuned in found for cell in seeds(tuned.best)]
 
 
 def long_cells(records: Records, size: str) -> list[Cell]:

@@ -137,7 +137,7 @@ def photon_table(records: Records, size: str) -> str:
         "against batch B",
         "against batch 4B",
     )
-    title = f"### E2: Photon's regime, H = {gap.PHOTON_STEPS}, {size}: the best of three rates, 1 seed\n\n"
+    title = f"### E2: Photon's regime, H = {gap.PHOTON_STEPS}, {size}: the better of two rates, 1 seed\n\n"
     return title + table(head, rows or [[NOT_RUN, *[""] * 6]])
 
 
