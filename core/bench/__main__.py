@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
 from core.api.errors import HedgerowError
 from core.bench import pending
@@ -93,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else on stdout")
     given = parser.parse_args(arguments)
     try:
-        rows = GROUPS[given.group]()
+        with _ended_in_order():
+            rows = GROUPS[given.group]()
     except HedgerowError as error:
         print(f"{error.title}\n{error}", file=sys.stderr)
         return 1
@@ -102,6 +106,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print_table(rows)
     return 0
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM unwind, so that processes, folders and network namespaces that were begun are ended too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

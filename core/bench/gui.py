@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,7 +69,7 @@ def measure(pace: Pace | None = None) -> list[Row]:
     pace = pace or Pace(soak_s=_soak_s())
     if sys.platform != "linux":
         return _not_run("this system")
-    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as folder, screen() as (where, desk):
+    with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as folder, screen() as (where, desk):
         home = Path(folder) / "home"
         engine = real_engine.start(home)
         try:
@@ -111,19 +110,6 @@ def _not_run(where: str) -> list[Row]:
         Row(metric="GUI start to the first painted window", unit="s", anchor=note, gate="≤ 1.0", aim="≤ 0.7"),
         Row(metric="GUI after the start, PSS", unit="MiB", anchor=note, gate="≤ 95", aim="≤ 80"),
     ]
-
-
-@contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM unwind, so that what was started is ended too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _starts(home: Path, desk: dict[str, str], pace: Pace, where: str, *, tray: bool) -> list[Row]:
