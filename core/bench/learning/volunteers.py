@@ -20,7 +20,7 @@ HOSTILE: Final = 2
 PLAIN: Final = "mean"
 DEFAULT: Final = "bounded-mean"
 """What federations have unless they choose otherwise."""
-_SPARSE: Final[dict[str, Any]] = {"codec": "topk", "feedback": 0.95, "outer_rate": 2.0, "inner_rate": 8e-3}
+_SPARSE: Final[dict[str, Any]] = {"codec": "topk", "feedback": 0.95, "outer_rate": 2.0, "inner_rate": 4e-3}
 WAYS: Final[dict[str, dict[str, Any]]] = {
     "int8": {"codec": "int8"},
     "top-k with error feedback": _SPARSE,
