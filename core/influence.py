@@ -21,6 +21,9 @@ LOSS_REACH: Final = math.log(2) / 2
 """Nats from the cohort's median up to which a loss counts, so that no update weighs over twice what another does."""
 FEW: Final = 3
 """Accepted norms from which on they say what is usual."""
+GROWTH: Final = 2.0
+"""Times the running median that the median of a whole cohort may be long in one round. Honest updates grow together
+while the inner rate warms up and residuals fill: held to the median of shorter rounds they lost 1.3 % in 40 rounds."""
 HARD_BOUND: Final = 100.0
 """Running medians from which on an update is no update any more, and is set aside."""
 
@@ -34,12 +37,24 @@ def norm_of(blocks: Iterable[Array]) -> float:
 
 
 def running_median(norms: Iterable[float]) -> float:
-    """The bound that these accepted norms make; infinite where there is none.
+    """What these accepted norms have for usual; infinite where there is none.
 
     Of an even number the lower one in the middle, so that in a cohort of two nobody raises it for both.
     """
     found = list(norms)
     return statistics.median_low(found) if found else math.inf
+
+
+def bound_of(before: Sequence[float], present: Sequence[float]) -> float:
+    """The length to which updates are clipped: the running median, or the present cohort's own where all have grown.
+
+    Args:
+        before: accepted norms of the ``NORM_ROUNDS`` − 1 rounds before.
+        present: those of this round; too few say nothing of their own.
+    """
+    usual = running_median([*before, *present])
+    own = running_median(present) if len(present) >= FEW else usual
+    return max(usual, min(own, GROWTH * usual))
 
 
 def longest_norm(norms: Iterable[float]) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from core.api.errors import UpdateError
 from core.combination import BLOCK, Combination, Contribution
 from core.config.learning import AggregationTerms
-from core.influence import clip_factor, is_bounded, norm_of, running_median, staleness_weight, weights_of
+from core.influence import bound_of, clip_factor, is_bounded, norm_of, staleness_weight, weights_of
 from core.update import Array, ModelUpdate
 
 
@@ -82,7 +82,7 @@ def combine(
     if {len(losses or updates), len(accepted_before or updates)} != {len(updates)}:
         raise ValueError("there is another number of losses or counts than of updates")
     norms = tuple(norm_in_memory(update) for update in updates)
-    bound = running_median([*history, *norms]) if is_bounded(terms) else math.inf
+    bound = bound_of(history, norms) if is_bounded(terms) else math.inf
     before = accepted_before or [terms.ramp_rounds] * len(updates)
     weights = tuple(weights_of(losses or [None] * len(updates), before, terms))
     factors = tuple(clip_factor(norm, bound) for norm in norms)

@@ -138,7 +138,8 @@ class AggregationTerms(Frozen, frozen=True, kw_only=True):
     loss_share: float = 0.9
     """FedVSSL's α: share of the loss-weighted mean in the whole (weights ``loss``)."""
     norm_bound: Literal["none", "median"] = "none"
-    """``median``: an update longer than the running median of accepted norms is scaled down to it."""
+    """``median``: an update longer than the running median of accepted norms is scaled down to it; where the whole
+    cohort has grown, to its own median and at most twice that."""
     rule: Literal["mean", "centred-clipping", "trimmed-mean", "median", "multi-krum"] = "mean"
     """How bounded updates are combined; with too few of them order statistics give way to the bounded mean."""
     trim: float = 0.2

@@ -28,7 +28,7 @@ from core.coordinator.records.schema import Assignment
 from core.coordinator.rounds.admission import Admission, Admitted, Expected, RawReply
 from core.federation.identity import NodeKey, key_id
 from core.federation.protocol import ReplySeal, metrics_hash
-from core.influence import clip_factor, norm_of, running_median, weights_of
+from core.influence import bound_of, clip_factor, norm_of, weights_of
 from core.model.layout import parameter_shapes
 from core.postprocess.compression.codec import EncodedUpdate, Held, decode, encode
 from core.robust import combine
@@ -98,7 +98,7 @@ def test_files_and_memory_agree_to_the_bit(case: dict[str, Any]) -> None:
     fresh = [filed(one, i, 9, loss) for i, (one, loss) in enumerate(zip(payloads, case["losses"], strict=True))]
     folded = [filed(one, 100 + i, 9 - stale, None) for i, (one, stale) in enumerate(late)]
     weights = weights_of(case["losses"], case["before"], terms)
-    bound = running_median([*case["history"], *(item.norm for item, _ in fresh)])
+    bound = bound_of(case["history"], [item.norm for item, _ in fresh])
     standing = Standing(
         weights={(9, str(i)): weight for i, weight in enumerate(weights)}
         | {(9 - s, str(100 + i)): 1 / (1 + s) ** 0.5 for i, (_, s) in enumerate(late)},

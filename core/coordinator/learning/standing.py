@@ -12,11 +12,11 @@ from core.coordinator.records.schema import Assignment
 from core.coordinator.records.store import Store
 from core.influence import (
     NORM_ROUNDS,
+    bound_of,
     clip_factor,
     is_bounded,
     longest_norm,
     ramp_weight,
-    running_median,
     staleness_weight,
     weights_of,
 )
@@ -71,7 +71,8 @@ def standing_of(
     bounds = {}
     if is_bounded(terms):
         for shard in {item.shard for item in (*fresh, *late)}:
-            bounds[shard] = running_median(store.accepted_norms(shard, server_round - NORM_ROUNDS + 1, server_round))
+            earlier = store.accepted_norms(shard, server_round - NORM_ROUNDS + 1, server_round - 1)
+            bounds[shard] = bound_of(earlier, store.accepted_norms(shard, server_round, server_round))
     return Standing(weights=weights, bounds=bounds)
 
 

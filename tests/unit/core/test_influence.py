@@ -9,7 +9,9 @@ import pytest
 
 from core.config.learning import AggregationTerms
 from core.influence import (
+    GROWTH,
     LOSS_REACH,
+    bound_of,
     clip_factor,
     is_bounded,
     loss_weights,
@@ -26,6 +28,17 @@ METRIC = AggregationTerms(weights="metric")
 def test_a_norm_is_that_of_all_blocks() -> None:
     values = np.arange(10, dtype=np.float32)
     assert norm_of([values[:4], values[4:]]) == pytest.approx(np.linalg.norm(values))
+
+
+def test_a_cohort_that_has_grown_as_a_whole_is_held_to_its_own_length() -> None:
+    usual = [1.0] * 12
+    assert bound_of(usual, [1.1, 0.9, 1.0]) == 1.0
+    assert bound_of(usual, [1.7, 1.8, 1.6]) == 1.7, "the inner rate warms up"
+    assert bound_of(usual, [1e9, 1e9, 1e9]) == GROWTH, "all of a cohort may be hostile once"
+    assert bound_of(usual, [1.0, 1.0, 1e9]) == 1.0, "one of three is not the cohort"
+    assert bound_of(usual, [1.7, 1.8]) == 1.0, "two say nothing"
+    assert bound_of([], [3.0, 1.0]) == 1.0
+    assert bound_of([2.0] * 9, [0.5] * 3) == 2.0, "short ones are not clipped to themselves"
 
 
 def test_the_running_median_bounds_what_is_longer_and_leaves_the_rest() -> None:
