@@ -41,8 +41,8 @@ def test_a_huge_update_moves_the_mean_by_no_more_than_a_usual_one() -> None:
     assert found.bound == 1.0
     assert found.factors == (1.0, 1.0, 1.0, pytest.approx(1e-30))
     assert found.update.arrays["w"] == pytest.approx([0.0, 0.0], abs=1e-6)
-    before = combine([*honest, update(0.0, -1e30)], terms(norm_bound="median"), history=[0.5] * 9)
-    assert before.bound == 0.5
+    before = combine([*honest, update(0.0, -1e30)], terms(norm_bound="median"), history=[0.25] * 9)
+    assert before.bound == 0.5, "a cohort that has grown counts for twice the usual at most"
     assert before.update.norm() <= 0.5
 
 
