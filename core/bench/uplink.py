@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
+import psutil
+
 from core.api import interpreter
 from core.api.messages import Snapshot
 from core.bench.rows import Row
@@ -40,9 +42,12 @@ HERE, THERE = "10.77.0.1", "10.77.0.2"
 SETTLED: Final = 2
 """First rounds, which are not counted."""
 ROUNDS: Final = SETTLED + 2
+LITTLE: Final = 300
+"""Documents where only bytes are counted."""
 STEPS: Final = 128
 """Of a round: the fewest of Photon's published runs. What a round costs besides computing does not grow with them,
 so a share says nothing without their number."""
+_PREFIX: Final = "hedgerow-bench-"
 LONGEST_S: Final = 5_000.0
 
 
@@ -136,7 +141,7 @@ def measure_bytes(
         if reason:
             rows.append(Row(metric=f"{what} ({reason})", unit="bytes", anchor="its sealed update"))
             continue
-        found = _run(Variant(name, ("--codec", name, "--downlink", "int8")), preset, 1, rounds)
+        found = _run(Variant(name, ("--codec", name, "--downlink", "int8")), preset, 1, rounds, LITTLE)
         sent = found.up_bytes / (rounds - SETTLED)
         over = f"its sealed update: {found.sealed_bytes} bytes, {sent - found.sealed_bytes:+.0f}"
         rows.append(Row(metric=what, unit="bytes", value=round(sent), anchor=over))
@@ -157,7 +162,8 @@ def shaped_line() -> Iterator[Line]:
     Raises:
         RuntimeError: the kernel refused a part of it.
     """
-    name = f"hedgerow-bench-{os.getpid()}"
+    _sweep()
+    name = f"{_PREFIX}{os.getpid()}"
     near, far = f"hb{os.getpid() % 100_000}a", f"hb{os.getpid() % 100_000}b"
     inside = ("ip", "netns", "exec", name)
     try:
@@ -177,17 +183,29 @@ def shaped_line() -> Iterator[Line]:
                 raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
         yield Line(name, near)
     finally:
-        for command in (("ip", "link", "del", near), ("ip", "netns", "del", name)):
-            subprocess.run(command, capture_output=True, check=False)
+        _remove(os.getpid())
 
 
-def _run(variant: Variant, preset: str, steps: int, rounds: int) -> Measured:
+def _remove(pid: int) -> None:
+    for command in (("ip", "link", "del", f"hb{pid % 100_000}a"), ("ip", "netns", "del", f"{_PREFIX}{pid}")):
+        subprocess.run(command, capture_output=True, check=False)
+
+
+def _sweep() -> None:
+    """Remove the line of a benchmark that was killed: a second one would have its address."""
+    for place in Path("/run/netns").glob(f"{_PREFIX}*"):
+        pid = place.name.removeprefix(_PREFIX)
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            _remove(int(pid))
+
+
+def _run(variant: Variant, preset: str, steps: int, rounds: int, documents: int | None = None) -> Measured:
     """A federation of one volunteer behind the line, until its last round."""
     with tempfile.TemporaryDirectory(prefix="hedgerow-bench-") as scratch, shaped_line() as line:
         folder = Path(scratch)
         texts = folder / "texts"
         texts.mkdir()
-        for number, document in enumerate(split(default_text(), 1).shares[0]):
+        for number, document in enumerate(split(default_text(), 1).shares[0][:documents]):
             (texts / f"{number}.txt").write_text(document.text, "utf-8")
         children = Children(folder / "logs")
         try:
