@@ -49,9 +49,9 @@ def dense(records: Records, size: str) -> Tuned:
     return descend(records, base(size, inner_rate=2e-3), (_INNER, OUTER, _INNER, _FINAL, FINER))
 
 
-def topk(records: Records, size: str, kept: int = 64, codec: str = "topk") -> Tuned:
+def topk(records: Records, size: str) -> Tuned:
     """Chunked top-k with error feedback, tuned."""
-    start = base(size, codec=codec, kept=kept, feedback=0.95, inner_rate=8e-3, outer_rate=2.0)
+    start = base(size, codec="topk", feedback=0.95, inner_rate=8e-3, outer_rate=2.0)
     return descend(records, start, _SPARSE)
 
 
