@@ -96,7 +96,7 @@ class Child:
     async def start(
         cls,
         module: str,
-        job: Down,
+        job: Down | None,
         *,
         key: bytes,
         interpreter: str = "",
@@ -107,6 +107,8 @@ class Child:
         before_exec: Callable[[], None] = lambda: None,
     ) -> Self:
         """Start ``python -I -m module`` and hand it its job; it also inherits ``descriptors``.
+
+        Without a job it imports what it needs and waits for ``send``.
 
         Raises:
             EngineError: the interpreter cannot be started, or is not there yet.
@@ -148,7 +150,8 @@ class Child:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(up_r, "rb", buffering=0))
         child = cls(module.rpartition(".")[2], process, reader, down_w)
-        await child.send(job)
+        if job is not None:
+            await child.send(job)
         return child
 
     @property

@@ -12,17 +12,18 @@ import contextlib
 import math
 import os
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from core import loopback
-from core.api.errors import HedgerowError, SandboxError
+from core.api.errors import EngineError, HedgerowError, SandboxError
 from core.engine.children import HANG_S, Child, ChildDied, Watch
 from core.jobs import Down, Ready, Throttle, TrainJob, Up
 
 TRAINER = "core.training.worker"
+TRAINER_LOG = "trainer.log"
 RENDEZVOUS = "rendezvous"
 GRACE_S = 2.0
 """Time for a sibling to say why it ended, after the leader noticed that it did."""
@@ -33,8 +34,67 @@ def can_group() -> bool:
     return hasattr(os, "memfd_create")
 
 
+class Ahead:
+    """One trainer that is started before its job is known, so that importing torch takes no time of its own.
+
+    It holds the store key and the memory of its imports, and waits. Several trainers that are joined start with their
+    jobs.
+    """
+
+    def __init__(
+        self, devices: Callable[[], tuple[str, ...]], *, key: bytes, interpreter: str, logs: Path, threads: int
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            devices: what the round will be trained on; may take its time.
+            key: the store key.
+            interpreter: Python that runs it.
+            logs: folder for what it writes to stderr.
+            threads: of its libraries; its job may ask for fewer.
+        """
+        self._devices = devices
+        self._key, self._interpreter, self._logs, self._threads = key, interpreter, logs, threads
+        self._starting: asyncio.Task[Child | None] | None = None
+
+    def begin(self) -> None:
+        """Start it, unless that was done."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+
+    async def _start(self) -> Child | None:
+        try:
+            if len(await asyncio.to_thread(self._devices)) > 1:
+                return None
+            return await Child.start(
+                TRAINER, None, key=self._key, interpreter=self._interpreter, log_path=self._logs / TRAINER_LOG,
+                threads=self._threads,
+            )  # fmt: skip
+        except (EngineError, OSError):
+            return None  # whoever starts one with its job is told
+
+    async def take(self) -> Child | None:
+        """The trainer, which is the caller's from now on; ``None`` if there is none."""
+        starting, self._starting = self._starting, None
+        return None if starting is None else await starting
+
+    async def close(self) -> None:
+        """End it if nobody took it."""
+        if self._starting is not None:
+            child = await self.take()
+            if child is not None:
+                await child.kill()
+
+
 async def start(
-    job: TrainJob, *, key: bytes, interpreter: str, logs: Path, threads: int, hang_s: float = HANG_S
+    job: TrainJob,
+    *,
+    key: bytes,
+    interpreter: str,
+    logs: Path,
+    threads: int,
+    hang_s: float = HANG_S,
+    ahead: Ahead | None = None,
 ) -> Child:
     """Start the trainer, or one for each of the job's devices.
 
@@ -45,6 +105,7 @@ async def start(
         logs: folder for what they write to stderr.
         threads: for each of them.
         hang_s: after which a sibling that does nothing is ended.
+        ahead: what may have been started already.
 
     Returns:
         A child that stands for all.
@@ -52,8 +113,12 @@ async def start(
     Raises:
         EngineError: the interpreter cannot be started.
     """
-    log_path = logs / "trainer.log"
+    log_path = logs / TRAINER_LOG
     if len(job.devices) < 2:
+        waiting = await ahead.take() if ahead is not None else None
+        if waiting is not None:
+            await waiting.send(job)
+            return waiting
         return await Child.start(
             TRAINER, job, key=key, interpreter=interpreter, log_path=log_path, threads=threads
         )  # fmt: skip

@@ -42,6 +42,8 @@ from core.subspace import reduced_size
 
 SEALED_CONTEXT = b"sealed-update"
 REMEMBERED_BASES = 16
+START_AHEAD_S = 10.0
+"""Before the expected end of a download: importing torch takes a few seconds, and while it waits it holds memory."""
 _SLOW_FLOPS_PER_S = 2e9
 _SLOW_BYTES_PER_S = 20e6
 _CHECKPOINT_BYTES = 36
@@ -61,6 +63,14 @@ class Round:
         self._shard = shard
         self._recorded: jobs.DPRecord | None = None
         self.folder = room.home / "rounds" / str(release.release_id)
+        self._ahead = group.Ahead(
+            self._devices, key=room.key, interpreter=room.config.node.worker_interpreter, logs=room.home / "logs",
+            threads=machine.threads(room.config.limits),
+        )  # fmt: skip
+
+    async def aclose(self) -> None:
+        """End what was started ahead and is not needed after all."""
+        await self._ahead.close()
 
     def show(self, phase: str, **fields: object) -> None:
         """Put this round on the board."""
@@ -129,10 +139,12 @@ class Round:
         return await self._member.public.fetch(folder, self._came)
 
     def _came(self, done: int, total: int) -> None:
-        """Show how far a download is."""
+        """Show how far a download is; when it is nearly over a trainer may as well start."""
         rate = self._member.transport.traffic.line.down_bytes_per_s
         eta_s = (total - done) / rate if rate else None
         self._room.board.update(done_bytes=done, total_bytes=total, eta_s=eta_s)
+        if done >= total if eta_s is None else eta_s < START_AHEAD_S:
+            self._ahead.begin()
 
     async def train(
         self,
@@ -182,7 +194,7 @@ class Round:
         self, weights: Base, corpora: tuple[jobs.CorpusRef, ...], public: jobs.CorpusRef | None
     ) -> jobs.TrainJob:
         """The job, with how the devices share it, or else how the one computes it."""
-        devices = await asyncio.to_thread(machine.choose_devices, self._room.config.limits)
+        devices = await asyncio.to_thread(self._devices)
         job = self._job(weights, corpora, public, devices)
         if self._shard.name == FULL:
             strategy = await asyncio.to_thread(machine.strategy, self._member.config, devices)
@@ -191,6 +203,12 @@ class Round:
         training = TrainingPlans(self._room.home, self._room.config, self._room.governor)
         plan = await training.plan_for(self._member.config, job.privacy.unit, job.device, job.shard)
         return msgspec.structs.replace(job, plan=plan)
+
+    def _devices(self) -> tuple[str, ...]:
+        """What this round is trained on; asks the driver."""
+        devices = machine.choose_devices(self._room.config.limits)
+        alone = self._member.plan.subspace.kind != "none"  # found by one device, for itself
+        return devices if group.can_group() and not alone else devices[:1]
 
     async def _trained(self, job: jobs.TrainJob) -> jobs.Sealed | None:
         """Run the trainers; what they sealed, or ``None`` if the owner paused them."""
@@ -202,6 +220,7 @@ class Round:
             logs=self._room.home / "logs",
             threads=job.threads,
             hang_s=hang_s,
+            ahead=self._ahead,
         )
         try:
             async with self._room.governor.running(child), contextlib.aclosing(child.messages()) as heard:
@@ -232,7 +251,6 @@ class Round:
     ) -> jobs.TrainJob:
         instruction, config, limits = self._instruction, self._member.config, self._room.config.limits
         open_ended = config.privacy.unit == "none"
-        subspace = self._member.plan.subspace.kind != "none"  # found by one device, for itself
         return jobs.TrainJob(
             federation_id=self._member.row.federation_id,
             run_id=instruction.run_id,
@@ -260,7 +278,7 @@ class Round:
             threads=max(1, machine.threads(limits) // max(1, devices.count(CPU))),
             memory_bytes=machine.trainer_memory(limits, devices[0]) // devices.count(devices[0]),
             checkpoint_interval_s=self._room.config.node.checkpoint_interval_s,
-            devices=devices if group.can_group() and not subspace else devices[:1],
+            devices=devices,
             returned=self._returned(),
         )
 

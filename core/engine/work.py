@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -93,7 +94,8 @@ class MachineWork:
             work.afford()
         if not self._text_is_there() or not (journal.corpora or self._room.corpora.settle(self._member.plans)):
             return False
-        async with self._room.governor.turn(self._member.row.federation_id, begun=release.state == "training"):
+        begun = release.state == "training"
+        async with self._room.governor.turn(self._member.row.federation_id, begun), contextlib.aclosing(work):
             if release.charge_id is None:
                 check_time(self._member, journal)
             base = await work.download()

@@ -48,6 +48,12 @@ async def nothing(message: jobs.Up, child: Child) -> None:
 async def listen(job: jobs.TrainJob, folder: Path, heard: Heard, do: Do = nothing, python: str = "") -> Child:
     """Run a group to its end, grant its charge, keep what it says."""
     child = await group.start(job, key=KEY, interpreter=python, logs=folder, threads=1)
+    await follow(child, heard, do)
+    return child
+
+
+async def follow(child: Child, heard: Heard, do: Do = nothing) -> None:
+    """Listen until the update is sealed."""
     async for message in child.messages():
         heard.append(message)
         if isinstance(message, jobs.ChargeRequest):
@@ -56,7 +62,6 @@ async def listen(job: jobs.TrainJob, folder: Path, heard: Heard, do: Do = nothin
         if isinstance(message, jobs.Sealed):
             break
     await child.kill()
-    return child
 
 
 def run(job: jobs.TrainJob, folder: Path, do: Do = nothing, python: str = "") -> Heard:
@@ -224,3 +229,57 @@ say(jobs.Failed(code='model', message='It does not fit.'))
     unlocked = "say(jobs.Ready(sandbox='' if job.rank else 'seccomp')); time.sleep(60)"
     with pytest.raises(SandboxError):
         run(job, tmp_path, python=interpreter(tmp_path, unlocked))
+
+
+def ahead(folder: Path, devices: tuple[str, ...] = ("cpu",), python: str = "") -> group.Ahead:
+    return group.Ahead(lambda: devices, key=KEY, interpreter=python, logs=folder, threads=1)
+
+
+def ours() -> set[int]:
+    return {process.pid for process in psutil.Process().children()}
+
+
+def test_a_trainer_started_ahead_does_the_round(tmp_path: Path, shard: jobs.ShardRef) -> None:
+    job, before = real_job(tmp_path, shard, "none"), ours()
+
+    async def main() -> Heard:
+        heard: Heard = []
+        waiting = ahead(tmp_path)
+        waiting.begin()
+        waiting.begin()
+        await asyncio.to_thread(wait_for, lambda: ours() - before, 30, "a process")
+        (pid,) = ours() - before
+        child = await group.start(job, key=KEY, interpreter="", logs=tmp_path, threads=1, ahead=waiting)
+        await waiting.close()
+        assert child.pid == pid, "what was taken is not ended, and no second one was started"
+        await follow(child, heard)
+        return heard
+
+    assert isinstance(asyncio.run(main())[-1], jobs.Sealed)
+
+
+def test_a_trainer_that_nobody_took_is_ended(tmp_path: Path) -> None:
+    before = ours()
+
+    async def main() -> None:
+        waiting = ahead(tmp_path)
+        await waiting.close()
+        waiting.begin()
+        await asyncio.to_thread(wait_for, lambda: ours() - before, 30, "a process")
+        await waiting.close()
+        assert ours() == before
+        assert await waiting.take() is None
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("devices", "python"), [(("cpu", "cpu"), ""), (("cpu",), "/nowhere/python")])
+def test_none_is_started_ahead_for_several_devices_or_where_none_can_be(
+    tmp_path: Path, devices: tuple[str, ...], python: str
+) -> None:
+    async def main() -> Child | None:
+        waiting = ahead(tmp_path, devices, python)
+        waiting.begin()
+        return await waiting.take()
+
+    assert asyncio.run(main()) is None

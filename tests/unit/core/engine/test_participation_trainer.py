@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from support.participation import (
     CONFIG,
@@ -19,6 +21,7 @@ from core.engine import participation as participations
 from core.engine import rounds
 from core.engine.config_store import Presence
 from core.engine.standing import Facts, standing
+from core.federation.transport import Unreachable
 from core.hardware.limits import Readings
 
 pytestmark = pytest.mark.usefixtures("quick_polls")
@@ -32,6 +35,37 @@ def test_a_trainer_that_dies_is_started_again_for_one_charge(tmp_path: Path) -> 
         release = await bench.state("sent")
         assert (bench.starts(release), bench.charges()) == (3, 1)
         assert any("signal SIGKILL" in notice.sentence.text for notice in bench.notices)
+
+    run(bench, what)
+
+
+def test_a_trainer_is_started_while_the_weights_come_and_ended_where_they_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    fetch, before = bench.wire.fetch_blob, {process.pid for process in psutil.Process().children()}
+    seen: list[set[int]] = []
+
+    def started() -> set[int]:
+        return {process.pid for process in psutil.Process().children()} - before
+
+    async def cut_once(sha256: str, folder: Path, size: int, progress: Callable[[int, int], None]) -> Path:
+        path = await fetch(sha256, folder, size, progress)
+        await bench.until(started, "a trainer")
+        seen.append(started())
+        if len(seen) == 1:
+            raise Unreachable("The line is cut.")
+        return path
+
+    monkeypatch.setattr(bench.wire, "fetch_blob", cut_once)
+
+    async def what() -> None:
+        bench.wire.ask()
+        release = await bench.state("sent")
+        assert bench.starts(release) == 1
+        assert [len(pids) for pids in seen] == [1, 1]
+        assert seen[0] != seen[1], "the first was ended with its download"
+        await bench.until(lambda: not started(), "the end of all trainers")
 
     run(bench, what)
 
