@@ -35,6 +35,12 @@ SIZES: Final = {
 NEEDS_GPU: Final = ("10m", "35m", "125m")
 
 
+def below(size: str) -> str:
+    """The next smaller size of the campaign; empty for the smallest."""
+    names = list(SIZES)[1:]
+    return names[names.index(size) - 1] if size in names[1:] else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One run. Two cells with equal fields are one run, whichever experiments ask for it."""

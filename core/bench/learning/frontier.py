@@ -1,8 +1,9 @@
 """E3: what an update costs on the wire against what the model loses by it, at 300 rounds of four clients.
 
-The dense run and the sparse codecs are tuned over the same settings. ``int2`` and ``sign`` choose error feedback and
-the inner rate, ``int4`` error feedback; the finer ones stand at the dense run's settings. Error feedback with sparse
-codecs is SparseLoCo's (Sarfi et al., 2025): what is left out decays and waits for the next round.
+The dense run and the sparse codecs are tuned over the same settings; a larger model begins with what the next smaller
+one chose, and tunes the inner rate of both. ``int2`` and ``sign`` choose error feedback and the inner rate, ``int4``
+error feedback; the finer ones stand at the dense run's settings. Error feedback with sparse codecs is SparseLoCo's
+(Sarfi et al., 2025): what is left out decays and waits for the next round.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 from core.bench.learning.cells import Cell
 from core.bench.learning.gap import OUTER
 from core.bench.learning.records import Records
-from core.bench.learning.tuning import FINER, Axis, Doubling, Tuned, descend, seeds
+from core.bench.learning.tuning import FINER, Axis, Doubling, Tuned, carried, descend, seeds
 
 ROUNDS: Final = 300
 CLIENTS: Final = 4
@@ -46,11 +47,17 @@ def base(size: str, **changes: object) -> Cell:
 
 def dense(records: Records, size: str) -> Tuned:
     """The dense run, tuned as the sparse one is: inner and outer rate, momentum, the end of the schedule."""
+    larger = carried(records, size, dense)
+    if larger is not None:
+        return larger
     return descend(records, base(size, inner_rate=2e-3), (_INNER, OUTER, _INNER, _FINAL, FINER))
 
 
 def topk(records: Records, size: str) -> Tuned:
     """Chunked top-k with error feedback, tuned."""
+    larger = carried(records, size, topk)
+    if larger is not None:
+        return larger
     start = base(size, codec="topk", feedback=0.95, inner_rate=8e-3, outer_rate=2.0)
     return descend(records, start, _SPARSE)
 

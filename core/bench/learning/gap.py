@@ -14,7 +14,7 @@ from typing import Final
 
 from core.bench.learning.cells import SIZES, Cell
 from core.bench.learning.records import Records
-from core.bench.learning.tuning import FINER, Axis, Doubling, Tuned, descend, seeds
+from core.bench.learning.tuning import RATES, Axis, Tuned, carried, descend, seeds
 from core.model.presets import num_parameters
 
 TOTAL_BATCH: Final = 16
@@ -23,7 +23,6 @@ ROUNDS: Final = {"toy": 4, "0.3m": 100, "1m": 100, "3m": 100}
 """6.1 million tokens: 20 a parameter at 0.3M, as the scaling laws have them, and what two cores allow above that."""
 REPLICAS: Final = (1, 4, 8)
 PHOTON_STEPS: Final = 128
-_INNER: Final = Doubling("inner_rate")
 OUTER: Final[Axis] = (
     {"outer": "fedmom", "outer_rate": 0.2, "momentum": 0.9},
     {"outer": "nesterov", "outer_rate": 0.4, "momentum": 0.9, "inner_rate×": 0.5},
@@ -41,16 +40,26 @@ def rounds(size: str) -> int:
 
 def central(records: Records, size: str) -> Tuned:
     """The data-parallel run, its inner rate tuned: one client, an outer step that changes nothing."""
+    larger = carried(records, size, central, rounds=rounds(size))
+    if larger is not None:
+        return larger
     start = Cell(size=size, clients=1, batch=TOTAL_BATCH, rounds=rounds(size), local_steps=LOCAL_STEPS)
-    return descend(records, start, (_INNER, FINER))
+    return descend(records, start, RATES)
 
 
 def federated(records: Records, size: str, clients: int, found: Tuned) -> Tuned:
-    """M clients, tuned on one seed from the centralised run's best rate on."""
+    """M clients, tuned on one seed from the centralised run's best rate on, or from what a smaller model chose."""
+
+    def smaller(records: Records, size: str) -> Tuned:
+        return federated(records, size, clients, central(records, size))
+
+    larger = carried(records, size, smaller, rounds=rounds(size))
+    if larger is not None:
+        return larger
     if found.best is None:
         return Tuned([], None)
     start = replace(found.best, clients=clients, batch=TOTAL_BATCH // clients)
-    return descend(records, start, (OUTER, _INNER, FINER))
+    return descend(records, start, (OUTER, *RATES))
 
 
 def by_kind(cell: Cell | None) -> Cell | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from core.bench.learning.cells import Cell
+from core.bench.learning.cells import Cell, below
 from core.bench.learning.records import Records, best_of
 
 Axis = Sequence[dict[str, Any]]
@@ -22,6 +22,10 @@ class Doubling(NamedTuple):
     field: str
     most: int = 3
     """Doublings in one direction."""
+
+
+RATES: Final[Sequence[Axis | Doubling]] = (Doubling("inner_rate"), FINER)
+"""What is tuned anew at a larger size."""
 
 
 class Tuned(NamedTuple):
@@ -53,6 +57,20 @@ def descend(records: Records, start: Cell, axes: Sequence[Axis | Doubling]) -> T
             return Tuned(cells, None)
         current = best
     return Tuned(cells, current)
+
+
+def carried(records: Records, size: str, tune: Callable[[Records, str], Tuned], **changes: int) -> Tuned | None:
+    """Tuned from what the next smaller size chose, the inner rate alone; ``None`` where that is not known.
+
+    Args:
+        records: the results so far.
+        size: of the model.
+        tune: how the smaller size was tuned.
+        changes: what else is different at this size.
+    """
+    smaller = below(size)
+    found = tune(records, smaller).best if smaller else None
+    return None if found is None else descend(records, replace(found, size=size, **changes), RATES)  # type: ignore[arg-type]
 
 
 def changed(cell: Cell, change: dict[str, Any]) -> Cell:

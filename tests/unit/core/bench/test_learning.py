@@ -19,10 +19,10 @@ import torch
 from torch import nn
 
 from core.api.errors import UpdateError
-from core.bench.learning import checkpoint, federation, gap, gates, tables, volunteers, worker
+from core.bench.learning import checkpoint, federation, frontier, gap, gates, tables, volunteers, worker
 from core.bench.learning.__main__ import STAGES, seconds
 from core.bench.learning.aggregators import AGGREGATORS
-from core.bench.learning.cells import SIZES, Cell
+from core.bench.learning.cells import SIZES, Cell, below
 from core.bench.learning.federation import Federation, run, steps_by_deadline
 from core.bench.learning.gates import gates_table
 from core.bench.learning.harness import Harness
@@ -435,6 +435,22 @@ def test_doubling_goes_on_until_the_best_is_not_at_an_end(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_larger_model_begins_with_what_a_smaller_one_chose_and_tunes_its_rate(tmp_path: Path) -> None:
+    records = Records(tmp_path / "none")
+    assert [below(size) for size in ("toy", "0.3m", "1m", "125m")] == ["", "", "0.3m", "35m"]
+    assert len(frontier.topk(records, "1m").cells) == len(frontier.topk(records, "0.3m").cells), "nothing is known yet"
+    while (small := frontier.topk(records, "0.3m")).best is None:
+        for cell in small.cells:
+            distance = abs(math.log(cell.inner_rate / 4e-3)) + abs(cell.outer_rate - 2) + abs(cell.feedback - 0.98)
+            records.rows[cell.key] = row_of(cell, 2.0 + distance)
+    assert (small.best.inner_rate, small.best.feedback) == (4e-3, 0.98)
+    wanted = frontier.topk(records, "1m").cells
+    assert wanted[0] == replace(small.best, size="1m")
+    assert {replace(cell, inner_rate=4e-3) for cell in wanted} == {wanted[0]}, "only the inner rate is tuned again"
+    reference = gap.central(records, "10m")
+    assert reference.cells[0].rounds == gap.rounds("10m")
+
+
 def test_workers_end_with_the_budget_and_when_they_are_told(tmp_path: Path) -> None:
     long = replace(TINY, rounds=2_000, text="synthetic")
     script = (
