@@ -120,8 +120,12 @@ class NodeConfig(Frozen, frozen=True, kw_only=True):
     """Python that runs reader and trainer; empty means the engine's own."""
     checkpoint_interval_s: float = 60.0
     """Most seconds of training that a crash may repeat."""
-    message_update_mb: float = 32.0
-    """Largest update in MiB that travels inside a message; a larger one goes up before it, in pieces."""
+    message_update_mb: float = 1.0
+    """Largest update in MiB that travels inside a message; a larger one goes up before it, in pieces.
+
+    A coordinator sees a message that is still arriving only by looking again after 1, 2, 4 and more seconds; what came
+    before its message it sees at once.
+    """
     device_watts: float = 65.0
     """Power in W of what trains here, taken where the machine cannot measure it."""
     grid_g_per_kwh: float = 0.0

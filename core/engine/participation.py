@@ -34,6 +34,9 @@ from core.federation.transport import RegistrationLost, Unreachable, WrongServer
 from core.ledger.rows import OPEN_STATES, Release
 
 POLL_S = 2.0
+SOON_POLL_S = 1.0
+SOON_S = 5.0
+"""After an update was sent the next round may be there in a moment."""
 BUSY_POLL_S = 8.0
 REST_POLL_S = 15.0
 HEARTBEAT_S = 30.0
@@ -67,6 +70,7 @@ class Participation:
         self._tasks: list[asyncio.Task[None]] = []
         self._beat_at = 0.0
         self._beat_s = HEARTBEAT_S
+        self._soon_until = 0.0
         self._deaths: dict[int, int] = {}
         self._orphans: dict[int, str] = {}
         """Releases not sent because their Flower run ended or an answer was lost, with the message that cannot
@@ -170,7 +174,9 @@ class Participation:
 
     def _poll_s(self) -> float:
         """While a round is trained there is nothing to be asked but the same again."""
-        return BUSY_POLL_S if any(release.state in TO_TRAIN for release in self._open()) else POLL_S
+        if any(release.state in TO_TRAIN for release in self._open()):
+            return BUSY_POLL_S
+        return min(POLL_S, SOON_POLL_S) if time.monotonic() < self._soon_until else POLL_S
 
     async def _enrolled_again(self, error: RegistrationLost) -> bool:
         """Ask for this key's node id once more: a coordinator that lost its database gives everybody a new one."""
@@ -413,6 +419,8 @@ class Participation:
         release_id = release.release_id
         match await self._sender.send(release):
             case Outcome.SENT:
+                self._soon_until = time.monotonic() + SOON_S
+                self._kick.set()
                 if release_id in self._again and release.state not in ("accepted", "sent"):
                     self._resent.add(release_id)
                 journal = journals.load(self._desk.ledger, release_id)

@@ -4,14 +4,14 @@
 named ``UPDATE`` with one uint8 array ``UPDATE``, a ``MetricRecord`` named ``METRICS`` and a ``ConfigRecord`` named
 ``SEAL`` built from ``ReplySeal``. This module knows no Flower: it converts to and from plain dictionaries of scalars.
 
-An update of more than ``MAX_MESSAGE_UPDATE`` goes up before its reply, piece by piece, as ``PUT /blobs/<sha256>``; the
-reply then holds a ``ConfigRecord`` named ``UPDATE`` built from ``SpooledUpdate`` instead of the array. A piece says
-``content-range: bytes FIRST-LAST/TOTAL``, with an empty body ``bytes */TOTAL``; ``hedgerow-body-sha256`` is the hash of
-its body. It is signed as every request of ours, over the path followed by a blank and the range. The answer is
-``PutAnswer``: how much is there. That is where the next piece begins (409 if this one began elsewhere), and what an
-empty piece asks for after a cut. The total must be the exact size of an update that this node was asked for and that
-is still waited for (else 413 and 410). The last piece makes the gateway check the hash of the whole (422 and nothing
-is there). 503: another piece of this node is being written. 507: the disk is full.
+An update of more than ``MAX_MESSAGE_UPDATE``, or of less as the volunteer likes, goes up before its reply, piece by
+piece, as ``PUT /blobs/<sha256>``; the reply then holds a ``ConfigRecord`` named ``UPDATE`` built from ``SpooledUpdate``
+instead of the array. A piece says ``content-range: bytes FIRST-LAST/TOTAL``, with an empty body ``bytes */TOTAL``;
+``hedgerow-body-sha256`` is the hash of its body. It is signed as every request of ours, over the path followed by a
+blank and the range. The answer is ``PutAnswer``: how much is there. That is where the next piece begins (409 if this
+one began elsewhere), and what an empty piece asks for after a cut. The total must be the exact size of an update that
+this node was asked for and that is still waited for (else 413 and 410). The last piece makes the gateway check the hash
+of the whole (422 and nothing is there). 503: another piece of this node is being written. 507: the disk is full.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 import httpx
 from cryptography import x509
@@ -82,6 +83,11 @@ def tls_context(root_certificate: bytes) -> ssl.SSLContext:
     return context
 
 
+KEPT_S: Final = 12.0
+"""How long an idle connection is kept: longer than from one question to the next, so that they need no handshake, and
+far shorter than the gateway keeps it, since a body that goes up piece by piece cannot be repeated on a dead one."""
+
+
 class Transport:
     """A pooled connection to one coordinator."""
 
@@ -100,8 +106,7 @@ class Transport:
         self.last_contact_at: float | None = None
         self.poll_s = 0.0
         """How long they ask us to wait between two questions."""
-        # The other side drops idle connections after 5 s; a streamed body cannot be repeated on a dead one.
-        limits = httpx.Limits(max_connections=8, keepalive_expiry=2.0)
+        limits = httpx.Limits(max_connections=8, keepalive_expiry=KEPT_S)
         self._client = httpx.AsyncClient(
             base_url=f"https://{endpoint.address}",
             verify=tls_context(endpoint.root_certificate),

@@ -11,7 +11,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from core.coordinator.processes import Child, environment
 from core.coordinator.records.schema import Assignment, Round
 from core.coordinator.records.store import Store
 from core.coordinator.web import certificates
+from core.engine.participation import POLL_S
+from core.federation.bandwidth import Traffic
 from core.federation.gateway import Gateway
 from core.federation.identity import HEADER_DIGEST, NodeKey, key_id, sign_request
 from core.federation.invite import GATEWAY_NAME
@@ -351,6 +353,34 @@ def test_our_own_client_goes_on_after_the_line_was_cut(site: Site) -> None:
     assert seen[2] >= MAX_PIECE, "the first piece was not sent again"
     assert seen[-1] == len(data)
     assert site.files(key) == {sha256: len(data)}
+
+
+def test_questions_some_seconds_apart_need_one_handshake(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = site.member()
+    root = certificates.cert_der(certificates.load_certificate(site.federation.home.key_path("root.crt").read_bytes()))
+    host, _, port = site.address.rpartition(":")
+    link, handshakes = SlowLink((host, int(port))), list[str]()
+
+    async def watched(self: Traffic, event: str, info: Mapping[str, object]) -> None:
+        if event.endswith("start_tls.complete"):
+            handshakes.append(event)
+
+    monkeypatch.setattr(Traffic, "watch", watched)
+
+    async def ask() -> None:
+        transport = Transport(Endpoint(link.address, root, GATEWAY_NAME))
+        for wait_s in (0.0, POLL_S + 0.5, 0.0):
+            await asyncio.sleep(wait_s)
+            await Gateway(transport, key).manifest()
+        assert len(handshakes) == 1
+        link.cut()
+        await asyncio.sleep(0.2)
+        await Gateway(transport, key).manifest()
+        assert len(handshakes) == 2, "a connection that was cut meanwhile is not used"
+        await transport.close()
+
+    asyncio.run(ask())
+    link.close()
 
 
 def test_the_gateway_stays_small(site: Site) -> None:

@@ -79,7 +79,7 @@ SECURITY_HEADERS = {
 AT_ONCE = 4
 """Requests of one volunteer that are passed on at a time: an engine has three, and nobody fills the way to Flower."""
 ASKED_PER_S = 16
-MIN_POLL_S = 2.0
+MIN_POLL_S = 1.0
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 

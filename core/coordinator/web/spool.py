@@ -118,6 +118,10 @@ class Spool:
             if any(_written(path) > since for path in self._files(folder.name))
         )
 
+    def arrived(self, key_id: str, since: float) -> bool:
+        """Whether a node's upload became whole after ``since`` (Unix seconds): its reply follows at once."""
+        return any(path.suffix != PART and _written(path) > since for path in self._files(key_id))
+
     def size(self) -> int:
         """Bytes of everything that is there."""
         total = 0

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
+from support.live_federation import wait_for
 
 from core.coordinator import server_app
 from core.coordinator.rounds.letters import Letter
 from core.coordinator.server_app import GridTransport, look_again_s
+from core.coordinator.web.spool import Spool
 
 
 class Grid:
@@ -36,12 +41,14 @@ def letter(number: int) -> Letter:
     )  # fmt: skip
 
 
-def test_letters_go_out_many_at_a_time_and_each_refusal_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_go_out_many_at_a_time_and_each_refusal_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server_app, "PULL_INTERVAL_S", 0.01)
     monkeypatch.setattr(server_app, "LOOKS_PER_S", 10_000)
     monkeypatch.setattr(server_app, "_message", lambda one: one)  # Flower makes messages inside a task only
     grid = Grid()
-    transport = GridTransport(grid)  # type: ignore[arg-type]
+    transport = GridTransport(grid, Spool(tmp_path))  # type: ignore[arg-type]
     transport.send([letter(number) for number in range(70)])
     assert grid.batches == [32, 32, 6]
     refused = {int(answer.letter.key_id, 16) for answer in transport.answers()}
@@ -51,6 +58,31 @@ def test_letters_go_out_many_at_a_time_and_each_refusal_is_its_own(monkeypatch: 
         assert time.monotonic() < end
         time.sleep(0.01)
     transport._broken = RuntimeError("over")
+
+
+def test_a_reply_is_looked_for_as_soon_as_the_update_before_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_app, "PULL_INTERVAL_S", 60.0)
+    monkeypatch.setattr(server_app, "GLANCE_S", 0.02)
+    monkeypatch.setattr(server_app, "_message", lambda one: one)
+    grid, spool, one, other = Grid(), Spool(tmp_path), letter(0), letter(1)
+    transport = GridTransport(grid, spool)  # type: ignore[arg-type]
+    transport.send([one, other])
+    data = b"an update"
+    sha256 = hashlib.sha256(data).hexdigest()
+    wait_for(lambda: grid.pulled == {"0", "1"}, 10, "a first look for both")
+    grid.pulled.clear()
+    spool.write(one.key_id, sha256, 0, data)
+    time.sleep(0.2)
+    assert not grid.pulled, "it is not whole"
+    assert spool.finish(one.key_id, sha256)
+    wait_for(lambda: grid.pulled, 10, "a second look")
+    assert grid.pulled == {"0"}, "nothing came from the other"
+    transport._broken = RuntimeError("over")
+    old = time.time() - server_app.FOLLOWS_S - 1
+    os.utime(spool.path(one.key_id, sha256), (old, old))
+    assert not spool.arrived(one.key_id, time.time() - server_app.FOLLOWS_S), "one whose reply never came"
 
 
 def test_a_reply_is_looked_for_in_proportion_to_what_it_takes() -> None:

@@ -56,7 +56,7 @@ def test_who_does_not_read_the_answer_is_let_go(tmp_path: Path, monkeypatch: pyt
 
 
 def test_all_together_ask_as_often_as_a_few_do() -> None:
-    assert gateway.poll_s(0) == gateway.poll_s(32) == gateway.MIN_POLL_S
+    assert gateway.poll_s(0) == gateway.poll_s(16) == gateway.MIN_POLL_S
     assert gateway.poll_s(128) == 8.0
     assert gateway.poll_s(10**6) == MAX_POLL_S
 
