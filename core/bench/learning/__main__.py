@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from core.bench.learning.cells import NEEDS_GPU, SIZES, Cell, described
-from core.bench.learning.frontier import codec_cells, long_cells, recipe_cells
+from core.bench.learning.frontier import codec_cells, long_cells, recipe_cells, verdict_cells
 from core.bench.learning.gap import gap_cells, more_gap_cells, photon_cells
 from core.bench.learning.gates import gates_table
 from core.bench.learning.harness import Harness, Skipped
@@ -26,6 +26,7 @@ DEFAULT_OUT = Path("build/bench-learning")
 STAGES: Final = (
     ("E3", recipe_cells),
     ("E1", gap_cells),
+    ("E3", verdict_cells),
     ("E4", volunteer_cells),
     ("E4-hostile", hostile_cells),
     ("E3", codec_cells),

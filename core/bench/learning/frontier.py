@@ -15,12 +15,14 @@ from typing import Final, NamedTuple
 from core.bench.learning.cells import Cell
 from core.bench.learning.gap import OUTER
 from core.bench.learning.records import Records
-from core.bench.learning.tuning import FINER, Axis, Doubling, Tuned, carried, descend, seeds
+from core.bench.learning.tuning import FINER, SEEDS, Axis, Doubling, Tuned, carried, descend, seeds
 
 ROUNDS: Final = 300
 CLIENTS: Final = 4
 LOCAL_STEPS: Final = 10
 LONGER: Final = (30,)
+MORE_SEEDS: Final = (5, 6, 7)
+"""For the dense run and top-k: seeds differ by as much as the bound is wide."""
 DENSE: Final = ("bf16", "int8", "int4", "int2", "sign")
 _INNER: Final = Doubling("inner_rate")
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
@@ -117,7 +119,7 @@ def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
     sparse = topk(records, size)
     found = {codec: coarse(records, size, codec) for codec in DENSE}
     named = {codec: tuned.cells + seeds(tuned.best) for codec, tuned in found.items()}
-    kept = sparse.cells + seeds(sparse.best) + transformed(sparse)
+    kept = sparse.cells + seeds(sparse.best, (*SEEDS, *MORE_SEEDS)) + transformed(sparse)
     named["top-k"] = [cell for cell in kept if cell.codec == "topk"]
     named["top-k of cosines"] = [cell for cell in kept if cell.codec == "dct"]
     return named
@@ -128,6 +130,11 @@ def recipe_cells(records: Records, size: str) -> list[Cell]:
     reference, sparse = dense(records, size), topk(records, size)
     cells = [*_alternately(reference.cells, sparse.cells)]
     return cells + seeds(reference.best) + seeds(sparse.best)
+
+
+def verdict_cells(records: Records, size: str) -> list[Cell]:
+    """The same two with more seeds."""
+    return [cell for tuned in (dense(records, size), topk(records, size)) for cell in seeds(tuned.best, MORE_SEEDS)]
 
 
 def codec_cells(records: Records, size: str) -> list[Cell]:

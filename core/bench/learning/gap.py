@@ -27,9 +27,11 @@ OUTER: Final[Axis] = (
     {"outer": "fedmom", "outer_rate": 0.2, "momentum": 0.9},
     {"outer": "nesterov", "outer_rate": 0.4, "momentum": 0.9, "inner_rate×": 0.5},
     {"outer": "nesterov", "outer_rate": 0.7, "momentum": 0.9, "inner_rate×": 0.25},
+    {"outer": "nesterov", "outer_rate": 0.8, "momentum": 0.5, "inner_rate×": 0.7},
     {"outer_rate": 1.5},
 )
-"""The seeds' and DiLoCo's outer steps, those that move further than the mean with as much smaller an inner rate."""
+"""The seeds' and DiLoCo's outer steps, one of less momentum for runs of few rounds, and a longer plain one; those that
+move further than the mean with as much smaller an inner rate."""
 
 
 def rounds(size: str) -> int:

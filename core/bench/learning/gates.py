@@ -12,7 +12,7 @@ from core.bench.learning.cells import Cell
 from core.bench.learning.hostile import ATTACKS
 from core.bench.learning.records import Records
 from core.bench.learning.tables import NOT_RUN, paired, table
-from core.bench.learning.tuning import seeds
+from core.bench.learning.tuning import SEEDS, seeds
 from core.bench.rows import Row
 
 RATIO: Final = 146.0
@@ -38,6 +38,7 @@ class Over(NamedTuple):
     """Infinite where a run failed."""
     error: float
     """Standard error of the mean; not a number with one seed."""
+    seeds: int
 
 
 def _over(records: Records, cells: Sequence[Cell], reference: Sequence[Cell]) -> Over | None:
@@ -47,9 +48,18 @@ def _over(records: Records, cells: Sequence[Cell], reference: Sequence[Cell]) ->
         return None
     found = [100 * (a / b - 1) for a, b in zip(ours, theirs, strict=True)]
     if math.isinf(sum(found)):
-        return Over(math.inf, math.nan)
+        return Over(math.inf, math.nan, len(found))
     error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else math.nan
-    return Over(statistics.mean(found), error)
+    return Over(statistics.mean(found), error, len(found))
+
+
+def _with_most(records: Records, best: Cell | None, reference: Cell | None) -> Over | None:
+    """What a recipe loses, with further seeds where all of them were run."""
+    more = (*SEEDS, *frontier.MORE_SEEDS)
+    if best is None or reference is None:
+        return None
+    found = _over(records, seeds(best, more), seeds(reference, more))
+    return found or _over(records, seeds(best), seeds(reference))
 
 
 def _row(metric: str, found: Over | None, bound: float, aim: str, anchor: str) -> Row:
@@ -65,7 +75,7 @@ def _row(metric: str, found: Over | None, bound: float, aim: str, anchor: str) -
 
 
 def _certainty(found: Over) -> str:
-    return "1 seed" if math.isnan(found.error) else f"± {found.error:.2f}"
+    return "1 seed" if math.isnan(found.error) else f"± {found.error:.2f} by {found.seeds} seeds"
 
 
 def _ratio(metric: str, value: float | None, bound: float, aim: str, anchor: str = "") -> Row:
@@ -91,11 +101,10 @@ def _frontier(records: Records, size: str) -> list[Row]:
     points: list[tuple[float, Over]] = []
     for best in (sparse, *(frontier.coarse(records, size, name).best for name in frontier.DENSE)):
         row = records.row(seeds(best)[0]) if best else None
-        found = _over(records, seeds(best), seeds(reference)) if row and reference else None
+        found = _with_most(records, best, reference)
         if row and found is not None:
             points.append((row["up_dense"] / row["up_densest"], found))
-    row = records.row(seeds(sparse)[0]) if sparse else None
-    own = _over(records, seeds(sparse), seeds(reference)) if row and reference else None
+    own = _with_most(records, sparse, reference)
     small = [over for ratio, over in points if ratio >= RATIO]
     kept = max((ratio for ratio, over in points if over.mean <= LOSS), default=1.0)
     return [
