@@ -28,11 +28,14 @@ _INNER: Final = Doubling("inner_rate")
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
 _FEEDBACK: Final[Axis] = ({"feedback": 0.9}, {"feedback": 0.98}, {"feedback": 1.0})
 _SPARSE: Final[Sequence[Axis | Doubling]] = (
-    Doubling("outer_rate", 2),
+    Doubling("outer_rate", 1),
     _INNER,
-    ({"outer": "fedmom", "momentum": 0.5, "outer_rate×": 0.5},),
+    (
+        {"outer": "nesterov", "momentum": 0.5, "outer_rate×": 0.8, "inner_rate×": 0.7},
+        {"outer": "fedmom", "momentum": 0.5, "outer_rate×": 0.5},
+    ),
     _FEEDBACK,
-    Doubling("outer_rate", 2),
+    Doubling("outer_rate", 1),
     ({"codec": "dct"},),
     _FINAL,
     FINER,
