@@ -13,6 +13,7 @@ from support.ledger_kit import begin, prepared, seal
 
 from core.config.exchange import CodecConfig, ScheduleConfig
 from core.config.privacy import PrivacyTerms
+from core.engine.config_store import ConfigStore
 from core.engine.rounds import Round
 from core.federation.protocol import TrainInstruction
 from core.ledger.store import Ledger
@@ -25,7 +26,7 @@ def work(ledger: Ledger, home: Path, number: int, decay: float, late_rounds: int
     codec = CodecConfig(name="topk", error_feedback=decay)
     row = SimpleNamespace(federation_id="fed", name="Moor")
     member: Any = SimpleNamespace(config=config(privacy=PLAIN, codec=codec, schedule=schedule), row=row)
-    room: Any = SimpleNamespace(home=home, ledger=ledger)
+    room: Any = SimpleNamespace(home=home, ledger=ledger, key=bytes(32), config=ConfigStore(home / "config.toml"))
     instruction = TrainInstruction(
         run_id="ab" * 16, server_round=number, manifest_hash="f" * 64, base_hash="b" * 64, base_bytes=1, step_clock=0,
         local_steps=1, deadline_at=time.time() + 100, nonce=bytes(16),
