@@ -80,10 +80,9 @@ class Ahead:
 
     async def close(self) -> None:
         """End it if nobody took it."""
-        if self._starting is not None:
-            child = await self.take()
-            if child is not None:
-                await child.kill()
+        child = await self.take()
+        if child is not None:
+            await child.kill()
 
 
 async def start(

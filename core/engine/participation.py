@@ -176,7 +176,7 @@ class Participation:
         """While a round is trained there is nothing to be asked but the same again."""
         if any(release.state in TO_TRAIN for release in self._open()):
             return BUSY_POLL_S
-        return min(POLL_S, SOON_POLL_S) if time.monotonic() < self._soon_until else POLL_S
+        return SOON_POLL_S if time.monotonic() < self._soon_until else POLL_S
 
     async def _enrolled_again(self, error: RegistrationLost) -> bool:
         """Ask for this key's node id once more: a coordinator that lost its database gives everybody a new one."""

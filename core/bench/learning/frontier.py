@@ -21,8 +21,8 @@ ROUNDS: Final = 300
 CLIENTS: Final = 4
 LOCAL_STEPS: Final = 10
 LONGER: Final = (30,)
-MORE_SEEDS: Final = (5, 6, 7)
-"""For the dense run and top-k: seeds differ by as much as the bound is wide."""
+MANY_SEEDS: Final = (*SEEDS, 5, 6, 7)
+"""Of the dense run and top-k: seeds differ by as much as the bound is wide."""
 DENSE: Final = ("bf16", "int8", "int4", "int2", "sign")
 _INNER: Final = Doubling("inner_rate")
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
@@ -52,19 +52,14 @@ def base(size: str, **changes: object) -> Cell:
 
 def dense(records: Records, size: str) -> Tuned:
     """The dense run, tuned as the sparse one is: inner and outer rate, momentum, the end of the schedule."""
-    larger = carried(records, size, dense)
-    if larger is not None:
-        return larger
-    return descend(records, base(size, inner_rate=2e-3), (_INNER, OUTER, _INNER, _FINAL, FINER))
+    start = base(size, inner_rate=2e-3)
+    return carried(records, size, dense) or descend(records, start, (_INNER, OUTER, _INNER, _FINAL, FINER))
 
 
 def topk(records: Records, size: str) -> Tuned:
     """Chunked top-k with error feedback, tuned."""
-    larger = carried(records, size, topk)
-    if larger is not None:
-        return larger
     start = base(size, codec="topk", feedback=0.95, inner_rate=8e-3, outer_rate=2.0)
-    return descend(records, start, _SPARSE)
+    return carried(records, size, topk) or descend(records, start, _SPARSE)
 
 
 def coarse(records: Records, size: str, codec: str) -> Tuned:
@@ -122,7 +117,7 @@ def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
     sparse = topk(records, size)
     found = {codec: coarse(records, size, codec) for codec in DENSE}
     named = {codec: tuned.cells + seeds(tuned.best) for codec, tuned in found.items()}
-    kept = sparse.cells + seeds(sparse.best, (*SEEDS, *MORE_SEEDS)) + transformed(sparse)
+    kept = sparse.cells + seeds(sparse.best, MANY_SEEDS) + transformed(sparse)
     named["top-k"] = [cell for cell in kept if cell.codec == "topk"]
     named["top-k of cosines"] = [cell for cell in kept if cell.codec == "dct"]
     return named
@@ -137,7 +132,7 @@ def recipe_cells(records: Records, size: str) -> list[Cell]:
 
 def verdict_cells(records: Records, size: str) -> list[Cell]:
     """The same two with more seeds."""
-    return [cell for tuned in (dense(records, size), topk(records, size)) for cell in seeds(tuned.best, MORE_SEEDS)]
+    return [cell for tuned in (dense(records, size), topk(records, size)) for cell in seeds(tuned.best, MANY_SEEDS)]
 
 
 def codec_cells(records: Records, size: str) -> list[Cell]:

@@ -12,7 +12,7 @@ from core.bench.learning.cells import Cell
 from core.bench.learning.hostile import ATTACKS
 from core.bench.learning.records import Records
 from core.bench.learning.tables import NOT_RUN, paired, table
-from core.bench.learning.tuning import SEEDS, seeds
+from core.bench.learning.tuning import seeds
 from core.bench.rows import Row
 
 RATIO: Final = 146.0
@@ -55,11 +55,10 @@ def _over(records: Records, cells: Sequence[Cell], reference: Sequence[Cell]) ->
 
 def _with_most(records: Records, best: Cell | None, reference: Cell | None) -> Over | None:
     """What a recipe loses, with further seeds where all of them were run."""
-    more = (*SEEDS, *frontier.MORE_SEEDS)
     if best is None or reference is None:
         return None
-    found = _over(records, seeds(best, more), seeds(reference, more))
-    return found or _over(records, seeds(best), seeds(reference))
+    every = (seeds(cell, frontier.MANY_SEEDS) for cell in (best, reference))
+    return _over(records, *every) or _over(records, seeds(best), seeds(reference))
 
 
 def _row(metric: str, found: Over | None, bound: float, aim: str, anchor: str) -> Row:

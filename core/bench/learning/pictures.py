@@ -38,13 +38,15 @@ def pictures(records: Records, size: str, folder: Path) -> list[Path]:
 
 def _frontier(records: Records, size: str) -> list[Line]:
     """The tuned recipe of every codec, the mean of its seeds against those of the tuned dense run."""
-    reference = seeds(frontier.dense(records, size).best)
+    reference = seeds(frontier.dense(records, size).best, frontier.MANY_SEEDS)
     tuned = {"top-k": frontier.topk(records, size).best}
     tuned |= {name: frontier.coarse(records, size, name).best for name in frontier.DENSE}
     points = []
     for name, best in tuned.items():
         ran = [
-            (cell, base) for cell, base in zip(seeds(best), reference, strict=False) if records.finals([cell, base])[1:]
+            (cell, base)
+            for cell, base in zip(seeds(best, frontier.MANY_SEEDS), reference, strict=False)
+            if records.finals([cell, base])[1:]
         ]
         if ran:
             row = records.row(ran[0][0]) or {}
