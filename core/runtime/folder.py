@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from core.api.errors import EngineError, StorageError
 from core.api.runtime import current
+
+# How often, and how long apart, a process without arguments is looked at before it counts as one that hides them.
+_LOOKS: Final = 10
+_LOOK_S: Final = 0.02
 
 
 def remove(root: Path) -> bool:
@@ -76,8 +82,18 @@ def _environments(root: Path) -> list[Path]:
 def _in_use(folder: Path) -> bool:
     """Whether a process runs from an environment (Linux; elsewhere an open file refuses to be removed)."""
     start = os.fsencode(f"{folder}{os.sep}")
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if start in entry.read_bytes():
-                return True
+    unread = list(Path("/proc").glob("[0-9]*"))
+    for look in range(_LOOKS):
+        time.sleep(_LOOK_S if look else 0)
+        silent, unread = unread, []
+        for process in silent:
+            with contextlib.suppress(OSError):
+                said = (process / "cmdline").read_bytes()
+                if start in said:
+                    return True
+                # One that is just being started has a program and no arguments yet; a thread of the kernel has neither.
+                if not said and os.readlink(process / "exe"):
+                    unread.append(process)
+        if not unread:
+            break
     return False

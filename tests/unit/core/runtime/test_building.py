@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -157,6 +158,20 @@ def test_a_folder_that_cannot_be_made_is_named(site: Site) -> None:
     site.root.write_text("a file")
     with pytest.raises(StorageError, match="cannot be written"):
         site.builder().build()
+
+
+def test_what_has_just_been_started_is_in_use(site: Site) -> None:
+    folder = site.root / "lock-1-cpu-0"
+    python_of(folder).parent.mkdir(parents=True)
+    python_of(folder).symlink_to(os.path.realpath(sys.executable))
+    # A process that is being started has no arguments for a moment: a single look misses most of these.
+    for _ in range(30):
+        with subprocess.Popen([str(python_of(folder)), "-ISc", "input()"], stdin=subprocess.PIPE) as busy:
+            discard_unused(site.root)
+            assert folder.exists()
+            busy.communicate(b"\n")
+    discard_unused(site.root)
+    assert not folder.exists()
 
 
 def test_leftovers_of_a_killed_installation_go_with_the_next_look(site: Site) -> None:
