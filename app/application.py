@@ -28,7 +28,8 @@ from app.window_settings import WindowSettings
 from app.words.languages import load_translations
 from core.api import interpreter
 from core.api.errors import HedgerowError
-from core.api.messages import LimitsParams, LimitsView, Message
+from core.api.messages.base import Message
+from core.api.messages.machine import LimitsParams, LimitsView
 
 APPLICATION_ID = "org.hedgerow.Hedgerow"
 PROBE = "HEDGEROW_PROBE"

@@ -17,7 +17,9 @@ from PySide6.QtNetwork import QLocalSocket
 from core.api import wire
 from core.api.client import EnginePaths, engine_paths
 from core.api.errors import EngineError, HedgerowError, UsageError
-from core.api.messages import API_VERSION, METHODS, Hello, HelloParams, Message, Nothing, Notice, Snapshot
+from core.api.messages.base import API_VERSION, Message, Nothing
+from core.api.messages.methods import METHODS
+from core.api.messages.state import Hello, HelloParams, Notice, Snapshot
 
 FIRST_RETRY_MS, LAST_RETRY_MS = 200, 5_000
 SLICE_MS = 8

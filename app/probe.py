@@ -20,7 +20,7 @@ from PySide6.QtDBus import QDBusConnection
 
 from app.tray import WATCHER
 from core.api.errors import HedgerowError
-from core.api.messages import Message
+from core.api.messages.base import Message
 
 if TYPE_CHECKING:
     from app.application import Session

@@ -27,7 +27,8 @@ from app.window_settings import WindowSettings
 from app.words import sentences, strangers
 from core.api import hosting
 from core.api.errors import HedgerowError
-from core.api.messages import Notice, Sentence
+from core.api.messages.base import Sentence
+from core.api.messages.state import Notice
 
 if TYPE_CHECKING:
     from app.crash import CrashReports

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 from app.children.ending import end
 from core.api import completion
 from core.api.errors import EngineError, HedgerowError
-from core.api.messages import ModelHere
+from core.api.messages.federations import ModelHere
 
 
 class CompletionProcess(QObject):

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 from app.client import EngineLink
 from core.api import interpreter
 from core.api.errors import HedgerowError
-from core.api.messages import Message
+from core.api.messages.base import Message
 
 START_PATIENCE_MS = 20_000
 STOP_PATIENCE_S = 5.0

@@ -17,7 +17,7 @@ from PySide6.QtNetwork import QAbstractSocket, QHostAddress, QNetworkInterface, 
 from app.children.ending import end
 from core.api import hosting
 from core.api.errors import EngineError, HedgerowError
-from core.api.messages import Message
+from core.api.messages.base import Message
 
 TIMEOUT_MS = 180_000
 """An export of a large model takes its time; everything else is done in seconds."""

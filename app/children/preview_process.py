@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 from app.children.ending import end
 from core.api import preview
 from core.api.errors import EngineError, HedgerowError
-from core.api.messages import PreviewTicket
+from core.api.messages.corpora import PreviewTicket
 
 
 class PreviewProcess(QObject):

@@ -10,7 +10,7 @@ from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Panel, row
 from app.words import strangers
-from core.api.messages import ChangeParams, CorpusInfo
+from core.api.messages.corpora import ChangeParams, CorpusInfo
 
 
 class ChoicePane(Panel):

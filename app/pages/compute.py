@@ -25,13 +25,13 @@ from app.widgets.plot import Limit, Line, Plot
 from app.widgets.week_grid import WeekGrid
 from app.words import figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import (
+from core.api.messages.base import Message
+from core.api.messages.machine import (
     HardwareParams,
     HardwareProfile,
     LimitsParams,
     LimitsView,
     LoadView,
-    Message,
     TrainingPlanView,
 )
 

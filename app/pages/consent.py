@@ -25,14 +25,8 @@ from app.widgets.labels import Label
 from app.widgets.panel import Columns, Panel, row
 from app.words import figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import (
-    CorpusChoice,
-    FederationInfo,
-    InviteParams,
-    JoinParams,
-    Message,
-    TermsView,
-)
+from core.api.messages.base import Message
+from core.api.messages.federations import CorpusChoice, FederationInfo, InviteParams, JoinParams, TermsView
 
 
 class ConsentPage(Page):

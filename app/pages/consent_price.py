@@ -27,10 +27,7 @@ from app.widgets.ring_figure import Rings
 from app.widgets.rings import RingFigure
 from app.words import figures, strangers
 from app.words.units import epsilon_meaning, verdict_meaning, verdict_title
-from core.api.messages import (
-    CorpusOffer,
-    TermsView,
-)
+from core.api.messages.federations import CorpusOffer, TermsView
 
 VERDICT_SIGNS = {"useful": ("accent", "check"), "barely": ("muted", "info"), "not useful": ("text", "warning")}
 """Ink and icon; red and ochre stay for missing guarantees and for promises."""

@@ -10,11 +10,7 @@ from app.widgets.labels import Label
 from app.widgets.panel import Hairline, IconLabel, Panel, row
 from app.words import figures, strangers
 from app.words.units import unit_title
-from core.api.messages import (
-    CorpusOffer,
-    ManifestView,
-    TermsView,
-)
+from core.api.messages.federations import CorpusOffer, ManifestView, TermsView
 
 _PLAIN_FIELDS = 4
 _SCORE, _CARRIED = 1, 3

@@ -14,7 +14,7 @@ from app.widgets.chip import GUARANTEE_ICONS, GUARANTEE_INKS, Chip
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, Panel, row
 from app.words import figures, reasons, strangers
-from core.api.messages import CorpusInfo, Part
+from core.api.messages.corpora import CorpusInfo, Part
 
 _REASONS = 6
 _SHOWN_FILES = 500

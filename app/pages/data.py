@@ -31,7 +31,8 @@ from app.widgets.panel import Columns, Hairline, IconLabel, Panel, row
 from app.widgets.rows import TableCells
 from app.words import figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import ChangeParams, CorpusInfo, CorpusParams, Message, PathsParams, PreviewTicket
+from core.api.messages.base import Message
+from core.api.messages.corpora import ChangeParams, CorpusInfo, CorpusParams, PathsParams, PreviewTicket
 
 
 class DataPage(Page):

@@ -15,7 +15,8 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, IconLabel, Panel, row
 from app.words import checks, figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import Check, CheckList, LogText, Message
+from core.api.messages.base import Message
+from core.api.messages.state import Check, CheckList, LogText
 
 
 class DoctorPage(Page):

@@ -12,7 +12,7 @@ from app.theme import Theme, Type
 from app.widgets.labels import Label
 from app.words import figures
 from app.words.shares import Share
-from core.api.messages import FederationInfo
+from core.api.messages.federations import FederationInfo
 
 MOST = 100.0
 DECIMALS = 2

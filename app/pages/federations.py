@@ -25,7 +25,8 @@ from app.widgets.rows import HouseList
 from app.words import figures, strangers
 from app.words.units import unit_words
 from core.api.errors import HedgerowError
-from core.api.messages import FederationInfo, FederationParams, Message, ShareParams, TermsView
+from core.api.messages.base import Message
+from core.api.messages.federations import FederationInfo, FederationParams, ShareParams, TermsView
 
 LIST, INVITE, CONSENT = range(3)
 

@@ -24,7 +24,8 @@ from app.widgets.panel import Hairline, IconLabel, Panel, row
 from app.words import figures, strangers
 from app.words.units import epsilon_meaning
 from core.api.errors import HedgerowError
-from core.api.messages import LimitsParams, LimitsView, Message
+from core.api.messages.base import Message
+from core.api.messages.machine import LimitsParams, LimitsView
 
 STEPS = 5
 _Part = TypeVar("_Part", bound=QWidget)

@@ -17,7 +17,8 @@ from app.widgets.panel import Columns, Hairline, Panel, fact, heading, row
 from app.widgets.rows import HouseList
 from app.words import figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import Contribution, Footprint, HistoryList, HistoryParams, HistoryRow, Message
+from core.api.messages.base import Message
+from core.api.messages.given import Contribution, Footprint, HistoryList, HistoryParams, HistoryRow
 
 
 class HistoryPage(Page):

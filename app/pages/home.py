@@ -24,7 +24,9 @@ from app.widgets.plot import Line, Plot
 from app.widgets.ring_figure import LegendDot, Rings
 from app.widgets.state_bar import StatePanel
 from app.words import figures, strangers
-from core.api.messages import BudgetInfo, Point, UploadInfo
+from core.api.messages.privacy import BudgetInfo
+from core.api.messages.state import Point
+from core.api.messages.uploads import UploadInfo
 
 _ROWS = 4
 PLOTS_EVERY_MS = 1_000

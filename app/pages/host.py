@@ -29,7 +29,7 @@ from app.words import strangers
 from core.api import hosting
 from core.api.errors import HedgerowError
 from core.api.hosting import Created, Exported, Hosted, Invitation, NewFederation
-from core.api.messages import Message
+from core.api.messages.base import Message
 
 LOOK_MS = 1_500
 """Events of one second are looked at together."""

@@ -15,7 +15,8 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Hairline, IconLabel, Panel, fact, row
 from app.words import figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import InviteParams, InviteView, Message, TermsView
+from core.api.messages.base import Message
+from core.api.messages.federations import InviteParams, InviteView, TermsView
 
 SCHEME = "hedgerow://join"
 MAX_INVITE = 4_096

@@ -13,7 +13,7 @@ from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.panel import Panel, row
 from app.words import figures, strangers
-from core.api.messages import ChangeParams, CorpusInfo, PreviewText
+from core.api.messages.corpora import ChangeParams, CorpusInfo, PreviewText
 
 MOST_CHARACTERS = 20_000
 RECORDS = frozenset(("jsonl", "ndjson", "jsonlines", "json", "csv", "tsv", "tab", "parquet", "pq"))

@@ -21,7 +21,9 @@ from app.widgets.ring_figure import Gauge
 from app.words import figures, strangers
 from app.words.units import unit_words, verdict_meaning, verdict_word
 from core.api.errors import HedgerowError
-from core.api.messages import Acknowledged, BudgetInfo, ExportParams, Message, UploadInfo
+from core.api.messages.base import Acknowledged, Message
+from core.api.messages.privacy import BudgetInfo, ExportParams
+from core.api.messages.uploads import UploadInfo
 
 _CHARGES = 12
 _EXPORT_S = 600.0

@@ -20,7 +20,8 @@ from app.widgets.panel import Hairline, Panel
 from app.window_settings import WindowSettings
 from app.words import strangers
 from core.api.errors import HedgerowError
-from core.api.messages import LimitsParams, LimitsView, Message
+from core.api.messages.base import Message
+from core.api.messages.machine import LimitsParams, LimitsView
 
 
 class SettingsPage(Page):

@@ -20,7 +20,8 @@ from app.widgets.panel import Panel, row
 from app.words import figures, strangers
 from core.api import completion
 from core.api.errors import HedgerowError
-from core.api.messages import FederationInfo, FederationParams, Message, ModelHere
+from core.api.messages.base import Message
+from core.api.messages.federations import FederationInfo, FederationParams, ModelHere
 
 MAX_TOKENS = 200
 TEMPERATURE = 0.8

@@ -20,16 +20,8 @@ from app.widgets.panel import Columns, Hairline, Panel, fact, heading, row
 from app.widgets.rows import HouseList
 from app.words import figures, strangers
 from core.api.errors import HedgerowError
-from core.api.messages import (
-    Acknowledged,
-    LayerNorm,
-    Message,
-    UploadDetail,
-    UploadExportParams,
-    UploadInfo,
-    UploadList,
-    UploadParams,
-)
+from core.api.messages.base import Acknowledged, Message
+from core.api.messages.uploads import LayerNorm, UploadDetail, UploadExportParams, UploadInfo, UploadList, UploadParams
 
 _MOST_FIELDS = 14
 _EXPORT_S = 600.0

@@ -8,7 +8,8 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QObject, Qt
 
 from app.stores.row_model import FIGURE_INK, SHARE, Index, RowModel
 from app.words import figures, strangers
-from core.api.messages import CorpusInfo, FederationInfo
+from core.api.messages.corpora import CorpusInfo
+from core.api.messages.federations import FederationInfo
 
 
 def shares_of_training(corpora: Sequence[CorpusInfo], federations: Sequence[FederationInfo]) -> dict[str, float]:

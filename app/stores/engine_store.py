@@ -15,7 +15,10 @@ from app.state_view import Action, StateView, view
 from app.widgets.rings import RingFigure
 from app.words import figures, sentences
 from core.api.errors import HedgerowError
-from core.api.messages import BudgetInfo, CorpusInfo, Hello, Message, Notice, Snapshot, SnoozeParams
+from core.api.messages.base import Message
+from core.api.messages.corpora import CorpusInfo
+from core.api.messages.privacy import BudgetInfo
+from core.api.messages.state import Hello, Notice, Snapshot, SnoozeParams
 
 EPSILON_STEPS = (1.0, 3.0, 8.0)
 """Limits an owner chooses from; the ledger raises a limit only along these."""

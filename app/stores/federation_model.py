@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt
 from app.stores.row_model import FIGURE, FIGURE_INK, SECOND_FIGURE, SECOND_LINE, Index, RowModel
 from app.words import figures, strangers
 from app.words.shares import Share, shares
-from core.api.messages import FederationInfo
+from core.api.messages.federations import FederationInfo
 
 
 class FederationModel(RowModel[FederationInfo]):

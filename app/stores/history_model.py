@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 
 from app.stores.row_model import FIGURE, FIGURE_INK, SECOND_FIGURE, SECOND_LINE, Index, RowModel
 from app.words import figures, strangers
-from core.api.messages import HistoryRow
+from core.api.messages.given import HistoryRow
 
 
 class HistoryModel(RowModel[HistoryRow]):

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from app.stores.row_model import FIGURE, FIGURE_INK, SECOND_FIGURE, SECOND_LINE, Index, RowModel
 from app.words import figures, strangers
 from core.api.hosting import Hosted, HostedRound, HostedVolunteer
-from core.api.messages import Message
+from core.api.messages.base import Message
 
 
 class HostedRoundModel(RowModel[HostedRound]):

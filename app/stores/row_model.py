@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from core.api.messages import Message
+from core.api.messages.base import Message
 
 Row = TypeVar("Row", bound=Message)
 Index = QModelIndex | QPersistentModelIndex

@@ -12,19 +12,18 @@ from app.terminal import console, console_privacy
 from app.words.shares import shares
 from core.api.client import EngineClient, default_home
 from core.api.errors import UsageError
-from core.api.messages import (
+from core.api.messages.base import Message
+from core.api.messages.federations import (
     CorpusChoice,
     FederationInfo,
     FederationParams,
     InviteParams,
     InviteView,
     JoinParams,
-    Message,
     ShareParams,
-    Snapshot,
-    SnoozeParams,
     TermsView,
 )
+from core.api.messages.state import Snapshot, SnoozeParams
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 M = TypeVar("M", bound=Message)

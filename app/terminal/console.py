@@ -18,16 +18,12 @@ from rich.text import Text
 
 from core.api import wire
 from core.api.errors import HedgerowError
-from core.api.messages import (
-    BudgetInfo,
-    CorpusInfo,
-    Device,
-    HardwareProfile,
-    InviteView,
-    Message,
-    PreviewText,
-    Snapshot,
-)
+from core.api.messages.base import Message
+from core.api.messages.corpora import CorpusInfo, PreviewText
+from core.api.messages.federations import InviteView
+from core.api.messages.machine import Device, HardwareProfile
+from core.api.messages.privacy import BudgetInfo
+from core.api.messages.state import Snapshot
 
 GUARANTEES = {
     "guaranteed": "guaranteed by this machine",

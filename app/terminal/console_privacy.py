@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from app.terminal.console import guarantee, lines, printable, say, size, spent, table
-from core.api.messages import BudgetInfo, BudgetPlan, CorpusOffer, ManifestView, TermsView, Verdict
+from core.api.messages.federations import CorpusOffer, ManifestView, TermsView
+from core.api.messages.privacy import BudgetInfo, BudgetPlan, Verdict
 
 _VERDICTS = {
     "useful": ("the noise leaves about half of what could be learned. An expectation, not a promise.", "green"),

@@ -9,26 +9,12 @@ import typer
 
 from app.terminal import console, console_privacy
 from app.terminal.commands import Json, ask
-from core.api.messages import (
-    Acknowledged,
-    BudgetList,
-    CheckList,
-    ExportParams,
-    Footprint,
-    HardwareParams,
-    HardwareProfile,
-    HistoryList,
-    HistoryParams,
-    HistoryRow,
-    LimitsParams,
-    LimitsView,
-    LogText,
-    UploadDetail,
-    UploadExportParams,
-    UploadInfo,
-    UploadList,
-    UploadParams,
-)
+from core.api.messages.base import Acknowledged
+from core.api.messages.given import Footprint, HistoryList, HistoryParams, HistoryRow
+from core.api.messages.machine import HardwareParams, HardwareProfile, LimitsParams, LimitsView
+from core.api.messages.privacy import BudgetList, ExportParams
+from core.api.messages.state import CheckList, LogText
+from core.api.messages.uploads import UploadDetail, UploadExportParams, UploadInfo, UploadList, UploadParams
 
 PROBE_S = 1_800.0
 """A measurement for every federation, with its compiler, takes minutes each."""

@@ -13,12 +13,12 @@ from app.terminal.commands import Json, ask
 from core.api import preview
 from core.api.client import EngineClient, default_home
 from core.api.errors import EngineError
-from core.api.messages import (
+from core.api.messages.base import Message
+from core.api.messages.corpora import (
     ChangeParams,
     CorpusInfo,
     CorpusList,
     CorpusParams,
-    Message,
     PathsParams,
     PreviewText,
     PreviewTicket,

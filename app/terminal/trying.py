@@ -13,7 +13,7 @@ from app.terminal import console
 from app.terminal.commands import Json, ask, one_federation
 from core.api import completion
 from core.api.errors import EngineError
-from core.api.messages import FederationParams, ModelHere
+from core.api.messages.federations import FederationParams, ModelHere
 
 
 def try_model(

@@ -16,7 +16,7 @@ from app.terminal import console
 from core.api import hosting, interpreter, runtime
 from core.api.client import EngineClient, default_home, engine_paths
 from core.api.errors import EngineError, HedgerowError, StorageError, UsageError, from_code
-from core.api.messages import ExportParams
+from core.api.messages.privacy import ExportParams
 
 KEEPABLE = ("models", "ledger")
 EXPORT = "ledger-export.json"

@@ -17,7 +17,7 @@ from app.widgets.panel import Panel, row
 from app.widgets.ring_figure import StateDisc
 from app.widgets.round_bar import RoundBar
 from app.words import figures, strangers
-from core.api.messages import RoundProgress
+from core.api.messages.state import RoundProgress
 
 SNOOZES = (15 * 60, 3_600, 4 * 3_600)
 

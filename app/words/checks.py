@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from app.words import sentences, strangers
-from core.api.messages import Check
+from core.api.messages.state import Check
 
 CONTEXT = "Checks"
 NAMES: dict[str, str] = {

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QLocale
 
 from app.words import figures, strangers
-from core.api.messages import Sentence
+from core.api.messages.base import Sentence
 
 CONTEXT = "Sentences"
 TEMPLATES: dict[str, tuple[str, ...]] = {

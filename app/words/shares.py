@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from core.api.messages import FederationInfo
+from core.api.messages.federations import FederationInfo
 
 _SHARING = ("active", "unreachable", "resting")
 

@@ -25,7 +25,9 @@ from types import TracebackType
 
 from core.api import interpreter, wire
 from core.api.errors import EngineError, UsageError
-from core.api.messages import API_VERSION, METHODS, Hello, HelloParams, Message, Nothing, Snapshot
+from core.api.messages.base import API_VERSION, Message, Nothing
+from core.api.messages.methods import METHODS
+from core.api.messages.state import Hello, HelloParams, Snapshot
 
 MAX_SOCKET_PATH = 100
 """Longer paths do not fit ``sockaddr_un`` everywhere; the engine then writes the real one to ``run/engine.address``."""

@@ -12,7 +12,7 @@ import msgspec
 
 from core.api import interpreter
 from core.api.errors import EngineError, from_code
-from core.api.messages import ModelHere
+from core.api.messages.federations import ModelHere
 
 MAX_LINE = 1 << 20
 """Most that the child writes in one line."""

@@ -13,7 +13,7 @@ import msgspec
 
 from core.api import interpreter
 from core.api.errors import EngineError, HedgerowError, from_code
-from core.api.messages import Message
+from core.api.messages.base import Message
 
 PRESETS: dict[str, int] = {"tiny": 926_336, "10m": 9_988_800, "75m": 74_381_440, "125m": 123_636_480}
 """Models that a window offers, with their parameters under the tokenizer that ships with Hedgerow."""

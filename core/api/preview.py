@@ -10,7 +10,7 @@ import msgspec
 
 from core.api import interpreter
 from core.api.errors import EngineError, from_code
-from core.api.messages import PreviewText, PreviewTicket
+from core.api.messages.corpora import PreviewText, PreviewTicket
 
 TIMEOUT_S = 60.0
 MAX_BYTES = 1 << 20

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from core.api.errors import EngineError, HedgerowError, UsageError, from_code
-from core.api.messages import METHODS, Message, Notice, Snapshot
+from core.api.messages.base import Message
+from core.api.messages.methods import METHODS
+from core.api.messages.state import Notice, Snapshot
 
 MAX_LINE = 1 << 20
 EVENTS: dict[str, type[Message]] = {"snapshot": Snapshot, "notice": Notice}

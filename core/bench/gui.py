@@ -23,7 +23,7 @@ from typing import Any
 
 from core.api.client import EngineClient
 from core.api.errors import EngineError, UsageError
-from core.api.messages import API_VERSION
+from core.api.messages.base import API_VERSION
 from core.bench import engine as real_engine
 from core.bench.desk import Window, bus, end, screen
 from core.bench.process_cost import Memory, Work, memory, work

@@ -27,33 +27,25 @@ from filelock import FileLock
 from core.api import wire
 from core.api.client import engine_paths
 from core.api.errors import EngineError, HedgerowError, UsageError
-from core.api.messages import (
-    API_VERSION,
-    Acknowledged,
-    BudgetInfo,
+from core.api.messages.base import API_VERSION, Acknowledged, Message, Sentence
+from core.api.messages.corpora import CorpusInfo
+from core.api.messages.federations import FederationInfo, ManifestView
+from core.api.messages.given import Contribution, HistoryList
+from core.api.messages.machine import Device, HardwareProfile, LimitsView, LoadView
+from core.api.messages.privacy import BudgetInfo
+from core.api.messages.state import (
     CheckList,
-    Contribution,
-    CorpusInfo,
-    Device,
     EngineInfo,
-    FederationInfo,
-    HardwareProfile,
     Hello,
     HelloParams,
-    HistoryList,
-    LimitsView,
-    LoadView,
     LogText,
-    ManifestView,
-    Message,
     Notice,
     Point,
     RoundProgress,
-    Sentence,
     Series,
     Snapshot,
-    UploadList,
 )
+from core.api.messages.uploads import UploadList
 
 POINTS = 240
 _ALIKE = 20

@@ -28,7 +28,7 @@ from typing import Final, NamedTuple, get_args
 import psutil
 
 from core.api import interpreter
-from core.api.messages import Snapshot
+from core.api.messages.state import Snapshot
 from core.bench.rows import Row
 from core.config.exchange import CodecName
 from core.demo.host import Host

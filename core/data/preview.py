@@ -22,7 +22,7 @@ import msgspec
 
 from core import jobs, vault
 from core.api.errors import CorpusError, EngineError, HedgerowError
-from core.api.messages import PreviewText
+from core.api.messages.corpora import PreviewText
 from core.data import content, extract
 from core.data.corpora import Found, Opener, Unusable
 from core.data.formats import registry

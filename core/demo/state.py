@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.api.messages import BudgetInfo, Snapshot
+from core.api.messages.privacy import BudgetInfo
+from core.api.messages.state import Snapshot
 
 _ENDED = {"accepted", "refused", "late"}
 

@@ -14,20 +14,12 @@ from typing import TypeVar
 from core.api import interpreter
 from core.api.client import EngineClient
 from core.api.errors import CorpusError, EngineError, HedgerowError, UsageError
-from core.api.messages import (
-    BudgetInfo,
-    BudgetList,
-    CorpusChoice,
-    CorpusInfo,
-    CorpusParams,
-    InviteParams,
-    JoinParams,
-    LimitsParams,
-    Message,
-    PathsParams,
-    Snapshot,
-    TermsView,
-)
+from core.api.messages.base import Message
+from core.api.messages.corpora import CorpusInfo, CorpusParams, PathsParams
+from core.api.messages.federations import CorpusChoice, InviteParams, JoinParams, TermsView
+from core.api.messages.machine import LimitsParams
+from core.api.messages.privacy import BudgetInfo, BudgetList
+from core.api.messages.state import Snapshot
 from core.demo.processes import Children
 
 M = TypeVar("M", bound=Message)

@@ -14,7 +14,8 @@ import msgspec
 
 from core import vault
 from core.api.errors import HedgerowError, StorageError
-from core.api.messages import Notice, Point, RoundProgress, Sentence, Series
+from core.api.messages.base import Sentence
+from core.api.messages.state import Notice, Point, RoundProgress, Series
 
 MAX_POINTS = 400
 _CONTEXT = b"series"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from core.api.messages import BudgetInfo, BudgetPlan, PlannedCharge
+from core.api.messages.privacy import BudgetInfo, BudgetPlan, PlannedCharge
 from core.engine import plans
 from core.engine.membership import Membership
 from core.engine.verdict import verdict_of

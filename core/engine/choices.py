@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from core.api.errors import CorpusError
-from core.api.messages import ChangeParams, PathsParams
+from core.api.messages.corpora import ChangeParams, PathsParams
 from core.data.patterns import Wanted
 from core.ledger.rows import Choice
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from core.api.errors import CorpusError, HedgerowError
-from core.api.messages import ChangeParams, CorpusInfo
+from core.api.messages.corpora import ChangeParams, CorpusInfo
 from core.config.base import UnitOfPrivacy
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.documents import num_documents

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from core.api.messages import CorpusInfo, Part, SkippedFile
+from core.api.messages.corpora import CorpusInfo, Part, SkippedFile
 from core.engine import choices, generations
 from core.engine.readers import Heard
 from core.ledger.rows import CorpusRow

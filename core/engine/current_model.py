@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core import jobs
 from core.api.errors import ModelError, UsageError
-from core.api.messages import ModelHere
+from core.api.messages.federations import ModelHere
 from core.engine.base import KEPT_BLOBS
 from core.engine.membership import Membership
 from core.ledger.store import Ledger

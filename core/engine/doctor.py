@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.api import runtime
 from core.api.errors import HedgerowError
-from core.api.messages import Check
+from core.api.messages.state import Check
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore
 from core.engine.corpora import Corpora

@@ -27,7 +27,8 @@ import msgspec
 from core.api import wire
 from core.api.client import MAX_SOCKET_PATH, EnginePaths
 from core.api.errors import EngineError, HedgerowError, UsageError
-from core.api.messages import API_VERSION, Hello, HelloParams, Message, Notice, Series, Snapshot
+from core.api.messages.base import API_VERSION, Message
+from core.api.messages.state import Hello, HelloParams, Notice, Series, Snapshot
 from core.vault import write_atomic
 
 SNAPSHOT_INTERVAL_S = 0.25

@@ -24,7 +24,7 @@ from core.api.errors import (
     PrivacyError,
     UsageError,
 )
-from core.api.messages import CorpusChoice, CorpusOffer, InviteView, TermsView
+from core.api.messages.federations import CorpusChoice, CorpusOffer, InviteView, TermsView
 from core.config.base import UnitOfPrivacy
 from core.config.federation import FederationConfig
 from core.engine import floor, machine, plans

@@ -11,7 +11,7 @@ import msgspec
 import psutil
 
 from core.api.errors import EngineError
-from core.api.messages import HardwareProfile, TorchView
+from core.api.messages.machine import HardwareProfile, TorchView
 from core.config.federation import FederationConfig
 from core.config.node import Limits
 from core.engine.children import converse

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from core.api.errors import EngineError, HedgerowError, from_code
-from core.api.messages import CorpusOffer, ManifestView
+from core.api.messages.federations import CorpusOffer, ManifestView
 from core.config.base import Frozen, UnitOfPrivacy
 from core.config.federation import FederationConfig
 from core.config.privacy import SubspaceTerms

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core import jobs
 from core.api.errors import CorpusError, EngineError
-from core.api.messages import PreviewTicket
+from core.api.messages.corpora import PreviewTicket
 from core.engine.ending import end_tasks
 from core.engine.ipc import same_user
 from core.jobs import PreviewJob

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from core.api.messages import RoundProgress
+from core.api.messages.state import RoundProgress
 from core.engine import plans
 from core.engine.board import Board
 from core.engine.membership import Membership

@@ -23,49 +23,24 @@ from core import vault
 from core.api import wire
 from core.api.client import engine_paths
 from core.api.errors import HedgerowError, KeystoreError, UsageError
-from core.api.messages import (
-    Acknowledged,
-    BudgetInfo,
-    BudgetList,
-    ChangeParams,
-    CheckList,
-    Contribution,
-    CorpusInfo,
-    CorpusList,
-    CorpusParams,
-    EngineInfo,
-    ExportParams,
+from core.api.messages.base import Acknowledged, Message, Nothing, Sentence
+from core.api.messages.corpora import ChangeParams, CorpusInfo, CorpusList, CorpusParams, PathsParams, PreviewTicket
+from core.api.messages.federations import (
     FederationInfo,
     FederationParams,
-    Footprint,
-    HardwareParams,
-    HardwareProfile,
-    HistoryList,
-    HistoryParams,
     InviteParams,
     InviteView,
     JoinParams,
-    LimitsParams,
-    LimitsView,
-    LoadView,
-    LogText,
     ManifestView,
-    Message,
     ModelHere,
-    Nothing,
-    PathsParams,
-    PreviewTicket,
-    Sentence,
     ShareParams,
-    Snapshot,
-    SnoozeParams,
     TermsView,
-    UploadDetail,
-    UploadExportParams,
-    UploadInfo,
-    UploadList,
-    UploadParams,
 )
+from core.api.messages.given import Contribution, Footprint, HistoryList, HistoryParams
+from core.api.messages.machine import HardwareParams, HardwareProfile, LimitsParams, LimitsView, LoadView
+from core.api.messages.privacy import BudgetInfo, BudgetList, ExportParams
+from core.api.messages.state import CheckList, EngineInfo, LogText, Snapshot, SnoozeParams
+from core.api.messages.uploads import UploadDetail, UploadExportParams, UploadInfo, UploadList, UploadParams
 from core.engine import budget_view, choices, current_model, doctor, floor, joining, log_tail, machine, plans, uploads
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore, Presence

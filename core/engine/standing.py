@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.api.messages import CorpusInfo, FederationInfo, RoundProgress, Sentence, State
+from core.api.messages.base import Sentence
+from core.api.messages.corpora import CorpusInfo
+from core.api.messages.federations import FederationInfo
+from core.api.messages.state import RoundProgress, State
 from core.hardware.limits import Decision, Reason
 
 

@@ -24,7 +24,7 @@ import msgspec
 
 from core import vault
 from core.api.errors import HedgerowError, StorageError
-from core.api.messages import TrainingPlanView
+from core.api.messages.machine import TrainingPlanView
 from core.config.federation import FederationConfig
 from core.engine import machine, plans
 from core.engine.children import Child

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core import vault
 from core.api.errors import StorageError, UsageError
-from core.api.messages import LayerNorm, UploadDetail, UploadInfo
+from core.api.messages.uploads import LayerNorm, UploadDetail, UploadInfo
 from core.engine import journal as journals
 from core.engine.rounds import SEALED_CONTEXT
 from core.federation.manifest import open_manifest

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from core.api.messages import Verdict
+from core.api.messages.privacy import Verdict
 
 USEFUL_BELOW: Final = 4.0
 """r below which about half is learned of what would be learned without noise."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
 
-from core.api.messages import Sentence
+from core.api.messages.base import Sentence
 from core.config.node import Limits
 from core.hardware.latch import Latch
 from core.hardware.week import HALF, OFF, clock_words, next_change, next_monday, next_month, planned

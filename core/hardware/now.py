@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from core.api.messages import LoadView
+from core.api.messages.machine import LoadView
 from core.hardware.nvml import read_gpus
 
 

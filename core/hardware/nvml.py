@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import psutil
 
-from core.api.messages import Device, GpuProcess
+from core.api.messages.machine import Device, GpuProcess
 from core.hardware.patience import NoAnswer, Patience
 from core.hardware.visible import cuda_number
 

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import psutil
 
-from core.api.messages import Device, HardwareProfile, TorchView
+from core.api.messages.machine import Device, HardwareProfile, TorchView
 from core.hardware.idle import read_idle_s
 from core.hardware.network import read_metered
 from core.hardware.nvml import read_gpus

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, Generic, TypeVar
 
-from core.api.messages import Device
+from core.api.messages.machine import Device
 from core.config.node import Limits
 from core.hardware import nvml as gpus
 from core.hardware.idle import read_idle_s

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from typing import Final, NamedTuple
 
-from core.api.messages import Contribution, HistoryRow
+from core.api.messages.given import Contribution, HistoryRow
 from core.ledger.releases import ReleaseBook
 
 _DAYS_SHOWN: Final = 56

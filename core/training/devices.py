@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 import torch
 
-from core.api.messages import Device, TorchView
+from core.api.messages.machine import Device, TorchView
 
 _TRIED: tuple[type[Exception], ...] = (RuntimeError, AssertionError, AttributeError, OSError, NotImplementedError)
 """How builds of torch say that a back end is not theirs."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.live_federation import Coordinator, Volunteer, federation, wait_for
 
-from core.api.messages import LimitsParams
+from core.api.messages.machine import LimitsParams
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 

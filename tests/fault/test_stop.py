@@ -13,7 +13,7 @@ import pytest
 from support.live_federation import Coordinator, Volunteer, federation, wait_for
 
 from core.api.errors import EngineError
-from core.api.messages import CorpusParams, PathsParams
+from core.api.messages.corpora import CorpusParams, PathsParams
 from core.engine.ending import END_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]

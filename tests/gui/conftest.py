@@ -24,7 +24,7 @@ from app.theme import Theme
 from app.window import MainWindow
 from app.window_settings import WindowSettings
 from app.words.languages import load_translations
-from core.api.messages import Snapshot
+from core.api.messages.state import Snapshot
 
 TESTS_A_COLLECTION = 10
 _tests_run = [0]

@@ -17,7 +17,10 @@ from app import client
 from app.client import EngineLink
 from core.api import wire
 from core.api.errors import EngineError, HedgerowError, InviteError
-from core.api.messages import Hello, InviteParams, Notice, PathsParams, Sentence, Snapshot
+from core.api.messages.base import Sentence
+from core.api.messages.corpora import PathsParams
+from core.api.messages.federations import InviteParams
+from core.api.messages.state import Hello, Notice, Snapshot
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 from app.children.engine_process import EngineProcess
 from app.client import EngineLink
 from core.api.client import engine_paths
-from core.api.messages import CheckList, CorpusInfo, PathsParams
+from core.api.messages.corpora import CorpusInfo, PathsParams
+from core.api.messages.state import CheckList
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.pages.federations import CONSENT, INVITE, LIST, FederationsPage
 from app.stores.row_model import FIGURE
 from app.words.units import verdict_title
 from core.api.errors import CoordinatorError, InviteError, ManifestError
-from core.api.messages import InviteParams, JoinParams
+from core.api.messages.federations import InviteParams, JoinParams
 
 
 def federations(one: Any) -> FederationsPage:

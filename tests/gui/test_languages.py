@@ -15,7 +15,7 @@ from app.pages.page import ScrollColumn
 from app.widgets.buttons import Button
 from app.widgets.labels import ElidedLabel, Label
 from app.words import figures
-from core.api.messages import Check, CheckList
+from core.api.messages.state import Check, CheckList
 
 PAGES = ("home", "data", "compute", "privacy", "uploads", "federations", "try", "history", "host", "doctor", "settings")
 

@@ -13,7 +13,10 @@ from support import scenes
 from app.settings_schema import SETTINGS
 from app.stores.row_model import SHARE
 from core.api.errors import CorpusError, EngineError, StorageError, UsageError
-from core.api.messages import Acknowledged, CheckList, ExportParams, UploadExportParams
+from core.api.messages.base import Acknowledged
+from core.api.messages.privacy import ExportParams
+from core.api.messages.state import CheckList
+from core.api.messages.uploads import UploadExportParams
 
 
 def test_data_counts_what_is_ready(bench: Any) -> None:

@@ -23,7 +23,7 @@ from app.stores.hosted_model import HostedPlace
 from app.widgets.rings import RingFigure, paint_rings, tray_ink
 from core.api.errors import CoordinatorError
 from core.api.hosting import Invitation
-from core.api.messages import Snapshot
+from core.api.messages.state import Snapshot
 
 LEAST_COLOURS = 40
 

@@ -20,7 +20,7 @@ from app.state_view import Action
 from app.tray import Tray
 from app.window import FIRST_RUN
 from core.api.errors import StorageError
-from core.api.messages import Snapshot
+from core.api.messages.state import Snapshot
 
 # The offscreen platform has no stack of windows and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support raise")

@@ -14,7 +14,8 @@ from support import scenes
 from app.pages.federation_share import ShareRow
 from app.stores.row_model import FIGURE, SECOND_FIGURE
 from core.api.errors import StorageError
-from core.api.messages import FederationInfo, Message, ShareParams
+from core.api.messages.base import Message
+from core.api.messages.federations import FederationInfo, ShareParams
 
 
 def opened(one: Any) -> tuple[Any, ShareRow]:

@@ -15,7 +15,7 @@ from support import scenes
 
 from core import jobs
 from core.api.errors import CorpusError
-from core.api.messages import ChangeParams, PreviewTicket
+from core.api.messages.corpora import ChangeParams, PreviewTicket
 from core.data.builtin import BUILTIN, builtin_tokenizer_path
 from core.data.packing import Packer
 from core.data.tokenizer import Tokenizer

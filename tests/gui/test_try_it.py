@@ -13,7 +13,8 @@ from support import scenes
 
 from core import jobs
 from core.api.errors import UsageError
-from core.api.messages import FederationParams, ModelHere, Point, Series
+from core.api.messages.federations import FederationParams, ModelHere
+from core.api.messages.state import Point, Series
 from core.config.model import ModelSpec
 from core.data.builtin import builtin_tokenizer_path
 from core.jobs import CompleteJob

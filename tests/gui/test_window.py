@@ -18,7 +18,8 @@ from app.pages.federations import INVITE, LIST
 from app.state_view import view
 from app.theme import Type
 from app.widgets import week_grid
-from core.api.messages import Acknowledged, Notice, Sentence, SnoozeParams
+from core.api.messages.base import Acknowledged, Sentence
+from core.api.messages.state import Notice, SnoozeParams
 
 
 def press(one: Any, keys: str) -> None:

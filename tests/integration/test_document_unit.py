@@ -12,7 +12,8 @@ import pytest
 from support.live_federation import federation, wait_for
 
 from core.api import completion
-from core.api.messages import FederationParams, Message, ModelHere
+from core.api.messages.base import Message
+from core.api.messages.federations import FederationParams, ModelHere
 from core.ledger.rows import EventSpec
 
 pytestmark = pytest.mark.slow

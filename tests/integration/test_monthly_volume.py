@@ -9,7 +9,8 @@ import pytest
 from support.engine_here import EngineHere
 from support.live_federation import federation, wait_for
 
-from core.api.messages import LimitsParams, UploadInfo
+from core.api.messages.machine import LimitsParams
+from core.api.messages.uploads import UploadInfo
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.live_federation import federation, wait_for
 
-from core.api.messages import InviteParams, TermsView
+from core.api.messages.federations import InviteParams, TermsView
 from core.data.train_tokenizer import train
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.live_federation import federation, wait_for
 
-from core.api.messages import FederationParams
+from core.api.messages.federations import FederationParams
 
 pytestmark = pytest.mark.slow
 

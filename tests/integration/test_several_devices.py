@@ -18,7 +18,8 @@ import pytest
 from support.engine_here import EngineHere
 from support.live_federation import federation, wait_for
 
-from core.api.messages import FederationParams, LimitsParams
+from core.api.messages.federations import FederationParams
+from core.api.messages.machine import LimitsParams
 from core.engine import children, machine
 from core.engine.group import Group
 

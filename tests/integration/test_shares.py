@@ -13,7 +13,8 @@ import pytest
 from support.engine_here import EngineHere
 from support.live_federation import Coordinator, federation, wait_for
 
-from core.api.messages import HistoryParams, HistoryRow, ShareParams
+from core.api.messages.federations import ShareParams
+from core.api.messages.given import HistoryParams, HistoryRow
 from core.engine import shares
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.campaign]

@@ -11,7 +11,8 @@ from pathlib import Path
 from core.api import wire
 from core.api.client import engine_paths
 from core.api.errors import HedgerowError
-from core.api.messages import API_VERSION, EngineInfo, Hello, Message, Sentence, Snapshot
+from core.api.messages.base import API_VERSION, Message, Sentence
+from core.api.messages.state import EngineInfo, Hello, Snapshot
 
 SENTENCE = Sentence(code="idle", text="Nothing to do.")
 ENGINE = EngineInfo(version="0", pid=1, started_at=0.0, home="/", keystore="file", sandbox="")

@@ -15,7 +15,9 @@ from pathlib import Path
 from core.api import wire
 from core.api.client import engine_paths
 from core.api.errors import HedgerowError, UsageError
-from core.api.messages import API_VERSION, Acknowledged, Hello, HelloParams, LimitsParams, LimitsView, Message, Snapshot
+from core.api.messages.base import API_VERSION, Acknowledged, Message
+from core.api.messages.machine import LimitsParams, LimitsView
+from core.api.messages.state import Hello, HelloParams, Snapshot
 
 TOKEN = "a-token-of-the-test"
 LIMITS = {

@@ -11,7 +11,7 @@ import msgspec
 from support.children import interpreter
 from support.https import Site
 
-from core.api.messages import CorpusChoice, TermsView
+from core.api.messages.federations import CorpusChoice, TermsView
 from core.config.base import UnitOfPrivacy
 from core.config.exchange import CodecConfig, ScheduleConfig
 from core.config.federation import FederationConfig

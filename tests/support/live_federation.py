@@ -23,17 +23,10 @@ from support.slow_link import SlowLink
 
 from core.api.client import EngineClient
 from core.api.errors import EngineError
-from core.api.messages import (
-    CorpusChoice,
-    CorpusInfo,
-    FederationInfo,
-    InviteParams,
-    JoinParams,
-    Nothing,
-    PathsParams,
-    Snapshot,
-    TermsView,
-)
+from core.api.messages.base import Nothing
+from core.api.messages.corpora import CorpusInfo, PathsParams
+from core.api.messages.federations import CorpusChoice, FederationInfo, InviteParams, JoinParams, TermsView
+from core.api.messages.state import Snapshot
 
 BASE_ENV = {
     **{k: v for k, v in os.environ.items() if "proxy" not in k.lower()},

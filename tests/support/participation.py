@@ -21,7 +21,8 @@ from flwr.proto.message_pb2 import Message as ProtoMessage
 from support.joined import House, config
 
 from core.api.errors import InviteError
-from core.api.messages import FederationInfo, Notice
+from core.api.messages.federations import FederationInfo
+from core.api.messages.state import Notice
 from core.config.federation import FederationConfig
 from core.coordinator.web import certificates
 from core.engine import plans

@@ -11,42 +11,22 @@ from datetime import date, timedelta
 import msgspec
 
 from core.api.hosting import Hosted, HostedMeasure, HostedRound, HostedVolunteer
-from core.api.messages import (
-    BudgetInfo,
-    Check,
-    CheckList,
-    Contribution,
-    CorpusInfo,
+from core.api.messages.base import Message, Sentence
+from core.api.messages.corpora import CorpusInfo, Part, PreviewTicket, SkippedFile
+from core.api.messages.federations import (
     CorpusOffer,
-    Device,
-    EngineInfo,
     FederationInfo,
-    Footprint,
-    HardwareProfile,
-    HistoryList,
-    HistoryRow,
     InviteParams,
     InviteView,
-    LayerNorm,
-    LoadView,
-    LogText,
     ManifestView,
-    Message,
     ModelHere,
-    Part,
-    Point,
-    PreviewTicket,
-    RoundProgress,
-    Sentence,
-    Series,
-    SkippedFile,
-    Snapshot,
     TermsView,
-    TrainingPlanView,
-    UploadDetail,
-    UploadInfo,
-    UploadList,
 )
+from core.api.messages.given import Contribution, Footprint, HistoryList, HistoryRow
+from core.api.messages.machine import Device, HardwareProfile, LoadView, TrainingPlanView
+from core.api.messages.privacy import BudgetInfo
+from core.api.messages.state import Check, CheckList, EngineInfo, LogText, Point, RoundProgress, Series, Snapshot
+from core.api.messages.uploads import LayerNorm, UploadDetail, UploadInfo, UploadList
 
 HOUR = 3_600.0
 ENGINE = EngineInfo(

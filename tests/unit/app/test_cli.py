@@ -15,36 +15,23 @@ from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, scripted, serving
 from app import cli
 from app.terminal import console_privacy
 from core.api.errors import BudgetExhausted, ManifestError
-from core.api.messages import (
-    Acknowledged,
-    BudgetInfo,
-    BudgetList,
-    BudgetPlan,
-    Check,
-    CheckList,
-    Contribution,
+from core.api.messages.base import Acknowledged
+from core.api.messages.corpora import CorpusInfo
+from core.api.messages.federations import (
     CorpusChoice,
-    CorpusInfo,
     CorpusOffer,
-    Device,
     FederationInfo,
-    Footprint,
-    GpuProcess,
-    HardwareParams,
-    HardwareProfile,
-    HistoryList,
-    HistoryRow,
     InviteParams,
     InviteView,
     JoinParams,
-    LimitsParams,
-    LimitsView,
     ManifestView,
     ShareParams,
-    Snapshot,
-    SnoozeParams,
     TermsView,
 )
+from core.api.messages.given import Contribution, Footprint, HistoryList, HistoryRow
+from core.api.messages.machine import Device, GpuProcess, HardwareParams, HardwareProfile, LimitsParams, LimitsView
+from core.api.messages.privacy import BudgetInfo, BudgetList, BudgetPlan
+from core.api.messages.state import Check, CheckList, Snapshot, SnoozeParams
 
 MANIFEST = ManifestView(
     name="Common [red]Prose",

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from app.pages.uploads import grouped
-from core.api.messages import LayerNorm
+from core.api.messages.uploads import LayerNorm
 
 
 def test_blocks_are_joined_and_ordered() -> None:

@@ -11,7 +11,8 @@ import pytest
 from support import scenes
 
 from app.stores.corpus_model import shares_of_training
-from core.api.messages import CorpusInfo, FederationInfo
+from core.api.messages.corpora import CorpusInfo
+from core.api.messages.federations import FederationInfo
 from core.data.store import Document, Shard, write_shard
 from core.data.stream import PackedStream, Source
 

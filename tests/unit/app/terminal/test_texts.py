@@ -12,8 +12,8 @@ from support.engine_double import scripted, serving
 
 from app import cli
 from app.terminal import console
-from core.api.messages import (
-    Acknowledged,
+from core.api.messages.base import Acknowledged
+from core.api.messages.corpora import (
     ChangeParams,
     CorpusInfo,
     CorpusParams,

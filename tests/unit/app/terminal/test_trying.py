@@ -11,7 +11,7 @@ from support import scenes
 from support.engine_double import scripted, serving
 
 from app import cli
-from core.api.messages import ModelHere
+from core.api.messages.federations import ModelHere
 
 
 @pytest.fixture

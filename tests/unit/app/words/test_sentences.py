@@ -8,7 +8,8 @@ import pytest
 from PySide6.QtCore import QLocale
 
 from app.words import checks, sentences
-from core.api.messages import Check, Sentence
+from core.api.messages.base import Sentence
+from core.api.messages.state import Check
 from core.hardware.limits import Reason
 
 ALL = [(code, template) for code, templates in sentences.TEMPLATES.items() for template in templates]

@@ -7,7 +7,7 @@ import pytest
 from support import scenes
 
 from app.words.shares import Share, shares
-from core.api.messages import FederationInfo
+from core.api.messages.federations import FederationInfo
 
 
 def one(name: str, weight: float = 1.0, seconds: float = 0.0, state: str = "active") -> FederationInfo:

@@ -12,7 +12,9 @@ from support.engine_double import ENGINE, SENTENCE, SNAPSHOT, greet, serving
 from core.api import wire
 from core.api.client import EngineClient, default_home, engine_paths
 from core.api.errors import CorpusError, EngineError
-from core.api.messages import API_VERSION, Acknowledged, HelloParams, Message, Notice, PathsParams
+from core.api.messages.base import API_VERSION, Acknowledged, Message
+from core.api.messages.corpora import PathsParams
+from core.api.messages.state import HelloParams, Notice
 
 
 def test_says_there_is_no_engine(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from support.joined import House
 
 from core.api import preview
 from core.api.errors import CorpusError, EngineError
-from core.api.messages import PreviewText, PreviewTicket
+from core.api.messages.corpora import PreviewText, PreviewTicket
 from core.engine import preview as desks
 from core.engine.preview import PreviewDesk
 from core.ledger.rows import CorpusRow

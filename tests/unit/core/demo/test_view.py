@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from core.api.messages import BudgetInfo, EngineInfo, RoundProgress, Sentence, Snapshot
+from core.api.messages.base import Sentence
+from core.api.messages.privacy import BudgetInfo
+from core.api.messages.state import EngineInfo, RoundProgress, Snapshot
 from core.demo import report
 from core.demo.state import Demo, Round, Volunteer
 from core.demo.view import View, picture, privacy_line

@@ -10,7 +10,8 @@ from support.https import Site, site
 from support.joined import Host, House, config, enrol, join, terms
 
 from core.api.errors import BudgetExhausted
-from core.api.messages import BudgetInfo, CorpusChoice
+from core.api.messages.federations import CorpusChoice
+from core.api.messages.privacy import BudgetInfo
 from core.engine import budget_view
 from core.engine.membership import Membership
 from core.ledger.budget import round_up

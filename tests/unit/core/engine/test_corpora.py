@@ -12,7 +12,8 @@ from support.children import interpreter
 from support.ledger_kit import federation
 
 from core.api.errors import CorpusError
-from core.api.messages import ChangeParams, CorpusInfo, Notice, PathsParams
+from core.api.messages.corpora import ChangeParams, CorpusInfo, PathsParams
+from core.api.messages.state import Notice
 from core.engine import choices
 from core.engine.board import Board
 from core.engine.config_store import ConfigStore

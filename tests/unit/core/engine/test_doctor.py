@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.api.messages import Device
+from core.api.messages.machine import Device
 from core.engine import doctor
 from core.engine.volume import Volume
 from core.hardware.nvml import NOT_INSTALLED

@@ -12,7 +12,7 @@ import pytest
 from support.joined import House
 from support.ledger_kit import RUN, attributes, federation
 
-from core.api.messages import ChangeParams, CorpusInfo
+from core.api.messages.corpora import ChangeParams, CorpusInfo
 from core.engine import corpora as engine_corpora
 from core.engine import generations
 from core.engine import journal as journals

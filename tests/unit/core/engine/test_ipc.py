@@ -16,18 +16,8 @@ import pytest
 from core.api import wire
 from core.api.client import engine_paths
 from core.api.errors import UsageError
-from core.api.messages import (
-    Acknowledged,
-    EngineInfo,
-    Hello,
-    HelloParams,
-    Message,
-    Nothing,
-    Notice,
-    Sentence,
-    Snapshot,
-    SnoozeParams,
-)
+from core.api.messages.base import Acknowledged, Message, Nothing, Sentence
+from core.api.messages.state import EngineInfo, Hello, HelloParams, Notice, Snapshot, SnoozeParams
 from core.engine import ipc
 
 ENGINE = EngineInfo(version="0", pid=1, started_at=0.0, home="/", keystore="file", sandbox="")

@@ -22,7 +22,7 @@ from core.api.errors import (
     PrivacyError,
     UsageError,
 )
-from core.api.messages import CorpusChoice
+from core.api.messages.federations import CorpusChoice
 from core.config.base import UnitOfPrivacy
 from core.config.model import PublicShard
 from core.engine import joining

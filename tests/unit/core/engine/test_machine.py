@@ -9,7 +9,7 @@ import pytest
 from support.children import interpreter
 from support.federation import config
 
-from core.api.messages import Device
+from core.api.messages.machine import Device
 from core.config.node import Limits
 from core.config.privacy import PrivacyTerms
 from core.engine import machine

@@ -20,23 +20,14 @@ import pytest
 from core.api import preview
 from core.api.client import EngineClient, engine_paths
 from core.api.errors import CorpusError, EngineError, InviteError, StorageError, UsageError
-from core.api.messages import (
-    ChangeParams,
-    CorpusInfo,
-    CorpusParams,
-    ExportParams,
-    FederationParams,
-    HardwareParams,
-    HistoryParams,
-    InviteParams,
-    LimitsParams,
-    Message,
-    PathsParams,
-    ShareParams,
-    Snapshot,
-    SnoozeParams,
-    UploadParams,
-)
+from core.api.messages.base import Message
+from core.api.messages.corpora import ChangeParams, CorpusInfo, CorpusParams, PathsParams
+from core.api.messages.federations import FederationParams, InviteParams, ShareParams
+from core.api.messages.given import HistoryParams
+from core.api.messages.machine import HardwareParams, LimitsParams
+from core.api.messages.privacy import ExportParams
+from core.api.messages.state import Snapshot, SnoozeParams
+from core.api.messages.uploads import UploadParams
 from core.engine.config_store import ConfigStore
 from core.engine.keystore import open_keystore
 from core.ledger.entries import Head

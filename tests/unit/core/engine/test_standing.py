@@ -5,7 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.api.messages import CorpusInfo, FederationInfo, ManifestView, RoundProgress, Sentence
+from core.api.messages.base import Sentence
+from core.api.messages.corpora import CorpusInfo
+from core.api.messages.federations import FederationInfo, ManifestView
+from core.api.messages.state import RoundProgress
 from core.config.node import Limits
 from core.engine.standing import Facts, standing
 from core.hardware.limits import Decision, Readings, User, decide

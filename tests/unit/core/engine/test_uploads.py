@@ -12,7 +12,7 @@ from support.joined import KEY, House, config
 
 from core import vault
 from core.api.errors import StorageError, UsageError
-from core.api.messages import UploadDetail
+from core.api.messages.uploads import UploadDetail
 from core.engine import uploads
 from core.engine.rounds import SEALED_CONTEXT
 from core.federation.identity import FederationKey

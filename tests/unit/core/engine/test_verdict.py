@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.federation import config
 
-from core.api.messages import Verdict
+from core.api.messages.privacy import Verdict
 from core.config.base import UnitOfPrivacy
 from core.config.privacy import PrivacyTerms, SubspaceTerms
 from core.engine import plans

@@ -13,7 +13,7 @@ import msgspec
 import psutil
 import pytest
 
-from core.api.messages import Device, TorchView
+from core.api.messages.machine import Device, TorchView
 from core.hardware import profile
 from core.hardware.profile import disk_free, read_battery, read_cpu, read_profile, with_torch
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.api.messages import Device
+from core.api.messages.machine import Device
 from core.api.runtime import Lock
 from core.runtime import variants
 from core.runtime.variants import INDEXES, REGISTRY, offered, sized, suggest

@@ -15,7 +15,7 @@ import pytest
 from core import jobs, sandbox
 from core.api import completion
 from core.api.errors import HedgerowError, ModelError
-from core.api.messages import ModelHere
+from core.api.messages.federations import ModelHere
 from core.config.model import ModelSpec
 from core.data.tokenizer import Tokenizer, builtin_tokenizer_path
 from core.jobs import CompleteJob
