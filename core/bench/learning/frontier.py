@@ -23,6 +23,8 @@ LOCAL_STEPS: Final = 10
 LONGER: Final = (30,)
 MANY_SEEDS: Final = (*SEEDS, 5, 6, 7)
 """Of the dense run and top-k: seeds differ by as much as the bound is wide."""
+DENSER: Final = 88
+"""Values of 4,096 at which any code of index sets stays above 146×: what is left of the way to 64 buys back loss."""
 DENSE: Final = ("bf16", "int8", "int4", "int2", "sign")
 _INNER: Final = Doubling("inner_rate")
 _FINAL: Final[Axis] = ({"final_ratio": 0.01},)
@@ -60,6 +62,12 @@ def topk(records: Records, size: str) -> Tuned:
     """Chunked top-k with error feedback, tuned."""
     start = base(size, codec="topk", feedback=0.95, inner_rate=8e-3, outer_rate=2.0)
     return carried(records, size, topk) or descend(records, start, _SPARSE)
+
+
+def denser(records: Records, size: str) -> Tuned:
+    """The tuned sparse run with more values in each chunk, and the inner rate tuned again."""
+    found = topk(records, size).best
+    return Tuned([], None) if found is None else descend(records, replace(found, kept=DENSER), (FINER,))
 
 
 def coarse(records: Records, size: str, codec: str) -> Tuned:
@@ -112,12 +120,19 @@ def transformed(sparse: Tuned) -> list[Cell]:
     return [replace(sparse.best, codec="topk" if sparse.best.codec == "dct" else "dct")]
 
 
+def recipes(records: Records, size: str) -> dict[str, Cell | None]:
+    """By name, what tuning chose for every codec; ``None`` while it is unfinished."""
+    found = {"top-k": topk(records, size).best, f"top-k {DENSER}": denser(records, size).best}
+    return found | {codec: coarse(records, size, codec).best for codec in DENSE}
+
+
 def rivals(records: Records, size: str) -> dict[str, list[Cell]]:
     """By codec, every compressed run there may be: tuning, variants and seeds."""
-    sparse = topk(records, size)
+    sparse, more = topk(records, size), denser(records, size)
     found = {codec: coarse(records, size, codec) for codec in DENSE}
     named = {codec: tuned.cells + seeds(tuned.best) for codec, tuned in found.items()}
     kept = sparse.cells + seeds(sparse.best, MANY_SEEDS) + transformed(sparse)
+    kept += more.cells + seeds(more.best, MANY_SEEDS)
     named["top-k"] = [cell for cell in kept if cell.codec == "topk"]
     named["top-k of cosines"] = [cell for cell in kept if cell.codec == "dct"]
     return named
@@ -131,8 +146,10 @@ def recipe_cells(records: Records, size: str) -> list[Cell]:
 
 
 def verdict_cells(records: Records, size: str) -> list[Cell]:
-    """The same two with more seeds."""
-    return [cell for tuned in (dense(records, size), topk(records, size)) for cell in seeds(tuned.best, MANY_SEEDS)]
+    """The same two with more seeds, and top-k with more values."""
+    found = [cell for tuned in (dense(records, size), topk(records, size)) for cell in seeds(tuned.best, MANY_SEEDS)]
+    more = denser(records, size)
+    return found + more.cells + seeds(more.best, MANY_SEEDS)
 
 
 def codec_cells(records: Records, size: str) -> list[Cell]:

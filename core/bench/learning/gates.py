@@ -98,7 +98,7 @@ def _frontier(records: Records, size: str) -> list[Row]:
     reference = frontier.dense(records, size).best
     sparse = frontier.topk(records, size).best
     points: list[tuple[float, Over]] = []
-    for best in (sparse, *(frontier.coarse(records, size, name).best for name in frontier.DENSE)):
+    for best in frontier.recipes(records, size).values():
         row = records.row(seeds(best)[0]) if best else None
         found = _with_most(records, best, reference)
         if row and found is not None:

@@ -39,10 +39,8 @@ def pictures(records: Records, size: str, folder: Path) -> list[Path]:
 def _frontier(records: Records, size: str) -> list[Line]:
     """The tuned recipe of every codec, the mean of its seeds against those of the tuned dense run."""
     reference = seeds(frontier.dense(records, size).best, frontier.MANY_SEEDS)
-    tuned = {"top-k": frontier.topk(records, size).best}
-    tuned |= {name: frontier.coarse(records, size, name).best for name in frontier.DENSE}
     points = []
-    for name, best in tuned.items():
+    for name, best in frontier.recipes(records, size).items():
         ran = [
             (cell, base)
             for cell, base in zip(seeds(best, frontier.MANY_SEEDS), reference, strict=False)
