@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from core.api.errors import UsageError
 from core.config.learning import StabilityTerms
-from core.coordinator import creation
+from core.coordinator import create_options, creation
 from core.coordinator.__main__ import parser
 from core.coordinator.creation import Choices, configure, create, refuse_what_cannot_run
 from core.model.presets import num_parameters, preset
@@ -118,6 +119,15 @@ def test_the_command_line_passes_every_choice_on() -> None:
     }  # fmt: skip
     assert {name: found[name] for name in expected} == expected
     assert set(expected) <= {field.name for field in dataclasses.fields(Choices)}
+
+
+def test_every_choice_has_an_option_that_says_what_it_is_and_leaves_its_default() -> None:
+    asked = parser().parse_args(["create", "d", "--name", "Test"])
+    assert create_options.choices(asked) == Choices(name="Test")
+    assert {field.name for field in dataclasses.fields(Choices)} - set(vars(asked)) == {"norm_bound"}, "not for sale"
+    create = argparse.ArgumentParser()
+    create_options.add(create)
+    assert [action.dest for action in create._actions if not action.help] == []
 
 
 def test_what_is_made_here_bounds_updates_and_folds_late_ones_in() -> None:

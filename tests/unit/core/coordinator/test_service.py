@@ -14,7 +14,8 @@ from core.api.errors import CoordinatorError, UsageError
 from core.config.exchange import CodecConfig
 from core.config.learning import OuterConfig
 from core.coordinator import running
-from core.coordinator.__main__ import duration_s, main
+from core.coordinator.__main__ import main
+from core.coordinator.create_options import duration_s
 from core.coordinator.home import Federation
 from core.coordinator.records.schema import Assignment, Checkpoint, Round
 from core.coordinator.records.store import Store, token_hash
