@@ -33,6 +33,13 @@ OUTER: Final[Axis] = (
 """The seeds' and DiLoCo's outer steps, one of less momentum for runs of few rounds, and a longer plain one; those that
 move further than the mean with as much smaller an inner rate."""
 
+BETWEEN: Final[Axis] = (
+    {"outer": "nesterov", "outer_rate": 0.5, "momentum": 0.7},
+    {"outer": "nesterov", "outer_rate": 0.8, "momentum": 0.7, "inner_rate×": 0.7},
+    {"outer": "nesterov", "outer_rate": 1.2, "momentum": 0.5, "inner_rate×": 0.8},
+)
+"""Around the momentum that a hundred rounds have time for, once the inner rate is known."""
+
 
 def rounds(size: str) -> int:
     """Rounds of E1; above 3M, where there is a GPU, 20 tokens a parameter."""
@@ -58,7 +65,7 @@ def federated(records: Records, size: str, clients: int, found: Tuned) -> Tuned:
     if found.best is None:
         return Tuned([], None)
     start = replace(found.best, clients=clients, batch=TOTAL_BATCH // clients)
-    return descend(records, start, (OUTER, *RATES))
+    return descend(records, start, (OUTER, *RATES, *([BETWEEN] if clients > 1 else [])))
 
 
 def by_kind(cell: Cell | None) -> Cell | None:
