@@ -80,6 +80,8 @@ class Cell:
     down_chunk: int = 4_096
     drop: float = 0.0
     """Chance that a trained update is lost on its way."""
+    returned: float = 1.0
+    """What of a lost update goes back into the residual."""
     spread: float = 1.0
     """Fastest client's steps over the slowest's, by the same deadline."""
     late: int = 0

@@ -108,7 +108,7 @@ class Federation:
             self.up_densest += self._densest(len(payload))
             self.uploads += 1
             if lots[client] < cell.drop:
-                self.up[client].lost()
+                self.up[client].lost(cell.returned)
                 self.lost += 1
                 continue
             try:

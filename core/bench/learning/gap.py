@@ -89,7 +89,7 @@ def gap_cells(records: Records, size: str) -> list[Cell]:
     for tuned in (reference, *found):
         cells += seeds(tuned.best)
     four = by_kind(found[1].best)
-    return cells + seeds(four) + singles(four)
+    return cells + seeds(four) + singles(four) + ([four] if four else [])
 
 
 def more_gap_cells(records: Records, size: str) -> list[Cell]:

@@ -73,9 +73,11 @@ class Uplink:
         kept = np.float32(self.feedback)
         return ModelUpdate({name: kept * self.residual[name] + delta for name, delta in update.arrays.items()})
 
-    def lost(self) -> None:
-        """The last upload did not arrive: it goes back whole, as the product gives it back for the next round."""
-        self.residual = dict(self._whole)
+    def lost(self, returned: float) -> None:
+        """The last upload did not arrive, and a share of it goes back into the residual for the next round."""
+        share = np.float32(returned)
+        for name, left in self.residual.items():
+            self.residual[name] = left + share * (self._whole[name] - left)
 
 
 class Downlink:

@@ -239,10 +239,13 @@ def volunteers_table(records: Records, size: str) -> str:
     rows = []
     for name, cell in cells.items():
         prefix = volunteers.SPARSE if name.startswith(volunteers.SPARSE) else ""
-        own = [records.row(one) for one in seeds(cell)]
+        base, reported = cells[prefix + "nothing fails"], seeds(cell)
+        if not any(one in records for one in reported):
+            reported = [cell]  # no bound is on it: the seed that settings are chosen by
+        own = [records.row(one) for one in reported]
         lost, tokens = (sum(row[key] for row in own if row) for key in ("lost", "tokens"))
         ran = max(1, sum(row is not None for row in own))
-        found = paired(records, seeds(cell), seeds(cells[prefix + "nothing fails"]))
+        found = paired(records, reported, [replace(base, seed=one.seed) for one in reported])
         rows.append([name, f"{lost / ran:.0f}", f"{tokens / ran / 1e6:.1f} M", spread(found[0]), cost(*found)])
     head = (
         "eight volunteers, four kinds of text",
