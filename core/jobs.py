@@ -178,7 +178,7 @@ class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
     strategy: Literal["", "ddp", "fsdp", "local"] = ""
     """How they share it; empty means as measured."""
     returned: tuple[str, ...] = ()
-    """With error feedback: SHA-256 of earlier updates that were refused or never used, which go back into it once."""
+    """With error feedback: SHA-256 of earlier updates that were refused, which go back into it once."""
 
 
 class CompleteJob(Job, frozen=True, kw_only=True, tag="complete"):

@@ -291,11 +291,10 @@ class Round:
         return lines.codec_for(config, self._shard, member.transport.traffic.line.up_bytes_per_s, round_s)
 
     def _returned(self) -> tuple[str, ...]:
-        """Earlier updates that nothing came of, where what is left out is carried on."""
+        """Earlier updates that were refused, where what is left out is carried on."""
         if not self._member.config.codec.error_feedback:
             return ()
-        number, federation = self._instruction.server_round, self._member.row.federation_id
-        return self._room.ledger.unused(federation, number, self._member.config.schedule.late_rounds)
+        return self._room.ledger.refused(self._member.row.federation_id)
 
     async def _hear(self, message: jobs.Up, child: Child) -> jobs.Sealed | None:
         board, number = self._room.board, self._instruction.server_round

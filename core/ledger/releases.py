@@ -192,20 +192,12 @@ class ReleaseBook(Book):
         )
         return [_release(row) for row in rows]
 
-    def unused(self, federation_id: str, server_round: int, still_folded: int, limit: int = 16) -> tuple[str, ...]:
-        """SHA-256 of sealed updates of a federation that no checkpoint holds, newest first.
-
-        Args:
-            federation_id: which.
-            server_round: the present one.
-            still_folded: rounds after which a late update that was sent is no longer taken.
-            limit: most of them.
-        """
+    def refused(self, federation_id: str, limit: int = 16) -> tuple[str, ...]:
+        """SHA-256 of a federation's updates that its coordinator refused, the newest so many first."""
         rows = self._db.rows(
-            "SELECT sha256 FROM releases WHERE federation_id = ? AND sealed_at IS NOT NULL AND (state IN ('refused',"
-            " 'abandoned') OR (state = 'late' AND (sent_at IS NULL OR server_round < ?)))"
+            "SELECT sha256 FROM releases WHERE federation_id = ? AND sealed_at IS NOT NULL AND state = 'refused'"
             " ORDER BY release_id DESC LIMIT ?",
-            (federation_id, server_round - still_folded, limit),
+            (federation_id, limit),
         )
         return tuple(row[0] for row in rows)
 

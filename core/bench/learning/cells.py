@@ -81,7 +81,7 @@ class Cell:
     drop: float = 0.0
     """Chance that a trained update is lost on its way."""
     returned: float = 1.0
-    """What of a lost update goes back into the residual."""
+    """What of a lost update goes back into the residual; in the product nothing does."""
     spread: float = 1.0
     """Fastest client's steps over the slowest's, by the same deadline."""
     late: int = 0

@@ -65,10 +65,10 @@ def unreliable(records: Records, size: str) -> dict[str, Cell]:
     if sparse is not None:
         found |= {
             SPARSE + "nothing fails": sparse,
-            SPARSE + "30 % of uploads lost": replace(sparse, drop=0.3),
-            SPARSE + "50 % of uploads lost": replace(sparse, drop=0.5),
-            SPARSE + "30 % of uploads lost, nothing given back": replace(sparse, drop=0.3, returned=0.0),
-            SPARSE + "50 % of uploads lost, nothing given back": replace(sparse, drop=0.5, returned=0.0),
+            SPARSE + "30 % of uploads lost": replace(sparse, drop=0.3, returned=0.0),
+            SPARSE + "50 % of uploads lost": replace(sparse, drop=0.5, returned=0.0),
+            SPARSE + "30 % of uploads lost, given back": replace(sparse, drop=0.3),
+            SPARSE + "50 % of uploads lost, given back": replace(sparse, drop=0.5),
         }
     return found
 

@@ -203,7 +203,7 @@ def test_with_full_feedback_nothing_is_lost_but_delayed() -> None:
     assert np.abs(kept).max() > 1e-3
 
 
-def test_a_lost_upload_goes_back_as_the_product_gives_it_back() -> None:
+def test_a_lost_upload_is_lost_or_goes_back() -> None:
     up = Uplink(codec_config("topk", 16, 256), 0.9)
     up.send(update(1))
     before = ModelUpdate(dict(up.residual)).flat()

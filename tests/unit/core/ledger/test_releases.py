@@ -192,16 +192,13 @@ def test_a_ledger_of_before_weights_keeps_every_federation(tmp_path: Path) -> No
         assert kept.weights() == {"fed": 1.0}, "the copy beside it is as it was, and opens"
 
 
-def test_updates_that_no_checkpoint_holds_are_known_by_their_hash(ledger: Ledger) -> None:
-    """Refused and given up at once; late ones when nobody takes them any more, or when they never set out."""
-    for number, state in enumerate(("accepted", "refused", "abandoned", "late", "late"), start=1):
+def test_updates_that_were_refused_are_known_by_their_hash(ledger: Ledger) -> None:
+    for number, state in enumerate(("accepted", "refused", "abandoned", "late", "refused"), start=1):
         release = seal(ledger, number)
-        if number in (1, 4):
+        if number != 3:
             ledger.mark(release.release_id, "sent")
         ledger.mark(release.release_id, state)  # type: ignore[arg-type]
     begin(ledger, 6)
-    unused = [f"{number:064x}" for number in (5, 3, 2)]
-    assert ledger.unused("fed", 6, 2) == tuple(unused)
-    assert ledger.unused("fed", 7, 2) == (unused[0], f"{4:064x}", *unused[1:])
-    assert ledger.unused("fed", 7, 2, limit=1) == (unused[0],)
-    assert ledger.unused("other", 7, 2) == ()
+    assert ledger.refused("fed") == (f"{5:064x}", f"{2:064x}")
+    assert ledger.refused("fed", limit=1) == (f"{5:064x}",)
+    assert ledger.refused("other") == ()
