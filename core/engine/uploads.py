@@ -21,6 +21,7 @@ from core.ledger.rows import FederationRow, Release
 from core.ledger.store import Ledger
 from core.model.shard import parse_shard
 from core.postprocess.compression.codec import EncodedUpdate, source_sha256, written_by
+from core.update import sum_of_squares
 
 BINS = 41
 _PIECE = 1 << 20
@@ -114,7 +115,7 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
         codec = written_by(file, shapes, config.codecs)
         update = EncodedUpdate(file, shapes, codec)
         layers = [
-            LayerNorm(name=name, size=math.prod(shapes[name]), norm=math.sqrt(sum(map(_square, slices))))
+            LayerNorm(name=name, size=math.prod(shapes[name]), norm=math.sqrt(sum(map(sum_of_squares, slices))))
             for name, slices in update.parameters()
         ]
         spread = max((float(np.max(np.abs(values))) for values in update.slices()), default=0.0) or 1.0
@@ -134,8 +135,3 @@ def inspect(ledger: Ledger, key: bytes, upload_id: str) -> UploadDetail:
         histogram_low=-spread,
         histogram_high=spread,
     )
-
-
-def _square(values: Values) -> float:
-    wide = values.astype(np.float64)
-    return float(np.dot(wide, wide))

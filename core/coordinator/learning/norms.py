@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
-import numpy as np
 
 from core.config.model import ModelSpec
 from core.model.layout import parameter_shapes
 from core.model.shard import units
-from core.update import Array
+from core.update import Array, sum_of_squares
 
 
 class Norm:
@@ -22,8 +21,7 @@ class Norm:
 
     def add(self, name: str, start: int, values: Array) -> None:
         """Look at one slice."""
-        wide = values.astype(np.float64)
-        self._squares[name][start] = float(np.dot(wide, wide))
+        self._squares[name][start] = sum_of_squares(values)
 
     def value(self, names: Iterable[str] | None = None) -> float:
         """The norm of everything that passed, or of some parameters."""
