@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from core import vault
 from core.api.errors import StorageError, UsageError
@@ -25,7 +24,6 @@ from core.update import sum_of_squares
 
 BINS = 41
 _PIECE = 1 << 20
-Values = NDArray[np.float32]
 SHOWN = {"sealed", "uploading", "sent", "accepted", "refused", "late"}
 
 
